@@ -1,0 +1,74 @@
+/*
+ * The configuration: one immutable snapshot that is made from the defaults, the configuration file and the command
+ * line, in this order. Everything is generated from one table, options.def.
+ *
+ * Durations are milliseconds, sizes octets. Strings are NUL-terminated and live as long as the snapshot; NULL where a
+ * path or a name was not given.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** A place that connections are accepted at or made to. */
+struct cfg_address {
+    char *path; /**< UNIX socket; then host is NULL and port 0 */
+    char *host; /**< name or numeric address without brackets; "*" for any (frontend only) */
+    uint16_t port;
+};
+
+struct cfg_frontend {
+    struct cfg_address addr;
+    bool tls;
+};
+
+enum cfg_proto { CFG_PROTO_HTTP1, CFG_PROTO_HTTP2 };
+
+/** One -b option: an address, with every pattern that it serves. */
+struct cfg_backend {
+    struct cfg_address addr;
+    char **patterns; /**< as written but normalised: lower-case host, normalised path; "/" is the catch-all */
+    size_t npatterns;
+    enum cfg_proto proto;
+    bool tls;
+    char *sni; /**< NULL: the host */
+};
+
+/** A field of --add-request-header and the like: name lower case, value checked. */
+struct cfg_header {
+    char *name;
+    char *value;
+};
+
+/** --error-page: code 0 is `*`. The page is read when the configuration is loaded. */
+struct cfg_error_page {
+    uint16_t code;
+    char *path;
+    char *body;
+    size_t len;
+};
+
+enum cfg_log_level { CFG_LOG_INFO, CFG_LOG_NOTICE, CFG_LOG_WARN, CFG_LOG_ERROR, CFG_LOG_FATAL };
+
+/*
+ * The snapshot. For each scalar option of options.def there is a member that has the option's long name with '_' for
+ * '-': bool, uint64_t (numbers, sizes, durations) or char *. Repeatable ones are an array and its count, n<name>.
+ */
+#include "config_members.h"
+
+/**
+ * Reads a command line. On success *out is the snapshot and 0 is returned. On failure every error that was found has
+ * been written to `err` (a stream such as stderr), one line each: where, what, what was expected; and 1 is returned.
+ * --help and --version print to `out_text` and return CFG_EXIT.
+ */
+enum cfg_rc { CFG_OK = 0, CFG_ERROR = 1, CFG_EXIT = 2 };
+
+#include <stdio.h>
+enum cfg_rc cfg_load(int argc, char *const *argv, FILE *out_text, FILE *err, struct config **out);
+
+/** Gives back everything. NULL is allowed. */
+void cfg_free(struct config *cfg);
+
+#endif

@@ -1,0 +1,264 @@
+/*
+ * h1parser: HTTP/1.x messages (RFC 9112) without I/O and without allocation. Heads, body framing,
+ * chunked bodies, trailers, and the writing of all of them; requests and responses alike.
+ *
+ * The caller owns every byte and every array. A head is parsed where it lies: results are offsets
+ * into the caller's buffer, which may move (be reallocated) between calls as long as the bytes stay
+ * the same. Field names are lower-cased in place. Nothing is parsed twice: a head that comes byte
+ * by byte costs linear time.
+ *
+ * Strict by default: what two parsers could read in two ways is an error here (see
+ * docs/h1parser.md).
+ */
+#ifndef H1PARSER_H
+#define H1PARSER_H
+
+#include "h1_token.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Bytes of the caller's buffer, counted from where the head begins. */
+struct h1_span {
+    uint32_t off;
+    uint32_t len;
+};
+
+/** One field line: a lower-case name and a value without blanks around it. Nothing is
+ * NUL-terminated. */
+struct h1_field {
+    struct h1_span name;
+    struct h1_span value;
+    uint8_t token; /**< enum h1_token */
+};
+
+enum h1_kind { H1_REQUEST, H1_RESPONSE, H1_TRAILERS };
+
+enum h1_method {
+    H1_METHOD_OTHER = 0, /**< any other valid token */
+    H1_METHOD_GET,
+    H1_METHOD_HEAD,
+    H1_METHOD_POST,
+    H1_METHOD_PUT,
+    H1_METHOD_DELETE,
+    H1_METHOD_CONNECT,
+    H1_METHOD_OPTIONS,
+    H1_METHOD_TRACE,
+    H1_METHOD_PATCH,
+};
+
+/** The four forms of a request target (RFC 9112, 3.2). */
+enum h1_form { H1_FORM_ORIGIN, H1_FORM_ABSOLUTE, H1_FORM_AUTHORITY, H1_FORM_ASTERISK };
+
+/** Why a message was refused. h1_error_text() has a sentence, h1_error_status() the status to
+ * answer with. */
+enum h1_error {
+    H1_ERR_NONE = 0,
+    H1_ERR_START_LINE, /**< not METHOD SP target SP HTTP/1.x, or not HTTP/1.x SP 3DIGIT … */
+    H1_ERR_METHOD,     /**< not a token */
+    H1_ERR_TARGET,   /**< a byte or a form that is not allowed, or not the form the method needs */
+    H1_ERR_VERSION,  /**< neither HTTP/1.0 nor HTTP/1.1 */
+    H1_ERR_STATUS,   /**< not 100 to 599 */
+    H1_ERR_LINE_END, /**< bare CR or bare LF */
+    H1_ERR_FIELD_NAME,        /**< empty, not a token, or a blank before the colon */
+    H1_ERR_FIELD_VALUE,       /**< a control character, NUL, CR or LF */
+    H1_ERR_FOLD,              /**< a line that begins with a blank (obs-fold) */
+    H1_ERR_HEAD_TOO_LARGE,    /**< over limits.head_bytes */
+    H1_ERR_TARGET_TOO_LONG,   /**< the start line alone is over limits.head_bytes */
+    H1_ERR_TOO_MANY_FIELDS,   /**< over limits.fields */
+    H1_ERR_HOST,              /**< missing (HTTP/1.1), more than one, or not host[:port] */
+    H1_ERR_CONTENT_LENGTH,    /**< not digits, over 2^63-1, or two that differ */
+    H1_ERR_TRANSFER_ENCODING, /**< not exactly `chunked` once, or in HTTP/1.0, or where none may be
+                               */
+    H1_ERR_LENGTH_AND_CODING, /**< Content-Length and Transfer-Encoding together */
+    H1_ERR_UPGRADE_BODY,      /**< CONNECT or Upgrade together with a body */
+    H1_ERR_CHUNK_SIZE,        /**< no hex digit, more than 16, or a bad byte behind */
+    H1_ERR_CHUNK_EXT,         /**< bad or too long chunk extension */
+    H1_ERR_CHUNK_END,         /**< no CRLF behind the chunk's data */
+    H1_ERR_TRAILER_FIELD, /**< not used by the parser itself: a field that may not be in trailers */
+};
+
+const char *h1_error_text(enum h1_error e);
+/** The status for a request that failed so: 400, 431, 414, 501 or 505. */
+int h1_error_status(enum h1_error e);
+
+enum h1_rc {
+    H1_MORE,  /**< give more bytes */
+    H1_DONE,  /**< the head (or the body) is complete */
+    H1_DATA,  /**< h1_body_next: some body bytes */
+    H1_ERROR, /**< see `error` */
+};
+
+struct h1_limits {
+    uint32_t head_bytes; /**< the whole head with its start line and line ends, octets */
+    uint32_t fields;     /**< field lines; at most fields_cap */
+};
+
+/**
+ * A head in the making and, when H1_DONE was returned, its result. Set up by h1_head_init(); the
+ * caller may copy it only when done.
+ */
+struct h1_head {
+    /* result */
+    enum h1_kind kind;
+    enum h1_error error;
+    uint32_t head_len;     /**< octets of the head with its last CRLF and leading empty lines */
+    uint8_t minor_version; /**< 0 or 1 */
+    enum h1_method method; /**< request */
+    enum h1_form form;     /**< request */
+    struct h1_span method_text;
+    struct h1_span target;    /**< the whole target as it came */
+    struct h1_span scheme;    /**< absolute form: "http" or "https" in any case */
+    struct h1_span authority; /**< absolute and authority form: host[:port], checked */
+    struct h1_span path;      /**< origin and absolute form: path and query; empty for absolute form
+                                 without a path */
+    uint16_t status;          /**< response */
+    struct h1_span reason;    /**< response */
+    struct h1_field *fields;  /**< as given to h1_head_init */
+    uint32_t nfields;
+    /* What the fields say about framing and connection, collected while they are parsed. */
+    int64_t content_length; /**< -1 without */
+    bool chunked;           /**< Transfer-Encoding: chunked */
+    bool connection_close;  /**< Connection: close */
+    bool connection_keep_alive;
+    bool connection_upgrade; /**< Connection: upgrade */
+    bool expect_continue;    /**< Expect: 100-continue */
+    uint32_t host_field;     /**< index of Host in fields, UINT32_MAX without */
+    /* private */
+    uint32_t fields_cap;
+    struct h1_limits limits;
+    uint32_t state;
+    uint32_t line_off;
+    uint32_t scan_off;
+    uint32_t aux;
+};
+
+/** Begins a head. `fields` (caller's) must stay where it is until the head was used. */
+void h1_head_init(struct h1_head *h, enum h1_kind kind, struct h1_field *fields,
+                  uint32_t fields_cap, struct h1_limits limits);
+
+/**
+ * Goes on with a head. buf holds all bytes of it from its first one, `len` of them now; on each
+ * call the same bytes and more. H1_DONE: h->head_len octets were the head, the rest of buf is body
+ * or the next message. H1_MORE or H1_ERROR (h->error). For H1_TRAILERS the section begins right
+ * behind the last chunk's line.
+ */
+enum h1_rc h1_head_parse(struct h1_head *h, uint8_t *buf, size_t len);
+
+/* ---------------------------------------------------------------- body framing */
+
+enum h1_body_kind {
+    H1_BODY_NONE,
+    H1_BODY_LENGTH,
+    H1_BODY_CHUNKED,
+    H1_BODY_CLOSE,  /**< response: up to the end of the connection */
+    H1_BODY_TUNNEL, /**< response: 101, or 2xx to CONNECT: no HTTP any more */
+};
+
+struct h1_framing {
+    enum h1_body_kind kind;
+    uint64_t length;     /**< H1_BODY_LENGTH */
+    bool keep_alive;     /**< the connection can carry another message after this one */
+    enum h1_error error; /**< H1_ERR_NONE, or why the message must be refused */
+};
+
+/**
+ * The one place that decides where a body ends (RFC 9112, 6.3). For a response `request_method` is
+ * the method that it answers; for a request it is not looked at.
+ */
+struct h1_framing h1_body_framing(const struct h1_head *h, enum h1_method request_method);
+
+/** A body being read. */
+struct h1_body {
+    enum h1_body_kind kind;
+    enum h1_error error;
+    /* private */
+    uint8_t state;
+    uint8_t digits;
+    uint32_t ext_len;
+    uint64_t left;
+};
+
+void h1_body_init(struct h1_body *b, struct h1_framing framing);
+
+/**
+ * Reads on. *used octets of buf were taken; with H1_DATA the body bytes are [*data, *data_len)
+ * inside buf (and inside what was used). H1_DONE: the body has ended; for H1_BODY_CHUNKED a trailer
+ * section follows (parse it as H1_TRAILERS, even when it is only the empty line). H1_BODY_CLOSE and
+ * H1_BODY_TUNNEL never end by themselves.
+ */
+enum h1_rc h1_body_next(struct h1_body *b, const uint8_t *buf, size_t len, size_t *used,
+                        const uint8_t **data, size_t *data_len);
+
+/** Whether the connection may end now: true for H1_BODY_CLOSE, and for any body that is complete.
+ */
+bool h1_body_may_end(const struct h1_body *b);
+
+/* ---------------------------------------------------------------- checks that others share */
+
+/** host[:port] as RFC 9110, 7.2 and RFC 3986, 3.2.2 have it: reg-name, IPv4 or [IPv6]; no userinfo;
+ * not empty. */
+bool h1_authority_valid(const char *s, size_t len);
+/** The host part of a valid authority (brackets of IPv6 included), and the port (-1 without). */
+void h1_authority_split(const char *s, size_t len, size_t *host_len, int *port);
+
+bool h1_token_valid(const char *s, size_t len); /**< RFC 9110, 5.6.2; not empty */
+bool h1_field_value_valid(const char *s,
+                          size_t len); /**< no CTL but HTAB, no blank at either end */
+enum h1_method h1_method_lookup(const char *s, size_t len);
+
+/** Whether the bytes may stand in an origin-form target: begins with '/', no blank, control, '#',
+ * or byte over 0x7e. */
+bool h1_path_valid(const char *s, size_t len);
+
+/**
+ * Normalises an origin-form target (path and query) into out, which has at least len + 1 octets
+ * (may be the same memory): percent-encoded unreserved characters are decoded, hex digits made
+ * upper case, dot segments removed (RFC 3986, 6.2.2); a fragment is cut off; the query is kept as
+ * it is. Returns the new length; *path_len is the length without the query. Routing and forwarding
+ * use the same result.
+ */
+size_t h1_path_normalise(const char *s, size_t len, char *out, size_t *path_len);
+
+/* ---------------------------------------------------------------- writing */
+
+/**
+ * A place to write into. When it is full `full` is set and nothing more is written, so that a
+ * caller checks once, at the end.
+ */
+struct h1_out {
+    uint8_t *pos;
+    uint8_t *end;
+    bool full;
+};
+
+void h1_put_request_line(struct h1_out *o, const char *method, size_t method_len,
+                         const char *target, size_t target_len, int minor_version);
+/** The reason phrase is ours (h1_reason); a peer's is never repeated. */
+void h1_put_status_line(struct h1_out *o, int status, int minor_version);
+void h1_put_field(struct h1_out *o, const char *name, size_t name_len, const char *value,
+                  size_t value_len);
+void h1_put_field_uint(struct h1_out *o, const char *name, size_t name_len, uint64_t value);
+/** The empty line that ends a head or a trailer section. */
+void h1_put_end(struct h1_out *o);
+
+/** Octets that a chunk's size line can need: 16 hex digits and CRLF. The chunk's data is followed
+ * by CRLF. */
+#define H1_CHUNK_HEAD_MAX 18
+void h1_put_chunk_head(struct h1_out *o, uint64_t size);
+/** "0 CRLF"; trailers and h1_put_end() follow. */
+void h1_put_last_chunk(struct h1_out *o);
+
+/** The usual reason phrase, "Unknown" for a status without one. Static. */
+const char *h1_reason(int status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

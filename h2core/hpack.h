@@ -1,0 +1,142 @@
+/*
+ * HPACK, header compression for HTTP/2 (RFC 7541): an encoder and a decoder that need no
+ * connection.
+ *
+ * Both are sans-I/O and keep no global state. An object belongs to the thread that uses it.
+ */
+#ifndef H2CORE_HPACK_H
+#define H2CORE_HPACK_H
+
+#include "h2_token.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Where memory comes from. `resize` behaves as realloc: with p == NULL it allocates, with size == 0
+ * it frees and returns NULL. It may return NULL when there is no memory; every function that can
+ * meet that reports it. A NULL `struct h2_allocator *` means the C library's.
+ */
+struct h2_allocator {
+    void *(*resize)(void *ctx, void *p, size_t size);
+    void *ctx;
+};
+
+enum h2_field_flags {
+    /** Never-indexed literal (RFC 7541, 6.2.3): must stay one on every hop. Set by the decoder,
+       obeyed by the encoder. */
+    H2_FIELD_NEVER_INDEX = 1,
+    /** Encoder: do not put this field into the dynamic table (a value that will hardly come again).
+     */
+    H2_FIELD_NO_INDEX = 2,
+};
+
+/**
+ * One field line. Name and value are bytes with a length; they are not NUL-terminated. Names are
+ * lower case. `token` may be H2_TOKEN_NONE for a well-known name when handed in: the encoder then
+ * looks it up.
+ */
+struct h2_field {
+    const char *name;
+    const char *value;
+    uint32_t name_len;
+    uint32_t value_len;
+    uint8_t token; /**< enum h2_token */
+    uint8_t flags; /**< enum h2_field_flags */
+};
+
+/** What a table entry counts beside its bytes (RFC 7541, 4.1). Also used for list sizes (RFC
+ * 9113, 6.5.2). */
+#define HPACK_FIELD_OVERHEAD 32u
+
+enum hpack_rc {
+    HPACK_OK = 0,
+    HPACK_FIELD,          /**< decoder: *field was filled; call again */
+    HPACK_ERR_NOMEM,      /**< no memory; the object can only be freed */
+    HPACK_ERR_TRUNCATED,  /**< the block ends inside a representation */
+    HPACK_ERR_INTEGER,    /**< an integer does not fit 32 bits or is padded without end (5.1) */
+    HPACK_ERR_HUFFMAN,    /**< EOS inside a string, padding over 7 bits or not of ones (5.2) */
+    HPACK_ERR_INDEX,      /**< index 0 or past both tables (2.3.3) */
+    HPACK_ERR_TABLE_SIZE, /**< size update above the limit, not at the start of a block, or one that
+                             is owed is missing (4.2) */
+};
+
+/** A sentence for a return code, static. */
+const char *hpack_rc_text(enum hpack_rc rc);
+
+/* ---------------------------------------------------------------- decoder */
+
+struct hpack_decoder;
+
+/** `max_table_size` is what we announce in SETTINGS_HEADER_TABLE_SIZE (octets). NULL: no memory. */
+struct hpack_decoder *hpack_decoder_new(const struct h2_allocator *alloc, uint32_t max_table_size);
+void hpack_decoder_free(struct hpack_decoder *d);
+
+/**
+ * Sets the limit that the peer has acknowledged. When it is lower than before, the next block must
+ * begin with a size update of at most that (RFC 7541, 4.2); the decoder checks it.
+ */
+void hpack_decoder_set_max_table_size(struct hpack_decoder *d, uint32_t size);
+
+/** Begins a header block: size updates are legal again, the strings of the block before are given
+ * up. */
+void hpack_decoder_begin(struct hpack_decoder *d);
+
+/**
+ * Decodes one field from a complete header block. [*pos, end) is what is left of the block; *pos
+ * moves forward. HPACK_FIELD: one field, whose bytes stay valid until hpack_decoder_begin() or
+ * hpack_decoder_release(). HPACK_OK: the block is done. Everything else is a COMPRESSION_ERROR of
+ * the connection.
+ */
+enum hpack_rc hpack_decoder_next(struct hpack_decoder *d, const uint8_t **pos, const uint8_t *end,
+                                 struct h2_field *field);
+
+/** Gives back the memory that strings of the last block used (an idle connection should hold none).
+ */
+void hpack_decoder_release(struct hpack_decoder *d);
+
+/** Octets now used by the dynamic table, and its entries (newest is index 0; false past the end).
+ */
+uint32_t hpack_decoder_table_size(const struct hpack_decoder *d);
+bool hpack_decoder_table_entry(const struct hpack_decoder *d, uint32_t index,
+                               struct h2_field *field);
+
+/* ---------------------------------------------------------------- encoder */
+
+struct hpack_encoder;
+
+/** `max_table_size` is the most that we are willing to use, whatever the peer allows (octets).
+ * NULL: no memory. */
+struct hpack_encoder *hpack_encoder_new(const struct h2_allocator *alloc, uint32_t max_table_size);
+void hpack_encoder_free(struct hpack_encoder *e);
+
+/** The peer's SETTINGS_HEADER_TABLE_SIZE. Size updates are sent by themselves at the start of the
+ * next block. */
+void hpack_encoder_set_peer_table_size(struct hpack_encoder *e, uint32_t size);
+
+/** The most octets that hpack_encoder_encode() can write for these fields (size updates included).
+ */
+size_t hpack_encoder_bound(const struct h2_field *fields, size_t n);
+
+/**
+ * Encodes a header block into buf, which has at least hpack_encoder_bound() octets; *len is what
+ * was written. HPACK_OK, or HPACK_ERR_NOMEM (the block must then not be sent and the encoder only
+ * freed).
+ */
+enum hpack_rc hpack_encoder_encode(struct hpack_encoder *e, const struct h2_field *fields, size_t n,
+                                   uint8_t *buf, size_t *len);
+
+uint32_t hpack_encoder_table_size(const struct hpack_encoder *e);
+bool hpack_encoder_table_entry(const struct hpack_encoder *e, uint32_t index,
+                               struct h2_field *field);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
