@@ -65,8 +65,8 @@ enum h1_error {
     H1_ERR_VERSION,  /**< neither HTTP/1.0 nor HTTP/1.1 */
     H1_ERR_STATUS,   /**< not 100 to 599 */
     H1_ERR_LINE_END, /**< bare CR or bare LF */
-    H1_ERR_FIELD_NAME,        /**< empty, not a token, or a blank before the colon */
-    H1_ERR_FIELD_VALUE,       /**< a control character, NUL, CR or LF */
+    H1_ERR_FIELD_NAME,        /**< empty, not a token, a blank before the colon, or no colon */
+    H1_ERR_FIELD_VALUE,       /**< a control character or NUL (CR and LF: H1_ERR_LINE_END) */
     H1_ERR_FOLD,              /**< a line that begins with a blank (obs-fold) */
     H1_ERR_HEAD_TOO_LARGE,    /**< over limits.head_bytes */
     H1_ERR_TARGET_TOO_LONG,   /**< the start line alone is over limits.head_bytes */
@@ -75,16 +75,20 @@ enum h1_error {
     H1_ERR_CONTENT_LENGTH,    /**< not digits, over 2^63-1, or two that differ */
     H1_ERR_TRANSFER_ENCODING, /**< not exactly `chunked` once, or in HTTP/1.0, or where none may be
                                */
+    H1_ERR_CODING_UNKNOWN, /**< well formed and chunked at last, but with another coding before */
     H1_ERR_LENGTH_AND_CODING, /**< Content-Length and Transfer-Encoding together */
-    H1_ERR_UPGRADE_BODY,      /**< CONNECT or Upgrade together with a body */
-    H1_ERR_CHUNK_SIZE,        /**< no hex digit, more than 16, or a bad byte behind */
-    H1_ERR_CHUNK_EXT,         /**< bad or too long chunk extension */
+    H1_ERR_UPGRADE_BODY,      /**< CONNECT or Upgrade together with Content-Length (even 0) or
+                                 Transfer-Encoding */
+    H1_ERR_EXPECT,            /**< an expectation other than one 100-continue */
+    H1_ERR_CHUNK_SIZE,        /**< no hex digit, more than 16, over 2^63-1, or a bad byte behind */
+    H1_ERR_CHUNK_EXT,         /**< bad or too long chunk extension, or too much of them in a body */
     H1_ERR_CHUNK_END,         /**< no CRLF behind the chunk's data */
     H1_ERR_TRAILER_FIELD, /**< not used by the parser itself: a field that may not be in trailers */
 };
 
 const char *h1_error_text(enum h1_error e);
-/** The status for a request that failed so: 400, 431, 414, 501 or 505. */
+/** The status for a request that failed so: 400, 414, 417, 431, 501 or 505. (A response that failed
+ * is a 502, whatever the error.) */
 int h1_error_status(enum h1_error e);
 
 enum h1_rc {
@@ -115,8 +119,9 @@ struct h1_head {
     struct h1_span target;    /**< the whole target as it came */
     struct h1_span scheme;    /**< absolute form: "http" or "https" in any case */
     struct h1_span authority; /**< absolute and authority form: host[:port], checked */
-    struct h1_span path;      /**< origin and absolute form: path and query; empty for absolute form
-                                 without a path */
+    struct h1_span path;      /**< origin and absolute form: path and query; for absolute form
+                                 without a path empty or beginning with '?' (h1_path_normalise()
+                                 puts the '/' in) */
     uint16_t status;          /**< response */
     struct h1_span reason;    /**< response */
     struct h1_field *fields;  /**< as given to h1_head_init */
@@ -126,19 +131,23 @@ struct h1_head {
     bool chunked;           /**< Transfer-Encoding: chunked */
     bool connection_close;  /**< Connection: close */
     bool connection_keep_alive;
-    bool connection_upgrade; /**< Connection: upgrade */
-    bool expect_continue;    /**< Expect: 100-continue */
-    uint32_t host_field;     /**< index of Host in fields, UINT32_MAX without */
+    bool connection_upgrade; /**< Connection: upgrade; never in an HTTP/1.0 request (RFC 9110, 7.8)
+                              */
+    bool connection_names;   /**< Connection names more than these three: fields to be dropped */
+    bool expect_continue;    /**< Expect: 100-continue; never in HTTP/1.0 (RFC 9110, 10.1.1) */
+    uint32_t host_field;     /**< request: index of Host in fields, UINT32_MAX without */
+    uint32_t upgrade_field;  /**< index of the first Upgrade in fields, UINT32_MAX without */
     /* private */
     uint32_t fields_cap;
     struct h1_limits limits;
     uint32_t state;
-    uint32_t line_off;
-    uint32_t scan_off;
-    uint32_t aux;
+    uint32_t line_off; /* where the element that is being scanned begins */
+    uint32_t scan_off; /* octets that were looked at and need not be looked at again */
+    uint32_t aux;      /* a note from one part of a line to a later part of it */
 };
 
-/** Begins a head. `fields` (caller's) must stay where it is until the head was used. */
+/** Begins a head. `fields` (caller's) must stay where it is until the head was used.
+ * limits.head_bytes must not be 0. */
 void h1_head_init(struct h1_head *h, enum h1_kind kind, struct h1_field *fields,
                   uint32_t fields_cap, struct h1_limits limits);
 
@@ -147,6 +156,10 @@ void h1_head_init(struct h1_head *h, enum h1_kind kind, struct h1_field *fields,
  * call the same bytes and more. H1_DONE: h->head_len octets were the head, the rest of buf is body
  * or the next message. H1_MORE or H1_ERROR (h->error). For H1_TRAILERS the section begins right
  * behind the last chunk's line.
+ *
+ * H1_DONE says that h1_body_framing() finds no error either. A head that is not complete when
+ * limits.head_bytes octets of it are there is an error at once, not one octet later: a buffer of
+ * that size is enough. What the parser found does not depend on how the bytes were split.
  */
 enum h1_rc h1_head_parse(struct h1_head *h, uint8_t *buf, size_t len);
 
@@ -180,7 +193,8 @@ struct h1_body {
     /* private */
     uint8_t state;
     uint8_t digits;
-    uint32_t ext_len;
+    uint32_t ext_len;    /* octets of extensions on this chunk's line */
+    uint32_t ext_excess; /* octets of extensions that the data so far has not paid for */
     uint64_t left;
 };
 
@@ -188,23 +202,29 @@ void h1_body_init(struct h1_body *b, struct h1_framing framing);
 
 /**
  * Reads on. *used octets of buf were taken; with H1_DATA the body bytes are [*data, *data_len)
- * inside buf (and inside what was used). H1_DONE: the body has ended; for H1_BODY_CHUNKED a trailer
- * section follows (parse it as H1_TRAILERS, even when it is only the empty line). H1_BODY_CLOSE and
- * H1_BODY_TUNNEL never end by themselves.
+ * inside buf (and inside what was used), never none. H1_DONE: the body has ended, and nothing
+ * behind it was taken; for H1_BODY_CHUNKED a trailer section follows (parse it as H1_TRAILERS, even
+ * when it is only the empty line). H1_MORE: all of buf was taken and the body goes on.
+ * H1_BODY_CLOSE and H1_BODY_TUNNEL never end by themselves.
+ *
+ * Call it until it returns something else than H1_DATA, with len 0 too: the end of a body is told
+ * by a call of its own.
  */
 enum h1_rc h1_body_next(struct h1_body *b, const uint8_t *buf, size_t len, size_t *used,
                         const uint8_t **data, size_t *data_len);
 
-/** Whether the connection may end now: true for H1_BODY_CLOSE, and for any body that is complete.
- */
+/** Whether the connection may end now: true for H1_BODY_CLOSE and H1_BODY_TUNNEL, and for any body
+ * that is complete (chunked: the last chunk's line was read; the trailer section is the caller's to
+ * watch). */
 bool h1_body_may_end(const struct h1_body *b);
 
 /* ---------------------------------------------------------------- checks that others share */
 
-/** host[:port] as RFC 9110, 7.2 and RFC 3986, 3.2.2 have it: reg-name, IPv4 or [IPv6]; no userinfo;
- * not empty. */
+/** host[:port] as RFC 9110, 7.2 and RFC 3986, 3.2.2 have it: reg-name (no comma), IPv4 or [IPv6];
+ * no userinfo; not empty; a port is 1 to 65535 or nothing behind the colon. */
 bool h1_authority_valid(const char *s, size_t len);
-/** The host part of a valid authority (brackets of IPv6 included), and the port (-1 without). */
+/** The host part of a valid authority (brackets of IPv6 included), and the port (-1 without, or
+ * with nothing behind the colon). */
 void h1_authority_split(const char *s, size_t len, size_t *host_len, int *port);
 
 bool h1_token_valid(const char *s, size_t len); /**< RFC 9110, 5.6.2; not empty */
@@ -213,13 +233,19 @@ bool h1_field_value_valid(const char *s,
 enum h1_method h1_method_lookup(const char *s, size_t len);
 
 /** Whether the bytes may stand in an origin-form target: begins with '/', no blank, control, '#',
- * or byte over 0x7e. */
+ * or byte over 0x7e, and no backslash before the query. */
 bool h1_path_valid(const char *s, size_t len);
 
+/** Takes the next element off a comma list (RFC 9110, 5.6.1), blanks around it and empty elements
+ * skipped: true with [*elem, *elem_len) and *pos behind it, false at the end. For lists of tokens
+ * (Connection, TE, Upgrade): a quoted string is not looked into. */
+bool h1_list_next(const char **pos, const char *end, const char **elem, size_t *elem_len);
+
 /**
- * Normalises an origin-form target (path and query) into out, which has at least len + 1 octets
- * (may be the same memory): percent-encoded unreserved characters are decoded, hex digits made
- * upper case, dot segments removed (RFC 3986, 6.2.2); a fragment is cut off; the query is kept as
+ * Normalises a path and query (h1_head.path, or :path of HTTP/2) into out, which has at least
+ * len + 1 octets (may be the same memory): percent-encoded unreserved characters are decoded, hex
+ * digits made upper case, dot segments removed (RFC 3986, 6.2.2); a missing '/' is put in front, so
+ * that the empty path of the absolute form becomes "/"; a fragment is cut off; the query is kept as
  * it is. Returns the new length; *path_len is the length without the query. Routing and forwarding
  * use the same result.
  */
@@ -228,8 +254,9 @@ size_t h1_path_normalise(const char *s, size_t len, char *out, size_t *path_len)
 /* ---------------------------------------------------------------- writing */
 
 /**
- * A place to write into. When it is full `full` is set and nothing more is written, so that a
- * caller checks once, at the end.
+ * A place to write into. What does not fit whole is not begun: `full` is set and nothing more is
+ * written, so that a caller checks once, at the end. What is written must have been checked before
+ * (h1_token_valid(), h1_field_value_valid()): the writer copies it as it is.
  */
 struct h1_out {
     uint8_t *pos;

@@ -1,0 +1,105 @@
+/*
+ * Where a message's body ends: the one place that decides it.
+ */
+#include "h1_internal.h"
+
+/*
+ * RFC 9112, 6.3. First what is refused, whatever the method and the status (framing.error):
+ *
+ *   Transfer-Encoding other than `chunked` once    by the parser already
+ *   Content-Length invalid, or two that differ     by the parser already
+ *   Transfer-Encoding and Content-Length           6.1 allows to refuse it: request smuggling
+ *   Transfer-Encoding in HTTP/1.0                  6.1: the framing is faulty
+ *   Transfer-Encoding in 1xx, 204                  6.1: MUST NOT be sent
+ *   Content-Length in 1xx, but 0                   RFC 9110, 8.6: MUST NOT be sent; if the body
+ * does come, it would be read as a response either of them with CONNECT or Upgrade         RFC
+ * 9931: what one side takes for the body is the new protocol to the other
+ *
+ * Then where the body ends; the first row that fits:
+ *
+ *   101; 2xx to CONNECT                            never: a tunnel begins
+ *   response to HEAD; 1xx; 204; 304                no body, whatever the fields say
+ *   Transfer-Encoding: chunked                     with the chunk of size 0 and the trailers
+ *   Content-Length                                 after that many octets
+ *   request                                        no body
+ *   response                                       with the connection
+ */
+
+static enum h1_error request_error(const struct h1_head *h)
+{
+    bool has_length = h->content_length >= 0;
+    if (h->chunked && h->minor_version == 0) {
+        return H1_ERR_TRANSFER_ENCODING;
+    }
+    if (h->chunked && has_length) {
+        return H1_ERR_LENGTH_AND_CODING;
+    }
+    bool upgrade = h->connection_upgrade && h->upgrade_field != UINT32_MAX;
+    if ((upgrade || h->method == H1_METHOD_CONNECT) && (h->chunked || has_length)) {
+        return H1_ERR_UPGRADE_BODY;
+    }
+    return H1_ERR_NONE;
+}
+
+static enum h1_error response_error(const struct h1_head *h)
+{
+    if (h->chunked && (h->minor_version == 0 || h->status < 200 || h->status == 204)) {
+        return H1_ERR_TRANSFER_ENCODING;
+    }
+    if (h->chunked && h->content_length >= 0) {
+        return H1_ERR_LENGTH_AND_CODING;
+    }
+    if (h->status < 200 && h->content_length > 0) {
+        return H1_ERR_CONTENT_LENGTH;
+    }
+    return H1_ERR_NONE;
+}
+
+static enum h1_body_kind body_kind(const struct h1_head *h, enum h1_method request_method)
+{
+    if (h->kind == H1_RESPONSE) {
+        bool success = h->status >= 200 && h->status <= 299;
+        if (h->status == 101 || (success && request_method == H1_METHOD_CONNECT)) {
+            return H1_BODY_TUNNEL;
+        }
+        if (request_method == H1_METHOD_HEAD || h->status < 200 || h->status == 204 ||
+            h->status == 304) {
+            return H1_BODY_NONE;
+        }
+    }
+    if (h->chunked) {
+        return H1_BODY_CHUNKED;
+    }
+    if (h->content_length >= 0) {
+        return H1_BODY_LENGTH;
+    }
+    return h->kind == H1_REQUEST ? H1_BODY_NONE : H1_BODY_CLOSE;
+}
+
+/* RFC 9112, 9.3. `close` wins over `keep-alive`. */
+static bool persistent(const struct h1_head *h, enum h1_body_kind kind)
+{
+    if (h->connection_close || kind == H1_BODY_CLOSE || kind == H1_BODY_TUNNEL) {
+        return false;
+    }
+    /* A 204 that announces a body may be followed by it. */
+    if (h->kind == H1_RESPONSE && h->status == 204 && h->content_length > 0) {
+        return false;
+    }
+    return h->minor_version == 1 || h->connection_keep_alive;
+}
+
+struct h1_framing h1_body_framing(const struct h1_head *h, enum h1_method request_method)
+{
+    struct h1_framing framing = {.kind = H1_BODY_NONE};
+    framing.error = h->kind == H1_REQUEST ? request_error(h) : response_error(h);
+    if (framing.error != H1_ERR_NONE) {
+        return framing;
+    }
+    framing.kind = body_kind(h, request_method);
+    if (framing.kind == H1_BODY_LENGTH) {
+        framing.length = (uint64_t)h->content_length;
+    }
+    framing.keep_alive = persistent(h, framing.kind);
+    return framing;
+}

@@ -1,0 +1,151 @@
+/*
+ * The fields that say how a message is framed and what becomes of the connection. What each value
+ * may be is decided here, line by line; what they mean together, in h1_framing.c.
+ */
+#include "h1_internal.h"
+
+/*
+ * RFC 9110, 8.6: 1*DIGIT, and a list of equal numbers may be taken for one. Nothing else is: no
+ * sign, no blank inside, no empty element (CVE-2023-40225), nothing that does not fit an int64_t.
+ */
+static enum h1_error content_length(struct h1_head *h, const char *v, size_t len)
+{
+    const char *end = v + len;
+    const char *p = v;
+    for (;;) {
+        uint64_t n = 0;
+        const char *digits = p;
+        for (; p < end && h1_is_digit((uint8_t)*p); p++) {
+            unsigned digit = (unsigned)(*p - '0');
+            if (n > ((uint64_t)INT64_MAX - digit) / 10) {
+                return H1_ERR_CONTENT_LENGTH;
+            }
+            n = n * 10 + digit;
+        }
+        if (p == digits || (h->content_length >= 0 && h->content_length != (int64_t)n)) {
+            return H1_ERR_CONTENT_LENGTH;
+        }
+        h->content_length = (int64_t)n;
+        if (p == end) {
+            return H1_ERR_NONE;
+        }
+        while (p < end && h1_is_blank((uint8_t)*p)) {
+            p++;
+        }
+        if (p == end || *p != ',') {
+            return H1_ERR_CONTENT_LENGTH;
+        }
+        p++;
+        while (p < end && h1_is_blank((uint8_t)*p)) {
+            p++;
+        }
+    }
+}
+
+/*
+ * RFC 9112, 6.1 and 6.3: `chunked`, once, and nothing else. Another coding before it is well formed
+ * but not ours (501); everything else leaves the end of the body unknown (400).
+ */
+static enum h1_error transfer_encoding(struct h1_head *h, const char *v, size_t len)
+{
+    if (h->chunked) {
+        return H1_ERR_TRANSFER_ENCODING;
+    }
+    if (h1_is_word(v, len, "chunked", 7)) {
+        h->chunked = true;
+        return H1_ERR_NONE;
+    }
+    const char *end = v + len;
+    const char *elem;
+    size_t elem_len;
+    bool last_is_chunked = false;
+    unsigned others = 0;
+    while (h1_list_next(&v, end, &elem, &elem_len)) {
+        if (last_is_chunked || !h1_token_valid(elem, elem_len)) {
+            return H1_ERR_TRANSFER_ENCODING;
+        }
+        last_is_chunked = h1_is_word(elem, elem_len, "chunked", 7);
+        others += !last_is_chunked;
+    }
+    return last_is_chunked && others > 0 ? H1_ERR_CODING_UNKNOWN : H1_ERR_TRANSFER_ENCODING;
+}
+
+/* RFC 9112, 9.3 and 9.6; RFC 9110, 7.8: Upgrade in an HTTP/1.0 request MUST be ignored. */
+static enum h1_error connection(struct h1_head *h, const char *v, size_t len)
+{
+    const char *end = v + len;
+    const char *elem;
+    size_t elem_len;
+    while (h1_list_next(&v, end, &elem, &elem_len)) {
+        if (h1_is_word(elem, elem_len, "close", 5)) {
+            h->connection_close = true;
+        } else if (h1_is_word(elem, elem_len, "keep-alive", 10)) {
+            h->connection_keep_alive = true;
+        } else if (h1_is_word(elem, elem_len, "upgrade", 7)) {
+            h->connection_upgrade = h->kind != H1_REQUEST || h->minor_version == 1;
+        } else {
+            h->connection_names = true;
+        }
+    }
+    return H1_ERR_NONE;
+}
+
+/*
+ * RFC 9110, 10.1.1: any other expectation MAY be answered with 417. It is, because an Expect that
+ * one side does not see is a way to put the two sides out of step. A second one is no better.
+ */
+static enum h1_error expect(struct h1_head *h, uint32_t index, const char *v, size_t len)
+{
+    for (uint32_t i = 0; i < index; i++) {
+        if (h->fields[i].token == H1_TOKEN_EXPECT) {
+            return H1_ERR_EXPECT;
+        }
+    }
+    if (!h1_is_word(v, len, "100-continue", 12)) {
+        return H1_ERR_EXPECT;
+    }
+    h->expect_continue = h->minor_version == 1; /* MUST be ignored in HTTP/1.0 */
+    return H1_ERR_NONE;
+}
+
+/*
+ * RFC 9112, 3.2: exactly one, and valid. An empty one is for a target URI without an authority,
+ * which http and https do not have (RFC 9110, 4.2): it is let through only where the target names
+ * the authority and Host is not looked at.
+ */
+static enum h1_error host(struct h1_head *h, uint32_t index, const char *v, size_t len)
+{
+    if (h->host_field != UINT32_MAX) {
+        return H1_ERR_HOST;
+    }
+    h->host_field = index;
+    if (len == 0) {
+        bool overridden = h->form == H1_FORM_ABSOLUTE || h->form == H1_FORM_AUTHORITY;
+        return overridden ? H1_ERR_NONE : H1_ERR_HOST;
+    }
+    return h1_authority_valid(v, len) ? H1_ERR_NONE : H1_ERR_HOST;
+}
+
+enum h1_error h1_known_field(struct h1_head *h, const struct h1_field *f, const char *value)
+{
+    uint32_t index = (uint32_t)(f - h->fields);
+    switch (f->token) {
+    case H1_TOKEN_CONTENT_LENGTH:
+        return content_length(h, value, f->value.len);
+    case H1_TOKEN_TRANSFER_ENCODING:
+        return transfer_encoding(h, value, f->value.len);
+    case H1_TOKEN_CONNECTION:
+        return connection(h, value, f->value.len);
+    case H1_TOKEN_UPGRADE:
+        if (h->upgrade_field == UINT32_MAX) {
+            h->upgrade_field = index;
+        }
+        return H1_ERR_NONE;
+    case H1_TOKEN_HOST:
+        return h->kind == H1_REQUEST ? host(h, index, value, f->value.len) : H1_ERR_NONE;
+    case H1_TOKEN_EXPECT:
+        return h->kind == H1_REQUEST ? expect(h, index, value, f->value.len) : H1_ERR_NONE;
+    default:
+        return H1_ERR_NONE;
+    }
+}

@@ -1,0 +1,200 @@
+/*
+ * Request targets (RFC 9112, 3.2) and authorities (RFC 3986, 3.2).
+ */
+#include "h1_internal.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+
+/* ---------------------------------------------------------------- authority */
+
+enum { PORT_NONE = -1, PORT_BAD = -2 };
+
+/* What is behind the colon: nothing (RFC 3986, 3.2.3 lets it be empty), or 1 to 65535. */
+static int parse_port(const char *s, size_t len)
+{
+    if (len == 0) {
+        return PORT_NONE;
+    }
+    if (len > 5) {
+        return PORT_BAD;
+    }
+    int port = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (!h1_is_digit((uint8_t)s[i])) {
+            return PORT_BAD;
+        }
+        port = port * 10 + (s[i] - '0');
+    }
+    return port >= 1 && port <= 65535 ? port : PORT_BAD;
+}
+
+/*
+ * reg-name or IPv4address. Two things that RFC 3986 allows are refused: the comma, with which two
+ * joined Host fields look like one name, and a percent-encoded byte that is no name's once it is
+ * decoded (a control, a blank, a delimiter).
+ */
+static bool reg_name_valid(const char *s, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)s;
+    const uint8_t *end = p + len;
+    for (;;) {
+        p += h1_scan_class(p, end, H1_C_REGNAME);
+        if (p == end) {
+            return len > 0;
+        }
+        if (*p != '%' || end - p < 3 || h1_hex(p[1]) < 0 || h1_hex(p[2]) < 0) {
+            return false;
+        }
+        unsigned byte = (unsigned)(h1_hex(p[1]) << 4 | h1_hex(p[2]));
+        if (byte < 0x80 && !h1_is((uint8_t)byte, H1_C_REGNAME)) {
+            return false;
+        }
+        p += 3;
+    }
+}
+
+/* What is between the brackets of an IP-literal. IPvFuture is not in use, and a zone has no meaning
+ * to anybody but the sender (RFC 9110, 4.2: neither is in the uri-host of http). */
+static bool ipv6_valid(const char *s, size_t len)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr addr;
+    if (len >= sizeof text || memchr(s, '\0', len) != NULL) {
+        return false;
+    }
+    memcpy(text, s, len);
+    text[len] = '\0';
+    return inet_pton(AF_INET6, text, &addr) == 1;
+}
+
+/* Where the host ends: at the colon before the port, or at the end. */
+static size_t host_end(const char *s, size_t len)
+{
+    if (s[0] == '[') {
+        const char *close = memchr(s, ']', len);
+        return close != NULL ? (size_t)(close + 1 - s) : len;
+    }
+    const char *colon = memchr(s, ':', len);
+    return colon != NULL ? (size_t)(colon - s) : len;
+}
+
+bool h1_authority_valid(const char *s, size_t len)
+{
+    size_t host = len > 0 ? host_end(s, len) : 0;
+    if (host == 0) {
+        return false;
+    }
+    if (host < len && (s[host] != ':' || parse_port(s + host + 1, len - host - 1) == PORT_BAD)) {
+        return false;
+    }
+    if (s[0] == '[') {
+        return host >= 2 && s[host - 1] == ']' && ipv6_valid(s + 1, host - 2);
+    }
+    return reg_name_valid(s, host);
+}
+
+void h1_authority_split(const char *s, size_t len, size_t *host_len, int *port)
+{
+    size_t host = host_end(s, len);
+    *host_len = host;
+    *port = host < len ? parse_port(s + host + 1, len - host - 1) : PORT_NONE;
+    assert(*port != PORT_BAD); /* only a valid authority may be split */
+}
+
+/* ---------------------------------------------------------------- the four forms */
+
+bool h1_path_valid(const char *s, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)s;
+    const uint8_t *end = p + len;
+    if (len == 0 || *p != '/') {
+        return false;
+    }
+    for (;;) {
+        p += h1_scan_class(p, end, H1_C_TARGET);
+        if (p == end) {
+            return true;
+        }
+        size_t before = (size_t)(p - (const uint8_t *)s);
+        if (*p != '\\' || memchr(s, '?', before) == NULL) {
+            return false;
+        }
+        /* In the query: from here on only the bytes count. */
+        while (p < end && (*p == '\\' || h1_is(*p, H1_C_TARGET))) {
+            p++;
+        }
+        return p == end;
+    }
+}
+
+static struct h1_span span_of(const char *buf, const char *from, const char *to)
+{
+    return (struct h1_span){(uint32_t)(from - buf), (uint32_t)(to - from)};
+}
+
+/* absolute-form = absolute-URI (RFC 9112, 3.2.2), of the two schemes that we serve. */
+static enum h1_error parse_absolute(struct h1_head *h, const char *buf)
+{
+    const char *s = buf + h->target.off;
+    const char *end = s + h->target.len;
+    const char *colon = memchr(s, ':', h->target.len);
+    if (colon == NULL || end - colon < 3 || colon[1] != '/' || colon[2] != '/') {
+        return H1_ERR_TARGET;
+    }
+    size_t scheme_len = (size_t)(colon - s);
+    if (!h1_is_word(s, scheme_len, "http", 4) && !h1_is_word(s, scheme_len, "https", 5)) {
+        return H1_ERR_TARGET;
+    }
+    const char *authority = colon + 3;
+    const char *path = authority;
+    while (path < end && *path != '/' && *path != '?') {
+        path++;
+    }
+    /* Userinfo falls with this too: '@' is no part of a host (RFC 9110, 4.2.4). */
+    if (!h1_authority_valid(authority, (size_t)(path - authority))) {
+        return H1_ERR_TARGET;
+    }
+    h->form = H1_FORM_ABSOLUTE;
+    h->scheme = span_of(buf, s, colon);
+    h->authority = span_of(buf, authority, path);
+    h->path = span_of(buf, path, end);
+    return H1_ERR_NONE;
+}
+
+/* authority-form = uri-host ":" port (RFC 9112, 3.2.3). RFC 9110, 9.3.6: there is no default port,
+ * and an empty or invalid one MUST be refused. */
+static enum h1_error parse_connect(struct h1_head *h, const char *buf)
+{
+    const char *s = buf + h->target.off;
+    size_t host_len;
+    int port;
+    if (!h1_authority_valid(s, h->target.len)) {
+        return H1_ERR_TARGET;
+    }
+    h1_authority_split(s, h->target.len, &host_len, &port);
+    if (port == PORT_NONE) {
+        return H1_ERR_TARGET;
+    }
+    h->form = H1_FORM_AUTHORITY;
+    h->authority = h->target;
+    return H1_ERR_NONE;
+}
+
+enum h1_error h1_parse_target(struct h1_head *h, const char *buf)
+{
+    const char *s = buf + h->target.off;
+    if (h->method == H1_METHOD_CONNECT) {
+        return parse_connect(h, buf);
+    }
+    if (s[0] == '/') {
+        h->form = H1_FORM_ORIGIN;
+        h->path = h->target;
+        return H1_ERR_NONE;
+    }
+    if (s[0] == '*' && h->target.len == 1) {
+        h->form = H1_FORM_ASTERISK;
+        return h->method == H1_METHOD_OPTIONS ? H1_ERR_NONE : H1_ERR_TARGET;
+    }
+    return parse_absolute(h, buf);
+}
