@@ -50,6 +50,9 @@ struct h2_field {
     uint8_t flags; /**< enum h2_field_flags */
 };
 
+/** The dynamic table's size limit until a SETTINGS frame says otherwise (RFC 9113, 6.5.2). */
+#define HPACK_DEFAULT_TABLE_SIZE 4096u
+
 /** What a table entry counts beside its bytes (RFC 7541, 4.1). Also used for list sizes (RFC
  * 9113, 6.5.2). */
 #define HPACK_FIELD_OVERHEAD 32u
@@ -62,8 +65,8 @@ enum hpack_rc {
     HPACK_ERR_INTEGER,    /**< an integer does not fit 32 bits or is padded without end (5.1) */
     HPACK_ERR_HUFFMAN,    /**< EOS inside a string, padding over 7 bits or not of ones (5.2) */
     HPACK_ERR_INDEX,      /**< index 0 or past both tables (2.3.3) */
-    HPACK_ERR_TABLE_SIZE, /**< size update above the limit, not at the start of a block, or one that
-                             is owed is missing (4.2) */
+    HPACK_ERR_TABLE_SIZE, /**< size update above the limit, not at the start of a block, the third
+                             of a block, or one that is owed is missing (4.2) */
 };
 
 /** A sentence for a return code, static. */
@@ -73,13 +76,19 @@ const char *hpack_rc_text(enum hpack_rc rc);
 
 struct hpack_decoder;
 
-/** `max_table_size` is what we announce in SETTINGS_HEADER_TABLE_SIZE (octets). NULL: no memory. */
+/**
+ * `max_table_size` (octets) is the limit in force from the first block on; the table has that size
+ * until the encoder says otherwise. For an HTTP/2 connection it is HPACK_DEFAULT_TABLE_SIZE,
+ * whatever we announce: that counts when it is acknowledged. The table takes memory when entries
+ * come, not here. `alloc` is copied. NULL: no memory.
+ */
 struct hpack_decoder *hpack_decoder_new(const struct h2_allocator *alloc, uint32_t max_table_size);
 void hpack_decoder_free(struct hpack_decoder *d);
 
 /**
- * Sets the limit that the peer has acknowledged. When it is lower than before, the next block must
- * begin with a size update of at most that (RFC 7541, 4.2); the decoder checks it.
+ * Sets the limit that the peer has acknowledged. When the table, as the encoder last set it, is
+ * larger, the next block must begin with a size update of at most that (RFC 9113, 4.3.1; RFC 7541,
+ * 4.2); the decoder checks it.
  */
 void hpack_decoder_set_max_table_size(struct hpack_decoder *d, uint32_t size);
 
@@ -90,18 +99,25 @@ void hpack_decoder_begin(struct hpack_decoder *d);
 /**
  * Decodes one field from a complete header block. [*pos, end) is what is left of the block; *pos
  * moves forward. HPACK_FIELD: one field, whose bytes stay valid until hpack_decoder_begin() or
- * hpack_decoder_release(). HPACK_OK: the block is done. Everything else is a COMPRESSION_ERROR of
- * the connection.
+ * hpack_decoder_release(). HPACK_OK: the block is done. HPACK_ERR_NOMEM aside, everything else is
+ * a COMPRESSION_ERROR of the connection; the decoder must then only be freed.
+ *
+ * There is no limit of the list size here: the caller counts every field (name, value and
+ * HPACK_FIELD_OVERHEAD), also those that only refer to the table. What a block can make the decoder
+ * hold, beside the table, is less than that sum.
  */
 enum hpack_rc hpack_decoder_next(struct hpack_decoder *d, const uint8_t **pos, const uint8_t *end,
                                  struct h2_field *field);
 
-/** Gives back the memory that strings of the last block used (an idle connection should hold none).
+/**
+ * Gives up the strings handed out so far, and their memory (an idle connection should hold none).
+ * Also legal inside a block: one that is over the caller's limits can so be decoded to its end, for
+ * the table's sake, without holding more and more.
  */
 void hpack_decoder_release(struct hpack_decoder *d);
 
 /** Octets now used by the dynamic table, and its entries (newest is index 0; false past the end).
- */
+ * An entry's strings are valid until the next call for this decoder. */
 uint32_t hpack_decoder_table_size(const struct hpack_decoder *d);
 bool hpack_decoder_table_entry(const struct hpack_decoder *d, uint32_t index,
                                struct h2_field *field);
@@ -110,13 +126,15 @@ bool hpack_decoder_table_entry(const struct hpack_decoder *d, uint32_t index,
 
 struct hpack_encoder;
 
-/** `max_table_size` is the most that we are willing to use, whatever the peer allows (octets).
- * NULL: no memory. */
+/**
+ * `max_table_size` is the most that we are willing to use, whatever the peer allows (octets). The
+ * peer's limit is HPACK_DEFAULT_TABLE_SIZE until it is set. `alloc` is copied. NULL: no memory.
+ */
 struct hpack_encoder *hpack_encoder_new(const struct h2_allocator *alloc, uint32_t max_table_size);
 void hpack_encoder_free(struct hpack_encoder *e);
 
-/** The peer's SETTINGS_HEADER_TABLE_SIZE. Size updates are sent by themselves at the start of the
- * next block. */
+/** The peer's SETTINGS_HEADER_TABLE_SIZE, each value as it comes. Size updates are sent by
+ * themselves at the start of the next block. */
 void hpack_encoder_set_peer_table_size(struct hpack_encoder *e, uint32_t size);
 
 /** The most octets that hpack_encoder_encode() can write for these fields (size updates included).
@@ -124,9 +142,9 @@ void hpack_encoder_set_peer_table_size(struct hpack_encoder *e, uint32_t size);
 size_t hpack_encoder_bound(const struct h2_field *fields, size_t n);
 
 /**
- * Encodes a header block into buf, which has at least hpack_encoder_bound() octets; *len is what
- * was written. HPACK_OK, or HPACK_ERR_NOMEM (the block must then not be sent and the encoder only
- * freed).
+ * Encodes a header block, fields in their order, into buf, which has at least hpack_encoder_bound()
+ * octets; *len is what was written. HPACK_OK, or HPACK_ERR_NOMEM (the block must then not be sent
+ * and the encoder only freed).
  */
 enum hpack_rc hpack_encoder_encode(struct hpack_encoder *e, const struct h2_field *fields, size_t n,
                                    uint8_t *buf, size_t *len);

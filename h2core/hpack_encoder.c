@@ -1,0 +1,332 @@
+/*
+ * The HPACK encoder (RFC 7541, 6), and its choice of what to put into the dynamic table.
+ *
+ * The choice: the table is small and forgets in order of arrival, so an entry that never comes
+ * again costs twice, its own octets and those of the entry it pushes out.
+ *
+ *  - A name that is not in the table yet goes in at once with its value: most fields of a
+ * connection are the same in all of its messages.
+ *  - A name that is there with another value shows that it has several; then a value goes in when
+ * it comes for the second time. The same holds from the first time on for names whose values are
+ * known to differ by message (:path, etag, content-length and the like).
+ *  - Some never come again (age, content-range, set-cookie): not at all.
+ *  - Secrets that could be guessed octet by octet through the sizes of blocks are never indexed, by
+ *    anybody on the way (7.1.3): authorization, and cookies that are short enough to be guessed.
+ */
+#include "hpack_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A power of two; about as many values as two or three messages have. */
+#define SEEN_SLOTS 64
+/* RFC 7541, 7.1.3 leaves the choice; below this many octets a cookie may be guessed. */
+#define SECRET_COOKIE_LEN 20
+/* Type, three integers, besides the strings themselves: Huffman code is used only if shorter. */
+#define FIELD_MAX (3 * HPACK_INTEGER_MAX)
+
+/* What is needed only from the first insertion on. */
+struct memory {
+    struct hpack_index index;
+    uint32_t seen[SEEN_SLOTS]; /* hashes of fields that were sent lately, but not put in */
+};
+
+struct hpack_encoder {
+    struct h2_allocator alloc;
+    struct hpack_table table;
+    struct memory *memory; /* NULL until used */
+    uint32_t own_max;
+    bool update_due;
+    uint32_t update_min; /* the smallest size since the last block … */
+    uint32_t update_to;  /* … and the size to use from now on */
+};
+
+struct hpack_encoder *hpack_encoder_new(const struct h2_allocator *alloc, uint32_t max_table_size)
+{
+    struct h2_allocator a = hpack_allocator(alloc);
+    struct hpack_encoder *e = hpack_alloc(&a, sizeof(*e));
+    if (e == NULL) {
+        return NULL;
+    }
+    *e = (struct hpack_encoder){.alloc = a, .own_max = max_table_size};
+    e->table.max_size = HPACK_DEFAULT_TABLE_SIZE;
+    hpack_encoder_set_peer_table_size(e, HPACK_DEFAULT_TABLE_SIZE);
+    return e;
+}
+
+void hpack_encoder_free(struct hpack_encoder *e)
+{
+    if (e == NULL) {
+        return;
+    }
+    hpack_table_free(&e->table, &e->alloc);
+    hpack_release(&e->alloc, e->memory);
+    struct h2_allocator a = e->alloc;
+    hpack_release(&a, e);
+}
+
+void hpack_encoder_set_peer_table_size(struct hpack_encoder *e, uint32_t size)
+{
+    uint32_t to = size < e->own_max ? size : e->own_max;
+    if (!e->update_due) {
+        e->update_due = to != e->table.max_size;
+        e->update_min = to;
+    } else if (to < e->update_min) {
+        e->update_min = to;
+    }
+    e->update_to = to;
+}
+
+/* ---------------------------------------------------------------- dynamic table */
+
+static void make_space(struct hpack_encoder *e, uint64_t need)
+{
+    struct hpack_entry *oldest;
+    while ((oldest = hpack_table_evict(&e->table, need)) != NULL) {
+        hpack_release(&e->alloc, oldest);
+    }
+}
+
+static uint8_t *write_size_update(struct hpack_encoder *e, uint8_t *p, uint32_t size)
+{
+    e->table.max_size = size;
+    make_space(e, 0);
+    if (size == 0) {
+        hpack_table_free(&e->table, &e->alloc); /* empty: gives back the ring */
+    }
+    return hpack_integer_write(p, 0x20, 5, size);
+}
+
+/* RFC 7541, 4.2: the smallest size in between makes the decoder evict, the last one is in force. */
+static uint8_t *write_size_updates(struct hpack_encoder *e, uint8_t *p)
+{
+    if (e->update_due) {
+        if (e->update_min < e->update_to) {
+            p = write_size_update(e, p, e->update_min);
+        }
+        p = write_size_update(e, p, e->update_to);
+        e->update_due = false;
+    }
+    return p;
+}
+
+static bool insert(struct hpack_encoder *e, const struct h2_field *field, uint32_t name_hash,
+                   uint32_t field_hash)
+{
+    struct hpack_indexed_entry *entry =
+        (struct hpack_indexed_entry *)hpack_entry_new(&e->alloc, sizeof(*entry), field);
+    if (entry == NULL) {
+        return false;
+    }
+    make_space(e, hpack_field_size(field));
+    if (!hpack_table_reserve(&e->table, &e->alloc)) {
+        hpack_release(&e->alloc, entry);
+        return false;
+    }
+    entry->name_hash = name_hash;
+    entry->field_hash = field_hash;
+    hpack_index_add(&e->memory->index, &e->table, entry);
+    hpack_table_push(&e->table, &entry->entry);
+    return true;
+}
+
+/* ---------------------------------------------------------------- the choice */
+
+enum choice {
+    ORDINARY, /* at once if the name is new to the table, else when seen before */
+    IF_SEEN,  /* when seen before */
+    NOT,      /* not into the table */
+    NEVER,    /* and not into anybody's */
+};
+
+static enum choice choose(const struct h2_field *field)
+{
+    if (field->flags & H2_FIELD_NEVER_INDEX) {
+        return NEVER;
+    }
+    switch (field->token) {
+    case H2_TOKEN_AUTHORIZATION:
+    case H2_TOKEN_PROXY_AUTHORIZATION:
+        return NEVER;
+    case H2_TOKEN_COOKIE:
+        if (field->value_len < SECRET_COOKIE_LEN) {
+            return NEVER;
+        }
+        break;
+    case H2_TOKEN_AGE:
+    case H2_TOKEN_CONTENT_RANGE:
+    case H2_TOKEN_HTTP2_SETTINGS:
+    case H2_TOKEN_IF_RANGE:
+    case H2_TOKEN_RANGE:
+    case H2_TOKEN_SEC_WEBSOCKET_ACCEPT:
+    case H2_TOKEN_SEC_WEBSOCKET_KEY:
+    case H2_TOKEN_SET_COOKIE:
+    case H2_TOKEN_X_REQUEST_ID:
+        return NOT;
+    case H2_TOKEN_PSEUDO_PATH:
+    case H2_TOKEN_CONTENT_DISPOSITION:
+    case H2_TOKEN_CONTENT_LENGTH:
+    case H2_TOKEN_CONTENT_LOCATION:
+    case H2_TOKEN_ETAG:
+    case H2_TOKEN_EXPIRES:
+    case H2_TOKEN_FORWARDED:
+    case H2_TOKEN_IF_MATCH:
+    case H2_TOKEN_IF_MODIFIED_SINCE:
+    case H2_TOKEN_IF_NONE_MATCH:
+    case H2_TOKEN_IF_UNMODIFIED_SINCE:
+    case H2_TOKEN_LAST_MODIFIED:
+    case H2_TOKEN_LINK:
+    case H2_TOKEN_LOCATION:
+    case H2_TOKEN_REFERER:
+    case H2_TOKEN_X_FORWARDED_FOR:
+    case H2_TOKEN_X_REAL_IP:
+        return field->flags & H2_FIELD_NO_INDEX ? NOT : IF_SEEN;
+    default:
+        break;
+    }
+    return field->flags & H2_FIELD_NO_INDEX ? NOT : ORDINARY;
+}
+
+/* Whether the field was sent lately; remembers it. */
+static bool seen_before(struct memory *m, uint32_t field_hash)
+{
+    uint32_t *slot = &m->seen[field_hash % SEEN_SLOTS];
+    bool seen = *slot == field_hash;
+    *slot = field_hash;
+    return seen;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static uint8_t *write_string(uint8_t *p, const char *s, uint32_t len)
+{
+    size_t coded = hpack_huffman_encoded_len(s, len);
+    if (coded < len) {
+        p = hpack_integer_write(p, 0x80, 7, (uint32_t)coded);
+        return hpack_huffman_encode(s, len, p);
+    }
+    p = hpack_integer_write(p, 0x00, 7, len);
+    if (len > 0) {
+        memcpy(p, s, len);
+    }
+    return p + len;
+}
+
+static uint8_t *write_literal(uint8_t *p, uint8_t pattern, unsigned bits, uint32_t name_index,
+                              const struct h2_field *field)
+{
+    p = hpack_integer_write(p, pattern, bits, name_index);
+    if (name_index == 0) {
+        p = write_string(p, field->name, field->name_len);
+    }
+    return write_string(p, field->value, field->value_len);
+}
+
+/* The static index of the whole field; 0: none. Entries of one name stand in a row. */
+static uint32_t static_field(const struct h2_field *field, uint32_t first)
+{
+    for (uint32_t i = first; i != 0 && i <= HPACK_STATIC_COUNT; i++) {
+        const struct h2_field *f = &hpack_static_table[i - 1];
+        if (f->token != field->token) {
+            break;
+        }
+        if (f->value_len == field->value_len &&
+            (f->value_len == 0 || memcmp(f->value, field->value, f->value_len) == 0)) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+static enum hpack_rc write_field(struct hpack_encoder *e, const struct h2_field *given, uint8_t **p)
+{
+    struct h2_field field = *given;
+    if (field.token == H2_TOKEN_NONE) {
+        field.token = h2_token_lookup(field.name, field.name_len);
+    }
+    enum choice choice = choose(&field);
+    uint32_t name_index = hpack_static_first[field.token];
+    if (choice != NEVER) {
+        uint32_t index = static_field(&field, name_index);
+        if (index != 0) {
+            *p = hpack_integer_write(*p, 0x80, 7, index);
+            return HPACK_OK;
+        }
+    }
+
+    bool put_in = false;
+    uint32_t name_hash = 0;
+    uint32_t field_hash = 0;
+    if (e->memory != NULL) {
+        const struct hpack_index *x = &e->memory->index;
+        uint32_t index;
+        name_hash = hpack_hash_name(&field);
+        bool name_known = hpack_index_find_name(x, &e->table, &field, name_hash, &index);
+        if (name_known && name_index == 0) {
+            name_index = HPACK_STATIC_COUNT + 1 + index;
+        }
+        if (choice == ORDINARY || choice == IF_SEEN) {
+            field_hash = hpack_hash_field(name_hash, &field);
+            if (name_known && hpack_index_find_field(x, &e->table, &field, field_hash, &index)) {
+                *p = hpack_integer_write(*p, 0x80, 7, HPACK_STATIC_COUNT + 1 + index);
+                return HPACK_OK;
+            }
+            /* A field that takes more than half of the table would push out too much. */
+            put_in = hpack_field_size(&field) <= e->table.max_size / 2 &&
+                     ((choice == ORDINARY && !name_known) || seen_before(e->memory, field_hash));
+        }
+    }
+    if (put_in) {
+        *p = write_literal(*p, 0x40, 6, name_index, &field);
+        return insert(e, &field, name_hash, field_hash) ? HPACK_OK : HPACK_ERR_NOMEM;
+    }
+    *p = write_literal(*p, choice == NEVER ? 0x10 : 0x00, 4, name_index, &field);
+    return HPACK_OK;
+}
+
+size_t hpack_encoder_bound(const struct h2_field *fields, size_t n)
+{
+    size_t bound = 2 * HPACK_INTEGER_MAX;
+    for (size_t i = 0; i < n; i++) {
+        bound += FIELD_MAX + (size_t)fields[i].name_len + fields[i].value_len;
+    }
+    return bound;
+}
+
+enum hpack_rc hpack_encoder_encode(struct hpack_encoder *e, const struct h2_field *fields, size_t n,
+                                   uint8_t *buf, size_t *len)
+{
+    uint8_t *p = write_size_updates(e, buf);
+    if (e->memory == NULL && e->table.max_size > 0 && n > 0) {
+        e->memory = hpack_alloc(&e->alloc, sizeof(*e->memory));
+        if (e->memory == NULL) {
+            return HPACK_ERR_NOMEM;
+        }
+        memset(e->memory, 0, sizeof(*e->memory));
+    }
+    for (size_t i = 0; i < n; i++) {
+        enum hpack_rc rc = write_field(e, &fields[i], &p);
+        if (rc != HPACK_OK) {
+            return rc;
+        }
+    }
+    *len = (size_t)(p - buf);
+    assert(*len <= hpack_encoder_bound(fields, n));
+    return HPACK_OK;
+}
+
+uint32_t hpack_encoder_table_size(const struct hpack_encoder *e)
+{
+    return e->table.size;
+}
+
+bool hpack_encoder_table_entry(const struct hpack_encoder *e, uint32_t index,
+                               struct h2_field *field)
+{
+    const struct hpack_entry *entry = hpack_table_get(&e->table, index);
+    if (entry == NULL) {
+        return false;
+    }
+    *field = entry->field;
+    return true;
+}
