@@ -17,6 +17,8 @@ import xml.etree.ElementTree as ET
 
 # A test function of cmocka, as TAP. It calls a skipped one "not ok N # SKIP name".
 TAP_LINE = re.compile(r"^(not ok|ok)\b[ \t]*\d*[ \t]*(?:-[ \t]*)?(.*)$", re.MULTILINE)
+# What pytest says of failures, with the sections that a plugin added and JUnit's file has not.
+PYTEST_REPORT = re.compile(r"^=+ (?:FAILURES|ERRORS) =+$.*?(?=^=+ short test summary)", re.M | re.S)
 SHOWN_CHARS = 6000
 
 
@@ -27,10 +29,10 @@ class Counts:
         self.skipped = []  # name and reason
 
 
-def clip(text):
-    if len(text) <= SHOWN_CHARS:
+def clip(text, chars=SHOWN_CHARS):
+    if len(text) <= chars:
         return text
-    return text[: SHOWN_CHARS // 2] + "\n[...]\n" + text[-SHOWN_CHARS // 2 :]
+    return text[: chars // 2] + "\n[...]\n" + text[-chars // 2 :]
 
 
 def count_meson(path, counts):
@@ -61,17 +63,22 @@ def count_meson(path, counts):
             counts.failed += [(f"{test['name']}: one more", "")] * (bad - 1)
 
 
-def count_pytest(path, counts):
+def count_pytest(path, log, counts):
+    report = PYTEST_REPORT.search(log.read_text(errors="replace"))
     for case in ET.parse(path).getroot().iter("testcase"):
         name = f"{case.get('classname')}.{case.get('name')}"
         problems = case.findall("failure") + case.findall("error")
         skipped = case.find("skipped")
         if problems:
-            counts.failed.append((name, "\n".join(p.text or "" for p in problems)))
+            text = "" if report else "\n".join(p.text or "" for p in problems)
+            counts.failed.append((name, text))
         elif skipped is not None:
             counts.skipped.append(f"{name}: {skipped.get('message')}")
         else:
             counts.passed += 1
+    if report and counts.failed:
+        name, _ = counts.failed[-1]
+        counts.failed[-1] = (name, clip(report[0], 4 * SHOWN_CHARS))
 
 
 def one_job(folder, job, status):
@@ -82,7 +89,7 @@ def one_job(folder, job, status):
         if meson.exists():
             count_meson(meson, counts)
         if pytest.exists():
-            count_pytest(pytest, counts)
+            count_pytest(pytest, log, counts)
     except (ValueError, KeyError, ET.ParseError) as e:
         counts.failed.append((f"{job}: its results cannot be read: {e}", log.read_text(errors="replace")))
     ran = counts.passed + len(counts.failed)
@@ -93,7 +100,7 @@ def one_job(folder, job, status):
         counts.failed.append((f"{job} ({why})", log.read_text(errors="replace")))
     for name, output in counts.failed:
         print(f"   FAILED {name}")
-        for line in clip(output).strip().splitlines():
+        for line in clip(output, 4 * SHOWN_CHARS).strip().splitlines():
             print(f"      {line}")
     for name in counts.skipped:
         print(f"   skipped {name}")
