@@ -1,0 +1,246 @@
+/*
+ * What the files of config/ share: slices of text, the report that faults are written to, and the
+ * option table.
+ *
+ * Values are parsed where they lie, in the line of the file or in the argument, so that a pointer
+ * into the value is the place of a fault too. Nothing in here is seen outside config/ and its
+ * tests.
+ */
+#ifndef CONFIG_INTERNAL_H
+#define CONFIG_INTERNAL_H
+
+#include "config.h"
+
+/** Some bytes of a line or an argument; not NUL-terminated. */
+struct cfg_text {
+    const char *s;
+    size_t len;
+};
+
+/* ---------------------------------------------------------------- faults (cfg_error.c) */
+
+/** What is being read at the moment. */
+struct cfg_source {
+    const char *file; /**< NULL: the command line */
+    size_t line;
+    const char *option;   /**< of the command line, without the dashes; NULL: not about one */
+    struct cfg_text text; /**< the line, or the argument's value */
+};
+
+struct cfg_report {
+    FILE *err;
+    struct cfg_source at;
+    size_t errors;
+    size_t warnings;
+    bool out_of_memory;
+};
+
+/* A load shows this many errors; of a binary file taken for a configuration more would not help. */
+#define CFG_ERRORS_SHOWN 20
+
+/**
+ * Reports a fault in `where`, which lies inside report->at.text, or anywhere else (or is empty and
+ * NULL) when the fault has no place in it; nothing is underlined then. Always false, so that a
+ * parser can return it.
+ */
+bool cfg_error(struct cfg_report *r, struct cfg_text where, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void cfg_warning(struct cfg_report *r, struct cfg_text where, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/** Says once that there is no memory; false. */
+bool cfg_out_of_memory(struct cfg_report *r);
+
+/** Text made fit to be shown: quoted, at most about 60 octets of it, nothing that a terminal would
+ * act on. */
+#define CFG_QUOTED_SIZE 72
+struct cfg_quoted {
+    char s[CFG_QUOTED_SIZE];
+};
+struct cfg_quoted cfg_quote(struct cfg_text t);
+
+/** How many insertions, deletions, replacements and swaps of neighbours lie between them, case not
+ * counting; or more than `most`, which stops the count. */
+size_t cfg_distance(struct cfg_text a, struct cfg_text b, size_t most);
+/** The distance up to which a name is near enough to be meant. */
+size_t cfg_near(struct cfg_text t);
+
+/* ---------------------------------------------------------------- text and memory (cfg_text.c) */
+
+static inline struct cfg_text cfg_slice(const char *s, size_t len)
+{
+    return (struct cfg_text){s, len};
+}
+struct cfg_text cfg_text(const char *s);
+static inline bool cfg_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+bool cfg_text_is(struct cfg_text t, const char *s);        /**< the same octets */
+bool cfg_text_is_nocase(struct cfg_text t, const char *s); /**< the same but for ASCII case */
+
+/** Takes what is in front of the next `separator` (or all) off *rest; after the last part rest->s
+ * is NULL. */
+struct cfg_text cfg_cut(struct cfg_text *rest, char separator);
+
+/** A NUL-terminated copy; NULL, reported, when there is no memory. */
+char *cfg_copy(struct cfg_report *r, struct cfg_text t);
+/** Appends a zeroed element to *(T **)array and returns it; NULL, reported, when there is no
+ * memory. */
+void *cfg_append(struct cfg_report *r, void *array, size_t *count, size_t element_size);
+
+/** Reads a whole file, NUL-terminated, which the caller frees; NULL and *why without it. */
+char *cfg_read_file(const char *path, size_t most, size_t *len, const char **why);
+
+/* ---------------------------------------------------------------- values (cfg_values.c) */
+
+bool cfg_parse_number(struct cfg_report *r, struct cfg_text t, uint64_t min, uint64_t max,
+                      uint64_t *out);
+bool cfg_parse_size(struct cfg_report *r, struct cfg_text t, uint64_t min, uint64_t max,
+                    uint64_t *out);
+bool cfg_parse_duration(struct cfg_report *r, struct cfg_text t, uint64_t *out_ms);
+bool cfg_parse_port(struct cfg_report *r, struct cfg_text t, uint16_t *out);
+/** Anything but "yes" is no; what does not look like a no either gets a warning. */
+bool cfg_parse_bool(struct cfg_report *r, struct cfg_text t);
+
+struct cfg_choice {
+    const char *name;
+    unsigned value;
+};
+/** Case does not count. `choices` ends with a NULL name. */
+bool cfg_parse_choice(struct cfg_report *r, struct cfg_text t, const struct cfg_choice *choices,
+                      unsigned *out);
+
+/* These check without making anything. */
+bool cfg_check_string(struct cfg_report *r, struct cfg_text t, uint64_t min_len, uint64_t max_len);
+bool cfg_check_field_value(struct cfg_report *r, struct cfg_text t);
+bool cfg_check_alpn(struct cfg_report *r, struct cfg_text t);
+
+/** On success the members are the caller's. */
+bool cfg_parse_header(struct cfg_report *r, struct cfg_text t, bool request,
+                      struct cfg_header *out);
+bool cfg_parse_error_page(struct cfg_report *r, struct cfg_text t, struct cfg_error_page *out);
+void cfg_header_clear(struct cfg_header *h);
+void cfg_error_page_clear(struct cfg_error_page *p);
+
+/* ---------------------------------------------------------------- addresses (cfg_address.c,
+ * cfg_pattern.c) */
+
+bool cfg_parse_frontend(struct cfg_report *r, struct cfg_text t, struct cfg_frontend *out);
+bool cfg_parse_backend(struct cfg_report *r, struct cfg_text t, struct cfg_backend *out);
+void cfg_frontend_clear(struct cfg_frontend *f);
+void cfg_backend_clear(struct cfg_backend *b);
+
+/** A pattern of a backend, normalised; the caller frees it. NULL, reported, when it is none. */
+char *cfg_parse_pattern(struct cfg_report *r, struct cfg_text t);
+
+/* ---------------------------------------------------------------- the table (cfg_option.c) */
+
+enum cfg_type {
+    CFG_TYPE_BOOL,
+    CFG_TYPE_NUMBER,
+    CFG_TYPE_SIZE,
+    CFG_TYPE_DURATION,
+    CFG_TYPE_STRING,
+    CFG_TYPE_PATH,
+    CFG_TYPE_VALUE,
+    CFG_TYPE_ALPN,
+    CFG_TYPE_ENUM,
+    CFG_TYPE_FRONTEND,
+    CFG_TYPE_BACKEND,
+    CFG_TYPE_HEADER,
+    CFG_TYPE_ERROR_PAGE,
+    CFG_TYPE_CONF,
+    CFG_TYPE_INCLUDE,
+    CFG_TYPE_HELP,
+    CFG_TYPE_VERSION,
+    CFG_TYPE_LATER,
+    CFG_TYPE_UNUSED,
+    CFG_TYPE_REFUSED,
+    CFG_TYPE_ALIAS,
+    CFG_TYPE_BITS,
+};
+
+/** A row of options.def; see there. */
+struct cfg_option {
+    const char *name;
+    enum cfg_type type;
+    const char *group;
+    char short_name; /**< 0: none */
+    bool takes_value;
+    bool quiet;
+    bool only_in_args;
+    bool only_in_file;
+    size_t offset;       /**< of the member in struct config */
+    size_t count_offset; /**< of its n<name> */
+    uint64_t min;
+    uint64_t max;
+    const struct cfg_choice *choices;
+    const struct cfg_option *to[2];
+    const char *to_value;
+    const char *fallback; /**< the default as it would be written; NULL: none */
+    const char *metavar;
+    const char *help; /**< for CFG_TYPE_REFUSED: what to use instead */
+};
+
+extern const struct cfg_option cfg_options[];
+extern const size_t cfg_noptions;
+extern const char cfg_version[];
+
+/** Case does not count, no abbreviations; NULL: there is none. */
+const struct cfg_option *cfg_option_find(struct cfg_text name);
+/** The name that was probably meant, NULL when none is near. */
+const char *cfg_option_nearest(struct cfg_text name, bool in_file);
+
+/* ---------------------------------------------------------------- loading */
+
+/** A file that is being read, and the one that includes it. */
+struct cfg_open_file {
+    const struct cfg_open_file *includer;
+    uint64_t device;
+    uint64_t inode;
+};
+
+struct cfg_loader {
+    struct cfg_report report;
+    struct config *cfg;
+    const struct cfg_open_file *innermost; /**< NULL: the command line */
+    size_t files_read;
+};
+
+/**
+ * Gives an option a value, `value` being inside report.at.text; for an option that takes none it is
+ * what stands behind the = in a file, or "yes". False when it was refused, which has been reported.
+ * (cfg_option.c)
+ */
+bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value);
+
+/** Reads a file; where that fails is reported at `path_text`. When it need not exist and does not,
+ * nothing happens. (cfg_file.c) */
+bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_text,
+                   bool must_exist);
+
+/** An option as it stood on the command line. */
+struct cfg_arg {
+    const struct cfg_option *option;
+    struct cfg_text value;
+};
+
+/** The command line, taken apart. (cfg_args.c) */
+struct cfg_args {
+    struct cfg_arg *list;
+    size_t nlist;
+    const char *key; /**< NULL, or both are given */
+    const char *certificate;
+    const char *conf;               /**< NULL: not given */
+    const struct cfg_option *print; /**< --help or --version */
+};
+/** Strings point into argv. False when it was wrong; the caller frees args->list in each case. */
+bool cfg_args_parse(struct cfg_report *r, int argc, char *const *argv, struct cfg_args *args);
+
+void cfg_print_help(FILE *out);    /**< (cfg_help.c) */
+void cfg_print_version(FILE *out); /**< (cfg_help.c) */
+
+/** What can only be said about all options together. (cfg_check.c) */
+bool cfg_check(struct cfg_report *r, const struct config *cfg);
+
+#endif

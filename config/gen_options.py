@@ -1,0 +1,331 @@
+#!/usr/bin/python3
+"""Makes everything that follows from the option table, options.def (its first lines say how it is written).
+
+usage: gen_options.py KIND OPTIONS_DEF VERSION OUT
+
+KIND: members     config_members.h, struct config
+      table       cfg_table.c, the rows that the parsers and --help work from
+      man         nghttpx.1
+      markdown    options.md
+      example     nghttpx.conf, every option with its default
+      completion  the completion for bash
+"""
+import re
+import sys
+import textwrap
+
+ATTRIBUTES = {"short", "type", "range", "default", "where", "arg", "metavar", "to", "value", "quiet"}
+SCALARS = {"bool", "number", "size", "duration", "string", "path", "value", "alpn", "conf"}
+ARRAYS = {"frontend": "cfg_frontend", "backend": "cfg_backend", "header": "cfg_header",
+          "error-page": "cfg_error_page"}
+SPECIAL = {"include", "help", "version"}
+HIDDEN = {"later", "unused", "refused", "alias", "bits"}
+ENUMS = {
+    "family": ("cfg_family", ["auto", "IPv4", "IPv6"]),
+    "tls_version": ("cfg_tls_version", ["TLSv1.2", "TLSv1.3"]),
+    "log_level": ("cfg_log_level", ["INFO", "NOTICE", "WARN", "ERROR", "FATAL"]),
+}
+METAVARS = {"number": "N", "size": "SIZE", "duration": "DURATION", "string": "TEXT", "path": "PATH",
+            "value": "TEXT", "header": "NAME:VALUE", "error-page": "(CODE|*)=PATH"}
+WHAT = {"number": "number", "size": "size", "duration": "duration", "bool": "switch"}
+LIMIT = 2**63 - 1
+
+
+class Option:
+    def __init__(self, group, name, attributes, where):
+        self.group, self.name, self.text = group, name, []
+        unknown = set(attributes) - ATTRIBUTES
+        if unknown or "type" not in attributes:
+            sys.exit(f"{where}: {name}: bad attributes: {sorted(unknown) or 'no type'}")
+        self.type = attributes["type"]
+        self.enum = None
+        if self.type.startswith("enum:"):
+            self.type, self.enum = "enum", self.type[5:]
+        elif self.type not in SCALARS | set(ARRAYS) | SPECIAL | HIDDEN:
+            sys.exit(f"{where}: {name}: no type {self.type}")
+        self.short = attributes.get("short", "")
+        self.default = attributes.get("default")
+        self.where = attributes.get("where", "both")
+        self.to = [t for t in attributes.get("to", "").split(",") if t]
+        self.value = attributes.get("value")
+        self.quiet = "quiet" in attributes
+        low, _, high = attributes.get("range", "..").partition("..")
+        self.ranged = "range" in attributes
+        self.low, self.high = int(low or 0), int(high or LIMIT)
+        self.arg = attributes.get("arg") != "no" and self.type not in {"bool", "help", "version"}
+        self.metavar = attributes.get("metavar") or METAVARS.get(self.type, "VALUE")
+        if self.enum:
+            self.metavar = "|".join(ENUMS[self.enum][1])
+
+    @property
+    def member(self):
+        return self.name.replace("-", "_")
+
+    @property
+    def help(self):
+        return " ".join(self.text)
+
+    @property
+    def documented(self):
+        return self.type not in HIDDEN
+
+    @property
+    def facts(self):
+        """What can be said about the value in one line."""
+        facts = []
+        if self.ranged and self.type in {"number", "size"}:
+            facts.append(f"{self.low} to {self.high}" if self.high != LIMIT else f"at least {self.low}")
+        if self.default is not None:
+            facts.append(f"default {self.default}")
+        if self.where == "args":
+            facts.append("only on the command line")
+        if self.where == "file":
+            facts.append("only in a file")
+        return "; ".join(facts)
+
+
+def read_table(path):
+    options, group = [], None
+    with open(path, encoding="ascii") as f:
+        for number, line in enumerate(f, 1):
+            line = line.rstrip("\n")
+            if not line or line.startswith("#"):
+                continue
+            if line.startswith("= "):
+                group = line[2:]
+            elif line.startswith("    "):
+                options[-1].text.append(line.strip())
+            else:
+                name, *rest = line.split()
+                pairs = dict(r.partition("=")[::2] for r in rest)
+                options.append(Option(group, name, pairs, f"{path}:{number}"))
+    names = [o.name for o in options]
+    shorts = [o.short for o in options if o.short]
+    for doubles in (names, shorts):
+        if len(set(doubles)) != len(doubles):
+            sys.exit(f"{path}: {sorted(d for d in doubles if doubles.count(d) > 1)} twice")
+    for o in options:
+        if o.documented and not o.text:
+            sys.exit(f"{path}: {o.name} has no description")
+        if set(o.to) - set(names):
+            sys.exit(f"{path}: {o.name}: no option {o.to}")
+    return options
+
+
+def by_group(options):
+    groups = {}
+    for o in options:
+        groups.setdefault(o.group, []).append(o)
+    return groups
+
+
+def c_string(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if text is not None else "NULL"
+
+
+def c_type(o):
+    if o.type in {"number", "size", "duration"}:
+        return "uint64_t "
+    if o.type == "bool":
+        return "bool "
+    return f"enum {ENUMS[o.enum][0]} " if o.enum else "char *"
+
+
+# ---------------------------------------------------------------- C
+
+def members(options, _version, out):
+    out("/* Generated by config/gen_options.py from config/options.def. Do not edit. */")
+    out("#ifndef CONFIG_MEMBERS_H\n#define CONFIG_MEMBERS_H\n")
+    out("struct config {")
+    for o in options:
+        if o.type in ARRAYS:
+            out(f"    struct {ARRAYS[o.type]} *{o.member}; /**< --{o.name} */")
+            out(f"    size_t n{o.member};")
+        elif o.type in SCALARS or o.enum:
+            unit = {"duration": ", milliseconds", "size": ", octets"}.get(o.type, "")
+            default = f", default {o.default}" if o.default is not None and len(o.default) < 30 else ""
+            out(f"    {c_type(o)}{o.member}; /**< --{o.name}{unit}{default} */")
+    out("};\n\n#endif")
+
+
+def table(options, version, out):
+    out("/* Generated by config/gen_options.py from config/options.def. Do not edit. */")
+    out('#include "config_internal.h"\n')
+    for name, (_tag, choices) in ENUMS.items():
+        out(f"static const struct cfg_choice {name}_choices[] = {{")
+        for choice in choices:
+            out(f"    {{{c_string(choice)}, {enum_symbol(name, choice)}}},")
+        out("    {NULL, 0},\n};\n")
+    out("const struct cfg_option cfg_options[] = {")
+    index = {o.name: i for i, o in enumerate(options)}
+    for o in options:
+        rows = [f".name = {c_string(o.name)}", f".type = CFG_TYPE_{o.type.upper().replace('-', '_')}",
+                f".group = {c_string(o.group)}"]
+        if o.short:
+            rows.append(f".short_name = '{o.short}'")
+        if o.arg:
+            rows.append(".takes_value = true")
+        if o.quiet:
+            rows.append(".quiet = true")
+        if o.where != "both":
+            rows.append(f".only_in_{'args' if o.where == 'args' else 'file'} = true")
+        if o.type in ARRAYS:
+            rows += [f".offset = offsetof(struct config, {o.member})",
+                     f".count_offset = offsetof(struct config, n{o.member})"]
+        elif o.type in SCALARS or o.enum:
+            rows.append(f".offset = offsetof(struct config, {o.member})")
+        if o.enum:
+            rows.append(f".choices = {o.enum}_choices")
+        rows += [f".min = {o.low}", f".max = {o.high}"]
+        for i, to in enumerate(o.to):
+            rows.append(f".to[{i}] = &cfg_options[{index[to]}]")
+        if o.value:
+            rows.append(f".to_value = {c_string(o.value)}")
+        if o.default is not None:
+            rows.append(f".fallback = {c_string(o.default)}")
+        if o.arg and o.documented:
+            rows.append(f".metavar = {c_string(o.metavar)}")
+        if o.text:
+            rows.append(f".help = {c_string(o.help)}")
+        out("    {" + ",\n     ".join(rows) + "},")
+    out("};\n")
+    out(f"const size_t cfg_noptions = sizeof(cfg_options) / sizeof(cfg_options[0]);\n")
+    out(f"const char cfg_version[] = {c_string(version)};")
+
+
+def enum_symbol(name, choice):
+    prefix = {"family": "CFG_FAMILY_", "tls_version": "CFG_TLS_", "log_level": "CFG_LOG_"}[name]
+    return prefix + choice.upper().replace("TLSV", "").replace(".", "_")
+
+
+# ---------------------------------------------------------------- documents
+
+def spelling(o):
+    value = f"={o.metavar}" if o.arg else ""
+    return (f"-{o.short}, " if o.short else "") + f"--{o.name}{value}"
+
+
+def roff(text):
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    text = text.replace(":", ":\\:")  # long lists of cipher suites may be broken there
+    return "\\&" + text if text.startswith((".", "'")) else text
+
+
+VALUES = [
+    ("N", "Decimal digits only."),
+    ("SIZE", "Digits and at most one of K, M, G (powers of 1024), in upper or lower case."),
+    ("DURATION", "Digits and at most one of h, m, s, ms, in upper or lower case. Without a unit it is seconds."),
+    ("HOST,PORT", "An IPv6 address is written without brackets: ::1,8080."),
+    ("unix:PATH", "The path of a UNIX domain socket."),
+]
+FILES = ("A configuration file has one name=value in a line, without blanks around the = and without quoting. Lines "
+         "that are empty or begin with # are skipped. Names are the long options without the --, in any case and not "
+         "abbreviated; a switch is turned on with name=yes. A value on the command line replaces the one of the "
+         "file; options that may be given several times add up.")
+
+
+def man(options, version, out):
+    out('.\\" Generated by config/gen_options.py from config/options.def. Do not edit.')
+    out(f'.TH NGHTTPX 1 "" "nghttpx {version}" "User Commands"')
+    out(".SH NAME\nnghttpx \\- HTTP/2 reverse proxy and TLS terminator")
+    out(".SH SYNOPSIS\n.B nghttpx\n[\\fIOPTION\\fR]... [\\fIPRIVATE_KEY\\fR \\fICERT\\fR]")
+    out(".SH DESCRIPTION")
+    out("Accepts HTTP/2 and HTTP/1.1 from clients and hands the requests on to web servers. The private key and the "
+        "certificate are needed when a frontend uses TLS.")
+    out(".SH OPTIONS")
+    for group, members_of in by_group([o for o in options if o.documented]).items():
+        out(f".SS {group}")
+        for o in members_of:
+            if o.where == "file":
+                out(f".TP\n\\fB{roff(o.name)}\\fR=\\fI{roff(o.metavar)}\\fR")
+            else:
+                value = f"=\\fI{roff(o.metavar)}\\fR" if o.arg else ""
+                short = f"\\fB\\-{o.short}\\fR, " if o.short else ""
+                out(f".TP\n{short}\\fB\\-\\-{roff(o.name)}\\fR{value}")
+            out(roff(o.help))
+            if o.facts:
+                out(f".br\n({roff(o.facts)})")
+    out(".SH VALUES")
+    for name, text in VALUES:
+        out(f".TP\n\\fI{roff(name)}\\fR\n{roff(text)}")
+    out(".SH FILES\n.TP\n\\fI/etc/nghttpx/nghttpx.conf\\fR")
+    out(roff(FILES))
+    out(".SH EXIT STATUS\n0 after \\-\\-help and \\-\\-version, 1 when the configuration is wrong; every fault is "
+        "then on standard error, with file, line and column.")
+
+
+def markdown(options, _version, out):
+    def cell(text):
+        return text.replace("|", "\\|").replace("*", "\\*")
+
+    out("<!-- Generated by config/gen_options.py from config/options.def. Do not edit. -->")
+    out("# Options\n")
+    out(FILES + "\n")
+    for name, text in VALUES:
+        out(f"- `{name}`: {text}")
+    for group, members_of in by_group([o for o in options if o.documented]).items():
+        out(f"\n## {group}\n\n| option | default | meaning |\n|---|---|---|")
+        for o in members_of:
+            name = f"`{o.name}={o.metavar}`" if o.where == "file" else f"`{spelling(o)}`"
+            default = f"`{o.default}`" if o.default is not None else ("off" if o.type == "bool" else "none")
+            out(f"| {name.replace('|', chr(92) + '|')} | {default if o.type not in SPECIAL else ''} | "
+                f"{cell(o.help)} |")
+    out("\n## Names that are known but do nothing, or are not supported yet\n")
+    for o in options:
+        if o.type == "later":
+            out(f"- `{o.name}`: not supported yet; an error")
+        elif o.type == "unused":
+            out(f"- `{o.name}`: taken with a warning, has no effect")
+        elif o.type == "refused":
+            out(f"- `{o.name}`: an error; {o.help}")
+        elif o.type in {"alias", "bits"}:
+            to = " and ".join(f"`{t}`" for t in o.to)
+            out(f"- `{o.name}`: another name for {to}")
+
+
+def example(options, _version, out):
+    out("# Generated by config/gen_options.py from config/options.def: every option, with its default.\n#")
+    out("\n".join("# " + line for line in textwrap.wrap(FILES, 98)))
+    for group, members_of in by_group([o for o in options if o.documented and o.where != "args"]).items():
+        out(f"\n# {'-' * 20} {group} {'-' * (75 - len(group))}")
+        for o in members_of:
+            out("\n" + "\n".join("# " + line for line in textwrap.wrap(o.help, 98)))
+            if o.ranged and o.type in {"number", "size"}:
+                out(f"# ({o.facts})")
+            samples = {"bool": "no", "path": "/path/to/file", "header": "x-name: value", "include": "/path/to/file",
+                       "error-page": "404=/path/to/file"}
+            if o.name == "accesslog-format":
+                sample = o.help[o.help.index("$remote_addr"):]
+            else:
+                sample = o.default if o.default is not None else samples[o.type]
+            out(f"#{o.name}={sample}")
+
+
+def completion(options, _version, out):
+    shown = [o for o in options if o.documented and o.where != "file"]
+    words = " ".join([f"--{o.name}" + ("=" if o.arg else "") for o in shown] + [f"-{o.short}" for o in shown if o.short])
+    out("# Generated by config/gen_options.py from config/options.def. Do not edit.")
+    out("_nghttpx()\n{\n    local cur prev\n    COMPREPLY=()")
+    out('    _get_comp_words_by_ref -n = cur prev 2>/dev/null || cur="${COMP_WORDS[COMP_CWORD]}"')
+    out('    case "$cur" in')
+    for o in shown:
+        if o.enum:
+            out(f"    --{o.name}=*)\n        mapfile -t COMPREPLY < <(compgen -W "
+                f"\"{' '.join(ENUMS[o.enum][1])}\" -- \"${{cur#*=}}\")\n        return\n        ;;")
+    paths = "|".join(f"--{o.name}=*" for o in shown if o.type in {"path", "conf", "include"})
+    out(f"    {paths})\n        mapfile -t COMPREPLY < <(compgen -f -- \"${{cur#*=}}\")\n        return\n        ;;")
+    out(f"    -*)\n        mapfile -t COMPREPLY < <(compgen -W \"{words}\" -- \"$cur\")")
+    out("        [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n        ;;")
+    out("    *)\n        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n        ;;\n    esac\n}")
+    out("complete -F _nghttpx nghttpx")
+
+
+def main():
+    kind, def_path, version, out_path = sys.argv[1:]
+    options = read_table(def_path)
+    with open(out_path, "w", encoding="ascii") as f:
+        {"members": members, "table": table, "man": man, "markdown": markdown, "example": example,
+         "completion": completion}[kind](options, version, lambda line: f.write(line + "\n"))
+
+
+main()
