@@ -262,6 +262,9 @@ static enum h1_rc chunked_next(struct h1_body *b, const uint8_t *buf, size_t len
     if (b->state == S_DONE) {
         return H1_DONE;
     }
+    if (len == 0) {
+        return H1_MORE; /* buf may be NULL, and nothing may be added to that */
+    }
     const uint8_t *p = buf;
     const uint8_t *end = buf + len;
     enum h1_rc rc = read_between(b, &p, end);

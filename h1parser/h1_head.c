@@ -294,6 +294,9 @@ enum h1_rc h1_head_parse(struct h1_head *h, uint8_t *buf, size_t len)
      * already or not. */
     size_t seen = len < h->limits.head_bytes ? len : h->limits.head_bytes;
     assert(h->state >= H1_S_DONE || seen >= h->scan_off);
+    if (seen == 0 && h->state < H1_S_DONE) {
+        return H1_MORE; /* buf may be NULL, and nothing may be added to that */
+    }
     enum h1_step r;
     do {
         r = step(h, buf, buf + seen);

@@ -9,11 +9,17 @@
 
 #include <assert.h>
 
-/* RFC 3986, 6.2.2.1 and 6.2.2.2. Never longer than before; `out` may be `s` or before it. */
+/*
+ * RFC 3986, 6.2.2.1 and 6.2.2.2. Never longer than before; `out` may be `s` or before it.
+ *
+ * A percent sign that encodes nothing stays, but nothing is decoded right behind it: else "%%32e"
+ * would become "%2e", a dot segment that only the backend sees.
+ */
 static size_t normalise_percent(const char *s, size_t len, char *out)
 {
     static const char digits[] = "0123456789ABCDEF";
     size_t n = 0;
+    size_t safe = 0; /* from this place of out on, a byte is not taken for a percent sign's digit */
     for (size_t i = 0; i < len; i++) {
         int high = -1;
         int low = -1;
@@ -22,11 +28,14 @@ static size_t normalise_percent(const char *s, size_t len, char *out)
             low = h1_hex((uint8_t)s[i + 2]);
         }
         if (high < 0 || low < 0) {
+            if (s[i] == '%') {
+                safe = n + 3;
+            }
             out[n++] = s[i];
             continue;
         }
         uint8_t byte = (uint8_t)(high << 4 | low);
-        if (h1_is(byte, H1_C_UNRESERVED)) {
+        if (h1_is(byte, H1_C_UNRESERVED) && n >= safe) {
             out[n++] = (char)byte;
         } else {
             out[n++] = '%';
