@@ -8,13 +8,15 @@
  * The way of a caller:
  *
  *     h2_conn_feed(c, bytes, len);
- *     while (h2_conn_next_event(c, now_ms, &ev)) { ... act on ev ... }
- *     // everything fed has been taken, or h2_conn_unread() says what is left (the caller stopped
- * early: back-pressure)
+ *     while (h2_conn_next_event(c, now_ms, &ev)) {
+ *         ... act on ev ...
+ *     }
  *
- *     n = h2_conn_send(c, buf, cap);                       // control frames and header blocks, in
- * order while ((id = h2_conn_next_writable(c, &limit)) != 0) // then body bytes, bound as late as
- * can be h2_conn_data_frame(c, id, len, end_stream, header) and len bytes right behind it
+ *     n = h2_conn_send(c, buf, cap);   // first control frames and header blocks, in order
+ *     while ((id = h2_conn_next_writable(c, &limit, &user)) != 0) {   // then bodies, bound late
+ *         h2_conn_data_frame(c, id, len, end_stream, header);
+ *         ... header and `len` octets right behind it ...
+ *     }
  *
  * Events are made one at a time while bytes are parsed (there is no queue of them), so not asking
  * for the next one is the back-pressure, and nothing that a peer sends can pile up inside.
@@ -167,11 +169,15 @@ enum h2_event_type {
     H2_EVENT_TRAILERS,      /**< a trailer section; always with end_stream */
     H2_EVENT_DATA,          /**< body bytes; `flow_len` is owed to h2_conn_consume() */
     H2_EVENT_RESET, /**< the stream is gone: by the peer, or by us because of what it sent (by_peer
-                       tells) */
+                       tells). Also told, with user == NULL, for each RST_STREAM that the engine
+                       sends on a stream that the caller never knew or has finished with (a
+                       malformed or refused request, say). */
     H2_EVENT_SETTINGS,     /**< the peer's settings changed (ask h2_conn_peer_setting) */
     H2_EVENT_SETTINGS_ACK, /**< ours are in force */
     H2_EVENT_PING_ACK,     /**< `opaque` comes back */
-    H2_EVENT_GOAWAY,       /**< the peer takes no stream above last_stream_id */
+    H2_EVENT_GOAWAY, /**< the peer takes no stream above last_stream_id. Client: each stream above
+                        it that is left after this event is told by a RESET by_peer, REFUSED_STREAM.
+                      */
     H2_EVENT_FAILED, /**< the connection is over: `fail`. A GOAWAY waits for h2_conn_send(). The
                         last event. */
 };
@@ -187,6 +193,9 @@ struct h2_event {
                                       until the next call */
     size_t nfields;
     int64_t content_length; /**< REQUEST, RESPONSE: the declared one, -1 without */
+    bool too_large;         /**< REQUEST: over a limit on header sections; `fields` are only the
+                               pseudo-header         fields before that, perhaps not all: answer 431. The body is
+                               not checked. */
     uint16_t status;        /**< RESPONSE, INFORMATIONAL */
     const uint8_t *data;    /**< DATA: points into the fed bytes. GOAWAY: debug data */
     size_t len;
@@ -242,7 +251,8 @@ enum h2_rc h2_conn_trailers(struct h2_conn *c, uint32_t stream_id, const struct 
 /**
  * Resets a stream. Everything of it that waits is dropped, its events stop; bytes of it that still
  * arrive are accounted and swallowed (their window credit is given back by the engine). No event is
- * made for it.
+ * made for it. What DATA events have handed over is still owed to h2_conn_consume(), here as after
+ * any other end of a stream, or the connection's window stays smaller by it.
  */
 enum h2_rc h2_conn_reset(struct h2_conn *c, uint32_t stream_id, enum h2_code code);
 

@@ -1,0 +1,537 @@
+/*
+ * What makes a received field section malformed (RFC 9113, 8.2 and 8.3; RFC 8441; RFC 9110), and
+ * what may not be sent. It looks at fields one at a time as they are decoded and keeps pointers
+ * only.
+ *
+ * Most names are known by token, which proves their characters; values are scanned eight octets at
+ * a time. What a proxy would translate to HTTP/1.1 must not change its meaning there, so this is
+ * strict: whatever RFC 9113 leaves to "may be treated as malformed" is.
+ */
+#include "h2_internal.h"
+
+#include <string.h>
+
+/* ---------------------------------------------------------------- characters */
+
+enum {
+    C_NAME = 0x01,   /* field name: token (RFC 9110, 5.6.2) without upper case */
+    C_TOKEN = 0x02,  /* token */
+    C_VALUE = 0x04,  /* field value: no controls but HTAB (RFC 9110, 5.5) */
+    C_PATH = 0x08,   /* visible ASCII but '#' */
+    C_HOST = 0x10,   /* reg-name (RFC 3986, 3.2.2) without ',', which joins two Host fields */
+    C_SCHEME = 0x20, /* scheme, behind its first letter */
+    C_HEX = 0x40,
+    C_DIGIT = 0x80,
+
+    ALL = C_NAME | C_TOKEN | C_VALUE | C_PATH | C_HOST,
+    TARGET = C_VALUE | C_PATH,
+    LOWER = ALL | C_SCHEME,
+    UPPER = LOWER & ~C_NAME,
+};
+
+static const uint8_t classes[256] = {
+    ['\t'] = C_VALUE,
+    [' '] = C_VALUE,
+    ['!'] = ALL,
+    ['"'] = TARGET,
+    ['#'] = ALL & ~(C_PATH | C_HOST),
+    ['$'] = ALL,
+    ['%'] = ALL & ~C_HOST, /* in a host only as the start of a triplet */
+    ['&'] = ALL,
+    ['\''] = ALL,
+    ['('] = TARGET | C_HOST,
+    [')'] = TARGET | C_HOST,
+    ['*'] = ALL,
+    ['+'] = ALL | C_SCHEME,
+    [','] = TARGET,
+    ['-'] = ALL | C_SCHEME,
+    ['.'] = ALL | C_SCHEME,
+    ['/'] = TARGET,
+    ['0' ... '9'] = ALL | C_SCHEME | C_HEX | C_DIGIT,
+    [':'] = TARGET,
+    [';'] = TARGET | C_HOST,
+    ['<'] = TARGET,
+    ['='] = TARGET | C_HOST,
+    ['>'] = TARGET,
+    ['?'] = TARGET,
+    ['@'] = TARGET,
+    ['A' ... 'F'] = UPPER | C_HEX,
+    ['G' ... 'Z'] = UPPER,
+    ['['] = TARGET,
+    ['\\'] = TARGET,
+    [']'] = TARGET,
+    ['^'] = ALL & ~C_HOST,
+    ['_'] = ALL,
+    ['`'] = ALL & ~C_HOST,
+    ['a' ... 'f'] = LOWER | C_HEX,
+    ['g' ... 'z'] = LOWER,
+    ['{'] = TARGET,
+    ['|'] = ALL & ~C_HOST,
+    ['}'] = TARGET,
+    ['~'] = ALL,
+    [0x80 ... 0xff] = C_VALUE, /* obs-text: opaque */
+};
+
+static bool is_class(char ch, unsigned class)
+{
+    return (classes[(uint8_t)ch] & class) != 0;
+}
+
+static bool all_class(const char *p, size_t n, unsigned class)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!is_class(p[i], class)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether eight octets may contain a control: exact for "none", HTAB included in "some". */
+static bool some_control(uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t tops = ones * 0x80;
+    uint64_t below_space = (x - ones * 0x20) & ~x & tops;
+    uint64_t not_del = x ^ ones * 0x7f;
+    uint64_t is_del = (not_del - ones) & ~not_del & tops;
+    return (below_space | is_del) != 0;
+}
+
+static bool value_chars_ok(const char *p, size_t n)
+{
+    while (n >= 8) {
+        uint64_t x;
+        memcpy(&x, p, sizeof(x));
+        if (some_control(x) && !all_class(p, 8, C_VALUE)) {
+            return false;
+        }
+        p += 8;
+        n -= 8;
+    }
+    return all_class(p, n, C_VALUE);
+}
+
+static bool is_space(char ch)
+{
+    return ch == ' ' || ch == '\t';
+}
+
+/* RFC 9113, 8.2.1: no controls, and neither starts nor ends with white space. */
+static bool value_ok(const struct h2_field *f)
+{
+    if (f->value_len == 0) {
+        return true;
+    }
+    return !is_space(f->value[0]) && !is_space(f->value[f->value_len - 1]) &&
+           value_chars_ok(f->value, f->value_len);
+}
+
+static char lower(char ch)
+{
+    return ch >= 'A' && ch <= 'Z' ? (char)(ch + 32) : ch;
+}
+
+static bool equal_nocase(const char *a, size_t alen, const char *b, size_t blen)
+{
+    if (alen != blen) {
+        return false;
+    }
+    for (size_t i = 0; i < alen; i++) {
+        if (lower(a[i]) != lower(b[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool h2_span_is(struct h2_span s, const char *text)
+{
+    return s.p != NULL && s.len == strlen(text) && memcmp(s.p, text, s.len) == 0;
+}
+
+/* ---------------------------------------------------------------- parts of a request target */
+
+static bool scheme_ok(const char *p, size_t n)
+{
+    return n > 0 && lower(p[0]) >= 'a' && lower(p[0]) <= 'z' && all_class(p, n, C_SCHEME);
+}
+
+static bool is_http(struct h2_span scheme)
+{
+    return equal_nocase(scheme.p, scheme.len, "http", 4) ||
+           equal_nocase(scheme.p, scheme.len, "https", 5);
+}
+
+static bool port_ok(const char *p, size_t n)
+{
+    unsigned port = 0;
+    if (n == 0 || n > 5 || !all_class(p, n, C_DIGIT)) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        port = port * 10 + (unsigned)(p[i] - '0');
+    }
+    return port <= 65535;
+}
+
+/* Length of the host that [p, p + n) begins with; 0: none. */
+static size_t host_len(const char *p, size_t n)
+{
+    size_t i = 0;
+    if (n > 0 && p[0] == '[') { /* an IPv6 address */
+        for (i = 1; i < n && (is_class(p[i], C_HEX) || p[i] == ':' || p[i] == '.'); i++) {
+        }
+        return i > 1 && i < n && p[i] == ']' ? i + 1 : 0;
+    }
+    while (i < n) {
+        if (is_class(p[i], C_HOST)) {
+            i++;
+        } else if (p[i] == '%' && n - i >= 3 && is_class(p[i + 1], C_HEX) &&
+                   is_class(p[i + 2], C_HEX)) {
+            i += 3;
+        } else {
+            break;
+        }
+    }
+    return i;
+}
+
+/* host [ ":" port ]; with userinfo it is malformed (RFC 9113, 8.3.1). */
+static bool authority_ok(const char *p, size_t n, bool *has_port)
+{
+    size_t host = host_len(p, n);
+    if (host == 0) {
+        return false;
+    }
+    *has_port = host < n;
+    return host == n || (p[host] == ':' && port_ok(p + host + 1, n - host - 1));
+}
+
+/* ---------------------------------------------------------------- single fields */
+
+static enum h2_field_use malformed(struct h2_head *h, const char *why)
+{
+    h->malformed = why;
+    return H2_FIELD_MALFORMED;
+}
+
+static struct h2_span value_of(const struct h2_field *f)
+{
+    return (struct h2_span){f->value != NULL ? f->value : "", f->value_len}; /* NULL is "absent" */
+}
+
+/* RFC 9113, 8.3: three digits. 101 cannot be (8.6). */
+static uint16_t parse_status(const struct h2_field *f)
+{
+    const char *v = f->value;
+    if (f->value_len != 3 || v[0] < '1' || v[0] > '5' || !all_class(v, 3, C_DIGIT)) {
+        return 0;
+    }
+    uint16_t status = (uint16_t)((v[0] - '0') * 100 + (v[1] - '0') * 10 + (v[2] - '0'));
+    return status == 101 ? 0 : status;
+}
+
+static const char *set_pseudo(const struct h2_field *f, struct h2_span *slot, bool valid,
+                              const char *invalid)
+{
+    if (slot->p != NULL) {
+        return "a pseudo-header field twice";
+    }
+    *slot = value_of(f);
+    return valid ? NULL : invalid;
+}
+
+static const char *request_pseudo(struct h2_head *h, const struct h2_field *f)
+{
+    const char *v = f->value;
+    size_t n = f->value_len;
+    switch (f->token) {
+    case H2_TOKEN_PSEUDO_METHOD:
+        return set_pseudo(f, &h->method, n > 0 && all_class(v, n, C_TOKEN),
+                          ":method is not a token");
+    case H2_TOKEN_PSEUDO_SCHEME:
+        return set_pseudo(f, &h->scheme, scheme_ok(v, n), ":scheme is not a scheme");
+    case H2_TOKEN_PSEUDO_PATH:
+        return set_pseudo(f, &h->path,
+                          n > 0 && (v[0] == '/' || (v[0] == '*' && n == 1)) &&
+                              all_class(v, n, C_PATH),
+                          ":path is not a path");
+    case H2_TOKEN_PSEUDO_AUTHORITY: /* its syntax: request_end() */
+        return set_pseudo(f, &h->authority, true, NULL);
+    case H2_TOKEN_PSEUDO_PROTOCOL:
+        return set_pseudo(f, &h->protocol, n > 0 && all_class(v, n, C_TOKEN),
+                          ":protocol is not a token");
+    default:
+        return "a pseudo-header field that requests do not have";
+    }
+}
+
+static enum h2_field_use pseudo(struct h2_head *h, const struct h2_field *f)
+{
+    const char *why;
+    if (h->section == H2_SECTION_TRAILERS) {
+        why = "a pseudo-header field in trailers";
+    } else if (h->regular) {
+        why = "a pseudo-header field behind other fields";
+    } else if (h->section == H2_SECTION_REQUEST) {
+        why = request_pseudo(h, f);
+    } else if (f->token != H2_TOKEN_PSEUDO_STATUS) {
+        why = "a pseudo-header field that responses do not have";
+    } else if (h->status != 0) {
+        why = "a pseudo-header field twice";
+    } else {
+        h->status = parse_status(f);
+        why = h->status == 0 ? ":status is not a status of HTTP/2" : NULL;
+    }
+    return why != NULL ? malformed(h, why) : H2_FIELD_KEEP;
+}
+
+/* A number of the list in a content-length value; moves past it and its comma. -1: not one. */
+static int64_t length_item(const char **p, const char *end)
+{
+    const char *s = *p;
+    int64_t n = 0;
+    if (s == end || !is_class(*s, C_DIGIT)) {
+        return -1;
+    }
+    for (; s < end && is_class(*s, C_DIGIT); s++) {
+        int digit = *s - '0';
+        if (n > (INT64_MAX - digit) / 10) {
+            return -1;
+        }
+        n = n * 10 + digit;
+    }
+    while (s < end && is_space(*s)) {
+        s++;
+    }
+    if (s < end) {
+        if (*s != ',') {
+            return -1;
+        }
+        for (s++; s < end && is_space(*s); s++) {
+        }
+        if (s == end) {
+            return -1;
+        }
+    }
+    *p = s;
+    return n;
+}
+
+/* RFC 9110, 8.6: one number, or the same one several times, which becomes one. */
+static enum h2_field_use content_length(struct h2_head *h, struct h2_field *f)
+{
+    const char *p = f->value;
+    const char *end = f->value + f->value_len;
+    bool again = h->content_length >= 0;
+    do {
+        int64_t n = length_item(&p, end);
+        if (n < 0) {
+            return malformed(h, "content-length is not a number");
+        }
+        if (h->content_length >= 0 && h->content_length != n) {
+            return malformed(h, "content-length has two values");
+        }
+        h->content_length = n;
+    } while (p < end);
+
+    uint32_t digits = 0;
+    while (digits < f->value_len && is_class(f->value[digits], C_DIGIT)) {
+        digits++;
+    }
+    f->value_len = digits;
+    return again ? H2_FIELD_DROP : H2_FIELD_KEEP;
+}
+
+static bool name_ok(const struct h2_field *f)
+{
+    return f->name_len > 0 && all_class(f->name, f->name_len, C_NAME);
+}
+
+/* Fields that speak about an HTTP/1.1 connection (RFC 9113, 8.2.2). */
+static bool is_connection_specific(const struct h2_field *f, uint8_t token)
+{
+    switch (token) {
+    case H2_TOKEN_CONNECTION:
+    case H2_TOKEN_KEEP_ALIVE:
+    case H2_TOKEN_PROXY_CONNECTION:
+    case H2_TOKEN_TRANSFER_ENCODING:
+    case H2_TOKEN_UPGRADE:
+        return true;
+    case H2_TOKEN_TE:
+        return !equal_nocase(f->value, f->value_len, "trailers", 8);
+    default:
+        return false;
+    }
+}
+
+static bool is_pseudo(uint8_t token)
+{
+    return (token >= H2_TOKEN_PSEUDO_AUTHORITY && token <= H2_TOKEN_PSEUDO_STATUS) ||
+           token == H2_TOKEN_PSEUDO_PROTOCOL;
+}
+
+void h2_head_begin(struct h2_head *h, enum h2_section section)
+{
+    memset(h, 0, sizeof(*h));
+    h->section = section;
+    h->content_length = -1;
+}
+
+enum h2_field_use h2_head_field(struct h2_head *h, struct h2_field *f)
+{
+    assert(h->malformed == NULL);
+    if (is_pseudo(f->token)) {
+        return pseudo(h, f);
+    }
+    h->regular = true;
+    if (f->token == H2_TOKEN_NONE && !name_ok(f)) {
+        return malformed(h, "a field name with characters that it must not have");
+    }
+    if (!value_ok(f)) {
+        return malformed(h, "a field value with characters that it must not have");
+    }
+    switch (f->token) {
+    case H2_TOKEN_CONNECTION:
+    case H2_TOKEN_KEEP_ALIVE:
+    case H2_TOKEN_PROXY_CONNECTION:
+    case H2_TOKEN_TRANSFER_ENCODING:
+    case H2_TOKEN_UPGRADE:
+    case H2_TOKEN_TE:
+        if (is_connection_specific(f, f->token)) {
+            return malformed(h, "a connection-specific field");
+        }
+        return H2_FIELD_KEEP;
+    case H2_TOKEN_HOST:
+        if (h->section == H2_SECTION_REQUEST) {
+            if (h->host.p != NULL) {
+                return malformed(h, "host twice");
+            }
+            h->host = value_of(f);
+        }
+        return H2_FIELD_KEEP;
+    case H2_TOKEN_CONTENT_LENGTH:
+        return h->section == H2_SECTION_TRAILERS ? H2_FIELD_KEEP : content_length(h, f);
+    case H2_TOKEN_PRIORITY:
+        h->priority = value_of(f);
+        return H2_FIELD_KEEP;
+    default:
+        return H2_FIELD_KEEP;
+    }
+}
+
+/* ---------------------------------------------------------------- whole sections */
+
+/* RFC 9113, 8.5: CONNECT has only :method and :authority, which is host and port. */
+static const char *connect_end(const struct h2_head *h)
+{
+    bool has_port = false;
+    if (h->scheme.p != NULL || h->path.p != NULL) {
+        return "CONNECT with :scheme or :path";
+    }
+    if (h->authority.p == NULL || !authority_ok(h->authority.p, h->authority.len, &has_port) ||
+        !has_port) {
+        return "CONNECT without host and port in :authority";
+    }
+    return NULL;
+}
+
+/* RFC 9113, 8.3.1: where the request goes is said once, or twice the same. */
+static const char *authority_end(const struct h2_head *h)
+{
+    bool has_port;
+    bool needed = is_http(h->scheme);
+    const struct h2_span *given = h->authority.p != NULL ? &h->authority : &h->host;
+    if (given->p == NULL) {
+        return needed ? "neither :authority nor host" : NULL;
+    }
+    if (given->len == 0 ? needed : !authority_ok(given->p, given->len, &has_port)) {
+        return "an authority that is not host and port";
+    }
+    return NULL;
+}
+
+static const char *request_end(const struct h2_head *h, bool connect_protocol)
+{
+    const char *why;
+    if (h->method.p == NULL) {
+        return "no :method";
+    }
+    bool connect = h2_span_is(h->method, "CONNECT");
+    if (h->protocol.p != NULL && !(connect && connect_protocol)) {
+        return ":protocol without an extended CONNECT that was offered"; /* RFC 8441, section 4 */
+    }
+    if (connect && h->protocol.p == NULL) {
+        why = connect_end(h);
+    } else if (h->scheme.p == NULL || h->path.p == NULL) {
+        why = "no :scheme or no :path";
+    } else if (h->path.p[0] == '*' && !h2_span_is(h->method, "OPTIONS")) {
+        why = ":path * with a method other than OPTIONS";
+    } else {
+        why = authority_end(h);
+    }
+    if (why == NULL && h->authority.p != NULL && h->host.p != NULL &&
+        !equal_nocase(h->authority.p, h->authority.len, h->host.p, h->host.len)) {
+        why = "host differs from :authority";
+    }
+    return why;
+}
+
+bool h2_head_end(struct h2_head *h, bool connect_protocol)
+{
+    if (h->malformed == NULL) {
+        if (h->section == H2_SECTION_REQUEST) {
+            h->malformed = request_end(h, connect_protocol);
+        } else if (h->section == H2_SECTION_RESPONSE && h->status == 0) {
+            h->malformed = "no :status";
+        }
+    }
+    return h->malformed == NULL;
+}
+
+/* ---------------------------------------------------------------- what we send */
+
+/* Pseudo-header fields that are to be sent: known, once, and before the others. */
+static bool sendable_pseudo(struct h2_head *h, struct h2_field f)
+{
+    if (!value_ok(&f)) {
+        return false;
+    }
+    return pseudo(h, &f) == H2_FIELD_KEEP;
+}
+
+bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct h2_field *fields,
+                        size_t n)
+{
+    h2_head_begin(h, section);
+    for (size_t i = 0; i < n; i++) {
+        struct h2_field f = fields[i];
+        if (f.token == H2_TOKEN_NONE) {
+            f.token = h2_token_lookup(f.name, f.name_len);
+        }
+        if (is_pseudo(f.token)) {
+            if (!sendable_pseudo(h, f)) {
+                return false;
+            }
+            continue;
+        }
+        h->regular = true;
+        if ((f.token == H2_TOKEN_NONE && !name_ok(&f)) || !value_ok(&f) ||
+            is_connection_specific(&f, f.token)) {
+            return false;
+        }
+        if (f.token == H2_TOKEN_PRIORITY) {
+            h->priority = value_of(&f);
+        }
+    }
+    if (section == H2_SECTION_RESPONSE) {
+        return h->status != 0;
+    }
+    if (section == H2_SECTION_REQUEST) {
+        bool plain_connect = h2_span_is(h->method, "CONNECT") && h->protocol.p == NULL;
+        return h->method.p != NULL && (h->scheme.p == NULL) == plain_connect &&
+               (h->path.p == NULL) == plain_connect;
+    }
+    return true;
+}

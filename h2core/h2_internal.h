@@ -1,0 +1,463 @@
+/*
+ * What the files of the engine share. Nothing here is for callers.
+ *
+ *   h2_rx.c           bytes to frames: steps, frame legality, the one place that acts on failures
+ *   h2_rx_data.c      DATA                     h2_rx_headers.c   header blocks to events
+ *   h2_rx_control.c   all other frames         h2_settings.c     settings of both sides
+ *   h2_fields.c       what makes a received section malformed, and what may not be sent
+ *   h2_tx.c           the output buffer and the frames in it
+ *   h2_actions.c      what the caller does with streams
+ *   h2_stream.c       the streams by id, and the memory of closed ones     h2_state.c  their states
+ *   h2_flow.c         windows                  h2_sched.c        who sends next
+ *   h2_priority.c     the priority field       h2_limits.c       token buckets
+ *   h2_conn.c         life, shutdown, failure, questions
+ */
+#ifndef H2CORE_H2_INTERNAL_H
+#define H2CORE_H2_INTERNAL_H
+
+#include "h2core.h"
+
+#include <assert.h>
+
+/* ---------------------------------------------------------------- figures of the protocol */
+
+#define H2_PREFACE              "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define H2_PREFACE_LEN          24u
+#define H2_MAX_WINDOW           0x7fffffff
+#define H2_MAX_STREAM_ID        0x7fffffffu
+#define H2_DEFAULT_WINDOW       65535u /* RFC 9113, 6.9.2 */
+#define H2_DEFAULT_MAX_FRAME    16384u
+#define H2_DEFAULT_HEADER_TABLE 4096u
+#define H2_DEFAULT_URGENCY      3 /* RFC 9218, 4.1 */
+#define H2_URGENCIES            8
+
+enum h2_frame_type {
+#define FRAME(name, type, id, least, most, scope, receiver) H2_FRAME_##name = type,
+#include "frames.def"
+#undef FRAME
+};
+
+enum h2_frame_flags {
+    H2_FLAG_ACK = 0x1, /* SETTINGS, PING */
+    H2_FLAG_END_STREAM = 0x1,
+    H2_FLAG_END_HEADERS = 0x4,
+    H2_FLAG_PADDED = 0x8,
+    H2_FLAG_PRIORITY = 0x20,
+};
+
+struct h2_frame {
+    uint32_t length;
+    uint32_t stream_id;
+    uint8_t type;
+    uint8_t flags;
+};
+
+/* ---------------------------------------------------------------- failures */
+
+static inline struct h2_fail h2_no_fail(void)
+{
+    return (struct h2_fail){H2_NO_ERROR, H2_SCOPE_NONE, NULL};
+}
+
+static inline struct h2_fail h2_stream_fail(enum h2_code code, const char *why)
+{
+    return (struct h2_fail){code, H2_SCOPE_STREAM, why};
+}
+
+static inline struct h2_fail h2_conn_fail(enum h2_code code, const char *why)
+{
+    return (struct h2_fail){code, H2_SCOPE_CONN, why};
+}
+
+/* ---------------------------------------------------------------- stream states (h2_state.c) */
+
+enum h2_state {
+    H2_STATE_IDLE,      /* a HEADERS frame of the peer opens it */
+    H2_STATE_IDLE_OURS, /* not for the peer to open */
+    H2_STATE_OPEN,
+    H2_STATE_HALF_CLOSED_LOCAL,  /* we have ended our side */
+    H2_STATE_HALF_CLOSED_REMOTE, /* the peer has ended its side */
+    H2_STATE_CLOSED_ENDED,       /* closed by END_STREAM of both sides */
+    H2_STATE_CLOSED_RESET_SENT,
+    H2_STATE_CLOSED_RESET_RECEIVED,
+    H2_STATE_CLOSED_FORGOTTEN, /* closed so long ago, or skipped, that nothing is known */
+    H2_STATE_COUNT
+};
+
+enum h2_input {
+    H2_RX_HEADERS,
+    H2_RX_DATA,
+    H2_RX_END, /* END_STREAM of a frame that was accepted */
+    H2_RX_RST,
+    H2_RX_WINDOW_UPDATE,
+    H2_RX_INPUTS,
+    H2_TX_HEADERS = H2_RX_INPUTS,
+    H2_TX_DATA,
+    H2_TX_END,
+    H2_TX_RST,
+    H2_INPUT_COUNT
+};
+
+enum h2_verdict {
+    H2_ERROR =
+        0, /* the empty entry: received, a connection error; to be sent, refused to the caller */
+    H2_ACCEPT, /* do it and go to `next` */
+    H2_IGNORE, /* it may have been on its way: account for it, drop it */
+    H2_REJECT, /* the failure given */
+};
+
+struct h2_move {
+    enum h2_verdict verdict;
+    enum h2_state next;
+    struct h2_fail fail;
+};
+
+const struct h2_move *h2_state_move(enum h2_state state, enum h2_input input);
+const char *h2_state_name(enum h2_state state);
+
+static inline bool h2_state_is_live(enum h2_state state)
+{
+    return state >= H2_STATE_OPEN && state <= H2_STATE_HALF_CLOSED_REMOTE;
+}
+
+/* ---------------------------------------------------------------- objects */
+
+/*
+ * A receive window: left + held + owed (+ what of a frame is still coming) is its size, always.
+ *
+ *     |<------------------------------ size ------------------------------>|
+ *     | left: the peer may send | held: with the caller | owed: to be told |
+ */
+struct h2_rx_window {
+    int32_t left; /* negative after SETTINGS made it smaller (RFC 9113, 6.9.2) */
+    uint32_t held;
+    uint32_t owed;
+};
+
+/* Only live streams have one. Owner: the connection. */
+struct h2_stream {
+    struct h2_stream *next; /* in the map's chain, or in the list of free ones */
+    struct h2_stream *queue_prev;
+    struct h2_stream *queue_next;
+    void *user;
+    int64_t content_left; /* octets that content-length still promises; -1: any number may come */
+    uint32_t id;
+    int32_t tx_window;
+    struct h2_rx_window rx;
+    uint8_t state; /* enum h2_state */
+    uint8_t urgency;
+    uint8_t interims; /* 1xx heads received */
+    bool incremental;
+    bool ready;        /* the caller has body bytes for it */
+    bool queued;       /* with the scheduler */
+    bool head_request; /* its method is HEAD */
+    bool connect;      /* its method is CONNECT */
+    bool rx_head;      /* the final head has been received */
+    bool tx_head;      /* the final head has been sent */
+};
+
+struct h2_map {
+    struct h2_stream **buckets; /* a power of two of them, or NULL */
+    uint32_t nbuckets;
+    uint32_t count;
+    struct h2_stream *free;
+};
+
+/* How the latest streams were closed: a ring of (id / 2) << 2 | way. All stream ids are odd here,
+ * since nobody pushes. */
+struct h2_closed {
+    uint32_t *ring;
+    uint32_t cap;
+    uint32_t count;
+    uint32_t next;
+};
+
+struct h2_queue {
+    struct h2_stream *first;
+    struct h2_stream *last;
+};
+
+struct h2_sched {
+    struct h2_queue in_order[H2_URGENCIES];    /* non-incremental, by id */
+    struct h2_queue round_robin[H2_URGENCIES]; /* incremental */
+    uint8_t used;                              /* a bit per urgency with a stream in either queue */
+    uint8_t turn;                              /* a bit per urgency: round_robin is next */
+};
+
+struct h2_bucket {
+    uint64_t milli; /* thousandths of a token */
+    uint64_t at_ms; /* when it was last filled */
+};
+
+/* A PRIORITY_UPDATE for a stream that is not open yet. */
+struct h2_early_priority {
+    uint32_t stream_id; /* 0: free */
+    uint8_t urgency;
+    bool incremental;
+};
+
+#define H2_EARLY_PRIORITIES 4
+
+enum h2_rx_step {
+    H2_STEP_PREFACE,
+    H2_STEP_HEADER,
+    H2_STEP_PAYLOAD,  /* collect the payload, then act on the frame */
+    H2_STEP_DATA_PAD, /* the pad length octet of DATA */
+    H2_STEP_DATA,     /* hand out DATA as it comes */
+    H2_STEP_SKIP,
+};
+
+struct h2_rx {
+    const uint8_t *in; /* fed and not taken: [in, end) */
+    const uint8_t *end;
+    enum h2_rx_step step;
+    uint8_t header_len; /* octets in `header`; of the preface, octets matched */
+    uint8_t header[H2_FRAME_HEADER_LEN];
+    struct h2_frame frame;
+    uint32_t left;      /* payload octets to skip */
+    uint32_t data_left; /* DATA: body octets to come */
+    uint32_t data_pad;  /* DATA: padding and its length octet */
+
+    /* What comes in pieces: [0, block_len) the header block so far, [block_len, len) the frame
+     * being received. */
+    uint8_t *buf;
+    uint32_t cap;
+    uint32_t len;
+    uint32_t block_len;
+
+    uint32_t block_stream; /* stream of the header block that is being received, 0: none */
+    uint32_t block_frames; /* CONTINUATION frames of it */
+    bool block_end_stream;
+    bool block_opens; /* it is a new stream */
+    bool block_drop;  /* decode it, do nothing else */
+    struct h2_fail block_fail;
+
+    struct h2_field *fields; /* of the event just told */
+    uint32_t fields_cap;
+    bool decoded; /* the HPACK decoder may hold strings */
+    bool settings_seen;
+};
+
+struct h2_tx {
+    uint8_t *buf; /* [off, len) waits for h2_conn_send() */
+    size_t cap;
+    size_t off;
+    size_t len;
+    uint32_t replies; /* frames in it that the peer made us send */
+    int32_t window;   /* the connection's send window */
+};
+
+struct h2_conn {
+    enum h2_role role;
+    struct h2_options opts;
+    uint64_t now_ms;
+    struct hpack_decoder *decoder;
+    struct hpack_encoder *encoder;
+
+    struct h2_rx rx;
+    struct h2_tx tx;
+    struct h2_rx_window rx_window; /* of the connection */
+    struct h2_map map;
+    struct h2_closed closed;
+    struct h2_sched sched;
+    struct h2_bucket resets;
+    struct h2_bucket glitches;
+    struct h2_early_priority early[H2_EARLY_PRIORITIES];
+    uint32_t early_next;
+    uint32_t window_updates; /* WINDOW_UPDATE frames that our DATA accounts for */
+
+    uint32_t peer[H2_SETTINGS_NO_RFC7540_PRIORITIES + 1]; /* the peer's settings, by id */
+    uint32_t rx_initial_window;                           /* ours, as acknowledged */
+    uint32_t rx_max_frame;                                /* ours, as acknowledged */
+    bool peer_settings;                                   /* the peer has sent some */
+    bool settings_acked;
+
+    uint32_t next_id;        /* client: id of the next request */
+    uint32_t last_seen;      /* server: highest stream id that the peer has used */
+    uint32_t last_processed; /* server: highest stream id that was told to the caller */
+    uint32_t goaway_last;    /* sent: streams above it are ignored */
+    uint32_t goaway_peer;    /* received: last stream id */
+    bool shut;               /* h2_conn_shutdown() was called */
+    bool goaway_received;
+    bool orphans; /* streams above goaway_peer have to be told */
+
+    bool over;      /* nothing is parsed or taken any more */
+    bool over_told; /* FAILED was told, or the caller ended it */
+    struct h2_fail fail;
+};
+
+/* ---------------------------------------------------------------- h2_conn.c */
+
+/* realloc for this connection; size 0 frees. */
+void *h2_resize(const struct h2_conn *c, void *p, size_t size);
+
+/* The connection is over: queues GOAWAY and remembers what to tell. Only the first call counts. */
+void h2_conn_break(struct h2_conn *c, struct h2_fail fail);
+void h2_conn_break_nomem(struct h2_conn *c);
+
+/* ---------------------------------------------------------------- h2_stream.c */
+
+struct h2_stream *h2_stream_find(const struct h2_conn *c, uint32_t id);
+
+/* The state of any stream id, live or not. */
+enum h2_state h2_stream_state(const struct h2_conn *c, uint32_t id);
+
+/* A live stream with fresh windows. NULL: no memory (the connection is then broken). */
+struct h2_stream *h2_stream_open(struct h2_conn *c, uint32_t id, enum h2_state state);
+
+/* Moves by an input that the table accepts. Closing frees the stream: *s is NULL then. */
+void h2_stream_move(struct h2_conn *c, struct h2_stream **s, enum h2_input input);
+
+/* Remembers how a stream was closed that never became an object. */
+void h2_closed_remember(struct h2_conn *c, uint32_t id, enum h2_state way);
+
+/* All live streams: first with s == NULL. The one given must not have been freed. */
+struct h2_stream *h2_map_next(const struct h2_conn *c, const struct h2_stream *s);
+
+void h2_streams_free(struct h2_conn *c);
+
+/* ---------------------------------------------------------------- h2_flow.c */
+
+/* Octets of a DATA frame arrive. False: more than the window allows. */
+bool h2_rx_window_take(struct h2_rx_window *w, uint32_t n);
+
+/* Held octets are taken by their reader; s may be NULL. Queues WINDOW_UPDATE when enough is owed.
+ */
+void h2_flow_give_back(struct h2_conn *c, struct h2_stream *s, uint32_t n);
+
+/* Adds to a send window. False: it would go past 2^31-1. */
+bool h2_tx_window_add(int32_t *window, int64_t n);
+
+/* SETTINGS_INITIAL_WINDOW_SIZE changed: the peer's moves our send windows, ours moves the receive
+ * windows. */
+bool h2_flow_set_tx_initial(struct h2_conn *c, uint32_t size);
+void h2_flow_set_rx_initial(struct h2_conn *c, uint32_t size);
+
+/* ---------------------------------------------------------------- h2_sched.c, h2_priority.c */
+
+/* Puts the stream into its queue or takes it out, by what it could do now. */
+void h2_sched_update(struct h2_conn *c, struct h2_stream *s);
+void h2_sched_remove(struct h2_conn *c, struct h2_stream *s);
+void h2_sched_set_priority(struct h2_conn *c, struct h2_stream *s, uint8_t urgency,
+                           bool incremental);
+/* It has sent a frame: the next one's turn. */
+void h2_sched_sent(struct h2_conn *c, struct h2_stream *s);
+struct h2_stream *h2_sched_next(const struct h2_conn *c);
+
+/* Reads a priority field value (RFC 9218, 4); members that are absent or wrong leave what is there.
+ */
+void h2_priority_parse(const char *value, size_t len, uint8_t *urgency, bool *incremental);
+
+/* ---------------------------------------------------------------- h2_limits.c */
+
+void h2_bucket_fill(struct h2_bucket *b, uint32_t burst);
+/* False: empty. */
+bool h2_bucket_take(struct h2_bucket *b, uint32_t burst, uint32_t rate, uint64_t now_ms);
+
+/* Charges an odd frame, a stream that ended early, a frame that we have to answer. */
+struct h2_fail h2_charge_glitch(struct h2_conn *c);
+struct h2_fail h2_charge_reset(struct h2_conn *c);
+struct h2_fail h2_charge_reply(struct h2_conn *c);
+
+/* ---------------------------------------------------------------- h2_settings.c */
+
+struct h2_fail h2_settings_apply(struct h2_conn *c, const uint8_t *p, size_t len);
+void h2_settings_init(struct h2_conn *c);
+/* Queues our SETTINGS, and the WINDOW_UPDATE that opens the connection's window. */
+void h2_settings_send(struct h2_conn *c);
+void h2_settings_in_force(struct h2_conn *c);
+
+/* ---------------------------------------------------------------- h2_fields.c */
+
+enum h2_section { H2_SECTION_REQUEST, H2_SECTION_RESPONSE, H2_SECTION_TRAILERS };
+
+struct h2_span {
+    const char *p; /* NULL: absent */
+    uint32_t len;
+};
+
+/* What is learnt of a section while its fields pass. */
+struct h2_head {
+    enum h2_section section;
+    const char *malformed; /* why it is; NULL: it is not, so far */
+    bool regular;          /* a field that is not a pseudo-header field was seen */
+    uint16_t status;
+    int64_t content_length; /* -1: none */
+    struct h2_span method, scheme, path, authority, protocol, host, priority;
+};
+
+enum h2_field_use { H2_FIELD_KEEP, H2_FIELD_DROP, H2_FIELD_MALFORMED };
+
+void h2_head_begin(struct h2_head *h, enum h2_section section);
+
+/* The next field. It may shorten its value (a content-length given twice); DROP: an equal one was
+ * seen already. */
+enum h2_field_use h2_head_field(struct h2_head *h, struct h2_field *f);
+
+/* All fields have passed. False: malformed. */
+bool h2_head_end(struct h2_head *h, bool connect_protocol);
+
+bool h2_span_is(struct h2_span s, const char *text);
+
+/* Checks fields that are to be sent and reads the same from them; names may come without a token.
+ */
+bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct h2_field *fields,
+                        size_t n);
+
+/* ---------------------------------------------------------------- receiving */
+
+/* h2_rx.c: appends a piece to rx.buf, growing it no further than `most`. False: no memory. */
+bool h2_rx_keep(struct h2_conn *c, const uint8_t *p, uint32_t len, uint32_t most);
+void h2_rx_drop_buf(struct h2_conn *c);
+
+/* h2_rx_data.c: the frame header was accepted; the pad length is known; bytes have come (false:
+ * starved). */
+struct h2_fail h2_rx_data_begin(struct h2_conn *c);
+struct h2_fail h2_rx_data_pad(struct h2_conn *c, uint8_t pad);
+bool h2_rx_data(struct h2_conn *c, struct h2_event *ev);
+
+/* h2_rx_headers.c: frames with their whole payload. */
+struct h2_fail h2_rx_headers(struct h2_conn *c, const uint8_t *p, uint32_t len,
+                             struct h2_event *ev);
+struct h2_fail h2_rx_continuation(struct h2_conn *c, const uint8_t *p, uint32_t len,
+                                  struct h2_event *ev);
+
+/* h2_rx_control.c */
+struct h2_fail h2_rx_control(struct h2_conn *c, const uint8_t *p, uint32_t len,
+                             struct h2_event *ev);
+
+/* ---------------------------------------------------------------- h2_tx.c */
+
+static inline uint32_t h2_get32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline void h2_put32(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 24);
+    p[1] = (uint8_t)(v >> 16);
+    p[2] = (uint8_t)(v >> 8);
+    p[3] = (uint8_t)v;
+}
+
+void h2_put_frame_header(uint8_t *p, uint32_t len, uint8_t type, uint8_t flags, uint32_t id);
+struct h2_frame h2_get_frame_header(const uint8_t *p);
+
+/*
+ * Each queues one frame. No memory breaks the connection, so that none of them has a result to
+ * check; on a connection that is over nothing is queued but its GOAWAY.
+ */
+void h2_tx_raw(struct h2_conn *c, const void *p, size_t len);
+void h2_tx_frame(struct h2_conn *c, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
+                 size_t len);
+void h2_tx_rst_stream(struct h2_conn *c, uint32_t id, enum h2_code code);
+void h2_tx_window_update(struct h2_conn *c, uint32_t id, uint32_t increment);
+void h2_tx_goaway(struct h2_conn *c, uint32_t last_id, enum h2_code code, const char *why);
+void h2_tx_header_block(struct h2_conn *c, uint32_t id, bool end_stream,
+                        const struct h2_field *fields, size_t n);
+
+/* No stream is open and nothing waits: an idle connection holds no output buffer. */
+void h2_tx_idle(struct h2_conn *c);
+
+#endif

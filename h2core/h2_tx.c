@@ -1,0 +1,191 @@
+/*
+ * The output buffer: control frames and header blocks in the order they were made, until
+ * h2_conn_send() takes them. Body bytes never come through here.
+ */
+#include "h2_internal.h"
+
+#include <string.h>
+
+#define FIRST_CAPACITY 256u
+#define KEPT_CAPACITY  16384u /* a drained buffer above this is given back at once */
+
+/* Room for n octets at the end. NULL: no memory; the connection is then broken. */
+static uint8_t *reserve(struct h2_conn *c, size_t n)
+{
+    struct h2_tx *tx = &c->tx;
+    if (tx->cap - tx->len >= n) {
+        return tx->buf + tx->len;
+    }
+    if (tx->off > 0) {
+        memmove(tx->buf, tx->buf + tx->off, tx->len - tx->off);
+        tx->len -= tx->off;
+        tx->off = 0;
+    }
+    if (tx->cap - tx->len < n) {
+        size_t cap = tx->cap == 0 ? FIRST_CAPACITY : tx->cap;
+        while (cap - tx->len < n) {
+            cap *= 2;
+        }
+        uint8_t *buf = h2_resize(c, tx->buf, cap);
+        if (buf == NULL) {
+            h2_conn_break_nomem(c);
+            return NULL;
+        }
+        tx->buf = buf;
+        tx->cap = cap;
+    }
+    return tx->buf + tx->len;
+}
+
+static void drop_buffer(struct h2_conn *c)
+{
+    h2_resize(c, c->tx.buf, 0);
+    c->tx.buf = NULL;
+    c->tx.cap = c->tx.off = c->tx.len = 0;
+}
+
+void h2_tx_idle(struct h2_conn *c)
+{
+    if (c->tx.off == c->tx.len && c->map.count == 0) {
+        drop_buffer(c);
+    }
+}
+
+void h2_put_frame_header(uint8_t *p, uint32_t len, uint8_t type, uint8_t flags, uint32_t id)
+{
+    assert(len <= 0xffffff && id <= H2_MAX_STREAM_ID);
+    p[0] = (uint8_t)(len >> 16);
+    p[1] = (uint8_t)(len >> 8);
+    p[2] = (uint8_t)len;
+    p[3] = type;
+    p[4] = flags;
+    h2_put32(p + 5, id);
+}
+
+struct h2_frame h2_get_frame_header(const uint8_t *p)
+{
+    return (struct h2_frame){
+        .length = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2],
+        .type = p[3],
+        .flags = p[4],
+        .stream_id = h2_get32(p + 5) & H2_MAX_STREAM_ID, /* the top bit is reserved: ignored */
+    };
+}
+
+void h2_tx_raw(struct h2_conn *c, const void *p, size_t len)
+{
+    uint8_t *out = reserve(c, len);
+    if (out != NULL) {
+        memcpy(out, p, len);
+        c->tx.len += len;
+    }
+}
+
+void h2_tx_frame(struct h2_conn *c, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
+                 size_t len)
+{
+    uint8_t *out = reserve(c, H2_FRAME_HEADER_LEN + len);
+    if (out == NULL) {
+        return;
+    }
+    h2_put_frame_header(out, (uint32_t)len, type, flags, id);
+    if (len > 0) {
+        memcpy(out + H2_FRAME_HEADER_LEN, payload, len);
+    }
+    c->tx.len += H2_FRAME_HEADER_LEN + len;
+}
+
+void h2_tx_rst_stream(struct h2_conn *c, uint32_t id, enum h2_code code)
+{
+    uint8_t payload[4];
+    h2_put32(payload, code);
+    h2_tx_frame(c, H2_FRAME_RST_STREAM, 0, id, payload, sizeof(payload));
+}
+
+void h2_tx_window_update(struct h2_conn *c, uint32_t id, uint32_t increment)
+{
+    assert(increment > 0 && increment <= H2_MAX_WINDOW);
+    uint8_t payload[4];
+    h2_put32(payload, increment);
+    h2_tx_frame(c, H2_FRAME_WINDOW_UPDATE, 0, id, payload, sizeof(payload));
+}
+
+void h2_tx_goaway(struct h2_conn *c, uint32_t last_id, enum h2_code code, const char *why)
+{
+    uint8_t payload[8 + 256];
+    size_t n = why != NULL ? strlen(why) : 0;
+    if (n > sizeof(payload) - 8) {
+        n = sizeof(payload) - 8;
+    }
+    h2_put32(payload, last_id);
+    h2_put32(payload + 4, code);
+    if (n > 0) {
+        memcpy(payload + 8, why, n);
+    }
+    h2_tx_frame(c, H2_FRAME_GOAWAY, 0, 0, payload, 8 + n);
+}
+
+/*
+ * Makes room for the frame headers of CONTINUATION in a block of `len` octets that stands at p,
+ * behind room for its first frame header. Pieces move back to front, the last one farthest.
+ */
+static size_t split_block(uint8_t *p, size_t len, size_t most, uint32_t id, uint8_t first_flags)
+{
+    size_t pieces = len == 0 ? 1 : (len + most - 1) / most;
+    for (size_t i = pieces; i-- > 0;) {
+        size_t n = i + 1 == pieces ? len - i * most : most;
+        uint8_t *to = p + i * (H2_FRAME_HEADER_LEN + most);
+        if (i > 0) {
+            memmove(to + H2_FRAME_HEADER_LEN, p + H2_FRAME_HEADER_LEN + i * most, n);
+        }
+        uint8_t flags =
+            (uint8_t)((i == 0 ? first_flags : 0) | (i + 1 == pieces ? H2_FLAG_END_HEADERS : 0));
+        h2_put_frame_header(to, (uint32_t)n, i == 0 ? H2_FRAME_HEADERS : H2_FRAME_CONTINUATION,
+                            flags, id);
+    }
+    return len + pieces * H2_FRAME_HEADER_LEN;
+}
+
+void h2_tx_header_block(struct h2_conn *c, uint32_t id, bool end_stream,
+                        const struct h2_field *fields, size_t n)
+{
+    size_t most = c->peer[H2_SETTINGS_MAX_FRAME_SIZE];
+    size_t bound = hpack_encoder_bound(fields, n);
+    uint8_t *p = reserve(c, bound + (bound / most + 1) * H2_FRAME_HEADER_LEN);
+    if (p == NULL) {
+        return;
+    }
+    size_t len;
+    if (hpack_encoder_encode(c->encoder, fields, n, p + H2_FRAME_HEADER_LEN, &len) != HPACK_OK) {
+        h2_conn_break_nomem(c);
+        return;
+    }
+    assert(len <= bound);
+    c->tx.len += split_block(p, len, most, id, end_stream ? H2_FLAG_END_STREAM : 0);
+}
+
+bool h2_conn_wants_send(const struct h2_conn *c)
+{
+    return c->tx.len > c->tx.off;
+}
+
+size_t h2_conn_send(struct h2_conn *c, uint8_t *buf, size_t cap)
+{
+    struct h2_tx *tx = &c->tx;
+    size_t n = tx->len - tx->off;
+    if (n > cap) {
+        n = cap;
+    }
+    if (n > 0) {
+        memcpy(buf, tx->buf + tx->off, n);
+        tx->off += n;
+    }
+    if (tx->off == tx->len) {
+        tx->off = tx->len = 0;
+        tx->replies = 0;
+        if (tx->cap > KEPT_CAPACITY || c->map.count == 0) {
+            drop_buffer(c);
+        }
+    }
+    return n;
+}
