@@ -1,0 +1,1 @@
+"""Clients, servers and helpers of the end-to-end tests."""
