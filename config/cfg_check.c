@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* A host (at most 253 octets) and a port, or a path of a UNIX socket. */
+#define ADDRESS_SIZE 320
+
 static bool same(const char *a, const char *b)
 {
     return a == b || (a != NULL && b != NULL && strcasecmp(a, b) == 0);
@@ -34,16 +37,26 @@ static bool check_frontends(struct cfg_report *r, const struct config *cfg)
         const struct cfg_frontend *f = &cfg->frontend[i];
         tls = f->tls && tls == NULL ? f : tls;
         for (size_t j = 0; j < i; j++) {
-            if (same_address(&f->addr, &cfg->frontend[j].addr)) {
-                char addr[320];
-                print_address(&f->addr, addr, sizeof(addr));
-                good = cfg_error(r, none, "the frontend %s is there twice; expected it once", addr);
-                break;
+            const struct cfg_frontend *other = &cfg->frontend[j];
+            if (!same_address(&f->addr, &other->addr)) {
+                continue;
             }
+            char addr[ADDRESS_SIZE];
+            print_address(&f->addr, addr, sizeof(addr));
+            if (f->tls == other->tls) {
+                cfg_warning(r, none, "the frontend %s is there twice; once is enough", addr);
+            } else {
+                good =
+                    cfg_error(r, none,
+                              "the frontend %s is there twice, with TLS and without; expected one "
+                              "of them",
+                              addr);
+            }
+            break;
         }
     }
     if (tls != NULL && (cfg->private_key_file == NULL || cfg->certificate_file == NULL)) {
-        char addr[320];
+        char addr[ADDRESS_SIZE];
         print_address(&tls->addr, addr, sizeof(addr));
         good =
             cfg_error(r, none,

@@ -172,6 +172,11 @@ bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_
                          cfg_quote(path_text).s, why);
     }
     text.s = bytes;
+    if (memchr(bytes, '\0', text.len) != NULL) { /* one line says more than a hundred about each */
+        free(bytes);
+        return cfg_error(r, path_text, "%s has NUL bytes; expected a text file",
+                         cfg_quote(path_text).s);
+    }
     struct cfg_open_file self = {l->innermost, 0, 0};
     if (exists) {
         self.device = (uint64_t)st.st_dev;

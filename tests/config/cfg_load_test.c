@@ -1,0 +1,165 @@
+/* The snapshot as a whole: what overrides what, and that nothing is left over, whichever allocation
+ * fails. */
+#include "cfg_test.h"
+
+/* The linker gives the library these instead of libc's (-Wl,--wrap). */
+static long allocations_left = -1; /* -1: no end */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+static bool may_allocate(void)
+{
+    if (allocations_left > 0) {
+        allocations_left--;
+        return true;
+    }
+    return allocations_left < 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return may_allocate() ? __real_calloc(count, size) : NULL;
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+    return may_allocate() ? __real_realloc(p, size) : NULL;
+}
+
+static void the_command_line_overrides_the_file(void **state)
+{
+    (void)state;
+    char path[128];
+    static const char text[] =
+        "workers=2\nbacklog=3\nserver-name=a\nbackend=h1,80;/a\nadd-response-header=x: 1\n"
+        "private-key-file=fk\ncertificate-file=fc\nfrontend=*,1;no-tls\nlog-level=WARN\n";
+    test_file(path, "main.conf", text, sizeof(text) - 1);
+    const char *const args[] = {"--workers=4", "-b",
+                                "h2,80",       "--conf",
+                                path,          "--server-name",
+                                "b",           "--add-response-header=y: 2",
+                                "key",         "cert",
+                                "-f*,2",       NULL};
+    struct loaded l = load_args(args);
+    assert_int_equal(l.rc, CFG_OK);
+    const struct config *c = l.cfg;
+    assert_string_equal(c->conf, path);
+    assert_int_equal(c->workers, 4);
+    assert_int_equal(c->backlog, 3);
+    assert_int_equal(c->log_level, CFG_LOG_WARN);
+    assert_string_equal(c->server_name, "b");
+    assert_string_equal(c->private_key_file, "key");
+    assert_string_equal(c->certificate_file, "cert");
+    assert_int_equal(c->nbackend, 2); /* those of the file first */
+    assert_string_equal(c->backend[0].addr.host, "h1");
+    assert_string_equal(c->backend[1].addr.host, "h2");
+    assert_int_equal(c->nadd_response_header, 2);
+    assert_string_equal(c->add_response_header[1].value, "2");
+    assert_int_equal(c->nfrontend, 2);
+    assert_false(c->frontend[0].tls);
+    assert_true(c->frontend[1].tls);
+    loaded_free(&l);
+}
+
+static void the_last_conf_is_the_one(void **state)
+{
+    (void)state;
+    char path[128];
+    test_file(path, "main.conf", "workers=9\n", 10);
+    const char *const args[] = {"--conf=/nonexistent", "-f*,1;no-tls", "--conf", path, NULL};
+    struct loaded l = load_args(args);
+    assert_int_equal(l.rc, CFG_OK);
+    assert_int_equal(l.cfg->workers, 9);
+    loaded_free(&l);
+}
+
+static void arrays_keep_their_order(void **state)
+{
+    (void)state;
+    char text[4000] = "";
+    for (int i = 0; i < 100; i++) {
+        snprintf(text + strlen(text), 40, "add-request-header=x: %d\n", i);
+    }
+    struct loaded l = load_text(text);
+    assert_int_equal(l.rc, CFG_OK);
+    assert_int_equal(l.cfg->nadd_request_header, 100);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(atoi(l.cfg->add_request_header[i].value), i);
+    }
+    loaded_free(&l);
+}
+
+static void whichever_allocation_fails_is_reported_and_nothing_leaks(void **state)
+{
+    (void)state;
+    char page[128], inner[128], path[128], text[900], page_arg[160];
+    test_file(page, "page", "sorry", 5);
+    test_file(inner, "inner.conf", "add-request-header=a: b\n", 24);
+    snprintf(text, sizeof(text),
+             "workers=2\nserver-name=x\nfrontend=*,1;no-tls\nfrontend=unix:/"
+             "x;no-tls\nbackend=h,80;/a:/b:c/d;proto=h2;sni=s\n"
+             "backend=h,80\nadd-request-header=x: 1\nadd-response-header=y: "
+             "2\ncacert=/ca\nerror-page=404=%s\n"
+             "accesslog-file=/a\nalpn-list=h2\ninclude=%s\n",
+             page, inner);
+    test_file(path, "main.conf", text, strlen(text));
+    snprintf(page_arg, sizeof(page_arg), "--error-page=*=%s", page);
+    char *argv[] = {(char[]){"nghttpx"}, (char[]){"--conf"},     path,
+                    (char[]){"-n3"},     (char[]){"-bh2,80;/z"}, page_arg,
+                    (char[]){"key"},     (char[]){"cert"},       NULL};
+    size_t failures = 0;
+    enum cfg_rc rc = CFG_ERROR;
+    while (rc != CFG_OK) {
+        struct config *cfg;
+        char *said = NULL;
+        size_t len;
+        FILE *err = open_memstream(&said, &len);
+        allocations_left = (long)failures;
+        rc = cfg_load(COUNT(argv) - 1, argv, stdout, err, &cfg);
+        bool reached_end = allocations_left > 0 || rc == CFG_OK;
+        allocations_left = -1;
+        fclose(err);
+        if (rc != CFG_OK) {
+            assert_false(reached_end);
+            assert_int_equal(rc, CFG_ERROR);
+            assert_null(cfg);
+            assert_non_null(strstr(said, "out of memory"));
+            failures++;
+        } else {
+            assert_int_equal(cfg->nerror_page, 2);
+            assert_int_equal(cfg->nbackend, 3);
+        }
+        cfg_free(cfg);
+        free(said);
+        assert_true(failures < 1000);
+    }
+    assert_true(failures > 45);
+}
+
+static int clean_up(void **state)
+{
+    (void)state;
+    test_folder_remove();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_command_line_overrides_the_file),
+        cmocka_unit_test(the_last_conf_is_the_one),
+        cmocka_unit_test(arrays_keep_their_order),
+        cmocka_unit_test(whichever_allocation_fails_is_reported_and_nothing_leaks),
+    };
+    return cmocka_run_group_tests(tests, NULL, clean_up);
+}
