@@ -5,10 +5,11 @@
  * again costs twice, its own octets and those of the entry it pushes out.
  *
  *  - A name that is not in the table yet goes in at once with its value: most fields of a
- * connection are the same in all of its messages.
+ *    connection are the same in all of its messages.
  *  - A name that is there with another value shows that it has several; then a value goes in when
- * it comes for the second time. The same holds from the first time on for names whose values are
- * known to differ by message (:path, etag, content-length and the like).
+ *    it comes for the second time. The same holds from the first time on for names whose values are
+ *    known to differ by message (:path, etag, content-length and the like).
+ *  - A new date goes in at once: all messages of its second have it.
  *  - Some never come again (age, content-range, set-cookie): not at all.
  *  - Secrets that could be guessed octet by octet through the sizes of blocks are never indexed, by
  *    anybody on the way (7.1.3): authorization, and cookies that are short enough to be guessed.
@@ -18,8 +19,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* A power of two; about as many values as two or three messages have. */
-#define SEEN_SLOTS 64
+/* As many values as ten or twenty messages have: fewer find less repetition, more hardly more. */
+#define SEEN_SLOTS 256
 /* RFC 7541, 7.1.3 leaves the choice; below this many octets a cookie may be guessed. */
 #define SECRET_COOKIE_LEN 20
 /* Type, three integers, besides the strings themselves: Huffman code is used only if shorter. */
@@ -28,7 +29,7 @@
 /* What is needed only from the first insertion on. */
 struct memory {
     struct hpack_index index;
-    uint32_t seen[SEEN_SLOTS]; /* hashes of fields that were sent lately, but not put in */
+    uint16_t seen[SEEN_SLOTS]; /* marks of fields that were sent lately, but not put in */
 };
 
 struct hpack_encoder {
@@ -134,66 +135,77 @@ static bool insert(struct hpack_encoder *e, const struct h2_field *field, uint32
 
 enum choice {
     ORDINARY, /* at once if the name is new to the table, else when seen before */
+    AT_ONCE,  /* into the table */
     IF_SEEN,  /* when seen before */
     NOT,      /* not into the table */
     NEVER,    /* and not into anybody's */
 };
 
+static const uint8_t choices[H2_TOKEN_COUNT] = {
+    [H2_TOKEN_AUTHORIZATION] = NEVER,
+    [H2_TOKEN_PROXY_AUTHORIZATION] = NEVER,
+
+    [H2_TOKEN_DATE] = AT_ONCE,
+
+    [H2_TOKEN_AGE] = NOT,
+    [H2_TOKEN_CONTENT_RANGE] = NOT,
+    [H2_TOKEN_HTTP2_SETTINGS] = NOT,
+    [H2_TOKEN_IF_RANGE] = NOT,
+    [H2_TOKEN_RANGE] = NOT,
+    [H2_TOKEN_SEC_WEBSOCKET_ACCEPT] = NOT,
+    [H2_TOKEN_SEC_WEBSOCKET_KEY] = NOT,
+    [H2_TOKEN_SET_COOKIE] = NOT,
+    [H2_TOKEN_X_REQUEST_ID] = NOT,
+
+    [H2_TOKEN_PSEUDO_PATH] = IF_SEEN,
+    [H2_TOKEN_CONTENT_DISPOSITION] = IF_SEEN,
+    [H2_TOKEN_CONTENT_LENGTH] = IF_SEEN,
+    [H2_TOKEN_CONTENT_LOCATION] = IF_SEEN,
+    [H2_TOKEN_ETAG] = IF_SEEN,
+    [H2_TOKEN_EXPIRES] = IF_SEEN,
+    [H2_TOKEN_FORWARDED] = IF_SEEN,
+    [H2_TOKEN_IF_MATCH] = IF_SEEN,
+    [H2_TOKEN_IF_MODIFIED_SINCE] = IF_SEEN,
+    [H2_TOKEN_IF_NONE_MATCH] = IF_SEEN,
+    [H2_TOKEN_IF_UNMODIFIED_SINCE] = IF_SEEN,
+    [H2_TOKEN_LAST_MODIFIED] = IF_SEEN,
+    [H2_TOKEN_LINK] = IF_SEEN,
+    [H2_TOKEN_LOCATION] = IF_SEEN,
+    [H2_TOKEN_REFERER] = IF_SEEN,
+    [H2_TOKEN_X_FORWARDED_FOR] = IF_SEEN,
+    [H2_TOKEN_X_REAL_IP] = IF_SEEN,
+};
+
 static enum choice choose(const struct h2_field *field)
 {
-    if (field->flags & H2_FIELD_NEVER_INDEX) {
+    enum choice choice = (enum choice)choices[field->token];
+    if (choice == NEVER || (field->flags & H2_FIELD_NEVER_INDEX) != 0 ||
+        (field->token == H2_TOKEN_COOKIE && field->value_len < SECRET_COOKIE_LEN)) {
         return NEVER;
     }
-    switch (field->token) {
-    case H2_TOKEN_AUTHORIZATION:
-    case H2_TOKEN_PROXY_AUTHORIZATION:
-        return NEVER;
-    case H2_TOKEN_COOKIE:
-        if (field->value_len < SECRET_COOKIE_LEN) {
-            return NEVER;
-        }
-        break;
-    case H2_TOKEN_AGE:
-    case H2_TOKEN_CONTENT_RANGE:
-    case H2_TOKEN_HTTP2_SETTINGS:
-    case H2_TOKEN_IF_RANGE:
-    case H2_TOKEN_RANGE:
-    case H2_TOKEN_SEC_WEBSOCKET_ACCEPT:
-    case H2_TOKEN_SEC_WEBSOCKET_KEY:
-    case H2_TOKEN_SET_COOKIE:
-    case H2_TOKEN_X_REQUEST_ID:
-        return NOT;
-    case H2_TOKEN_PSEUDO_PATH:
-    case H2_TOKEN_CONTENT_DISPOSITION:
-    case H2_TOKEN_CONTENT_LENGTH:
-    case H2_TOKEN_CONTENT_LOCATION:
-    case H2_TOKEN_ETAG:
-    case H2_TOKEN_EXPIRES:
-    case H2_TOKEN_FORWARDED:
-    case H2_TOKEN_IF_MATCH:
-    case H2_TOKEN_IF_MODIFIED_SINCE:
-    case H2_TOKEN_IF_NONE_MATCH:
-    case H2_TOKEN_IF_UNMODIFIED_SINCE:
-    case H2_TOKEN_LAST_MODIFIED:
-    case H2_TOKEN_LINK:
-    case H2_TOKEN_LOCATION:
-    case H2_TOKEN_REFERER:
-    case H2_TOKEN_X_FORWARDED_FOR:
-    case H2_TOKEN_X_REAL_IP:
-        return field->flags & H2_FIELD_NO_INDEX ? NOT : IF_SEEN;
-    default:
-        break;
-    }
-    return field->flags & H2_FIELD_NO_INDEX ? NOT : ORDINARY;
+    return field->flags & H2_FIELD_NO_INDEX ? NOT : choice;
 }
 
-/* Whether the field was sent lately; remembers it. */
+/* Whether the field was sent lately; remembers it. Sixteen bits of its hash are enough: to be
+   mistaken costs no more than an entry. */
 static bool seen_before(struct memory *m, uint32_t field_hash)
 {
-    uint32_t *slot = &m->seen[field_hash % SEEN_SLOTS];
-    bool seen = *slot == field_hash;
-    *slot = field_hash;
+    uint16_t *slot = &m->seen[field_hash % SEEN_SLOTS];
+    uint16_t mark = (uint16_t)(field_hash >> 16);
+    bool seen = *slot == mark;
+    *slot = mark;
     return seen;
+}
+
+static bool is_worth_an_entry(struct hpack_encoder *e, enum choice choice,
+                              const struct h2_field *field, bool name_known, uint32_t field_hash)
+{
+    /* A field that takes more than half of the table would push out too much. */
+    if (hpack_field_size(field) > e->table.max_size / 2) {
+        return false;
+    }
+    return choice == AT_ONCE || (choice == ORDINARY && !name_known) ||
+           seen_before(e->memory, field_hash);
 }
 
 /* ---------------------------------------------------------------- writing */
@@ -244,6 +256,7 @@ static enum hpack_rc write_field(struct hpack_encoder *e, const struct h2_field 
     if (field.token == H2_TOKEN_NONE) {
         field.token = h2_token_lookup(field.name, field.name_len);
     }
+    assert(field.token < H2_TOKEN_COUNT);
     enum choice choice = choose(&field);
     uint32_t name_index = hpack_static_first[field.token];
     if (choice != NEVER) {
@@ -259,22 +272,21 @@ static enum hpack_rc write_field(struct hpack_encoder *e, const struct h2_field 
     uint32_t field_hash = 0;
     if (e->memory != NULL) {
         const struct hpack_index *x = &e->memory->index;
+        bool may_be_in = choice != NOT && choice != NEVER;
         uint32_t index;
         name_hash = hpack_hash_name(&field);
+        if (may_be_in) {
+            field_hash = hpack_hash_field(name_hash, &field);
+            if (hpack_index_find_field(x, &e->table, &field, field_hash, &index)) {
+                *p = hpack_integer_write(*p, 0x80, 7, HPACK_STATIC_COUNT + 1 + index);
+                return HPACK_OK;
+            }
+        }
         bool name_known = hpack_index_find_name(x, &e->table, &field, name_hash, &index);
         if (name_known && name_index == 0) {
             name_index = HPACK_STATIC_COUNT + 1 + index;
         }
-        if (choice == ORDINARY || choice == IF_SEEN) {
-            field_hash = hpack_hash_field(name_hash, &field);
-            if (name_known && hpack_index_find_field(x, &e->table, &field, field_hash, &index)) {
-                *p = hpack_integer_write(*p, 0x80, 7, HPACK_STATIC_COUNT + 1 + index);
-                return HPACK_OK;
-            }
-            /* A field that takes more than half of the table would push out too much. */
-            put_in = hpack_field_size(&field) <= e->table.max_size / 2 &&
-                     ((choice == ORDINARY && !name_known) || seen_before(e->memory, field_hash));
-        }
+        put_in = may_be_in && is_worth_an_entry(e, choice, &field, name_known, field_hash);
     }
     if (put_in) {
         *p = write_literal(*p, 0x40, 6, name_index, &field);

@@ -1,10 +1,10 @@
 /*
  * The Huffman code of HPACK (RFC 7541, 5.2 and Appendix B).
  *
- * Decoding looks at HPACK_HUFFMAN_STEP_BITS bits at a time and gets up to two symbols for them.
- * Codes longer than that (rare octets) and the last bits of a string, where padding begins, go
- * through the list of code lengths instead: the code is canonical, so comparing with the last code
- * of each length finds it.
+ * Decoding looks at HPACK_HUFFMAN_STEP_BITS bits at a time and gets up to two symbols for them. The
+ * last bits of a string, where padding begins, are taken symbol by symbol. Longer codes (rare
+ * octets) are found through the list of code lengths: the code is canonical, so it is enough to
+ * compare with the last code of each length.
  */
 #include "hpack_internal.h"
 
@@ -20,40 +20,24 @@ size_t hpack_huffman_decoded_bound(size_t len)
     return len + len / 5 * 3 + (len % 5 * 3 + 4) / 5 + 1;
 }
 
-/* The code at the top of `window`, and its symbol. */
-static const struct hpack_huffman_length *find_code(uint32_t window, unsigned *symbol)
-{
-    const struct hpack_huffman_length *row = hpack_huffman_lengths;
-    while (window > row->last) { /* the last row ends with all ones */
-        row++;
-    }
-    *symbol = hpack_huffman_symbols[row->symbols + ((window - row->first) >> (32 - row->bits))];
-    return row;
-}
-
 /* Input bits, the next one at the top. */
 struct bits {
     const uint8_t *p;
     const uint8_t *end;
     uint64_t acc;
-    unsigned n; /* valid bits of acc; all others are 0 */
+    unsigned n; /* bits of acc that count; those below are 0 or what the octet at p begins with */
 };
 
+/* At least LONGEST bits, or all that are left. */
 static void refill(struct bits *b)
 {
     if (b->end - b->p >= 8) {
         uint64_t next;
         memcpy(&next, b->p, 8);
-        next = be64toh(next);
-        /* Whole octets only, so that acc holds no bit twice. */
-        unsigned octets = (64 - b->n) / 8;
-        if (octets == 0) {
-            return;
-        }
-        next &= ~(uint64_t)0 << (64 - octets * 8);
-        b->acc |= next >> b->n;
-        b->n += octets * 8;
+        b->acc |= be64toh(next) >> b->n;
+        unsigned octets = (63 - b->n) / 8; /* of next, now whole in acc */
         b->p += octets;
+        b->n += octets * 8;
         return;
     }
     while (b->n <= 56 && b->p < b->end) {
@@ -67,6 +51,25 @@ static void drop(struct bits *b, unsigned n)
     assert(n <= b->n);
     b->acc <<= n;
     b->n -= n;
+}
+
+/* The bits of the next code, and its symbol. Behind the end it sees ones: no code but EOS has only
+   ones, so what it finds there is longer than what is left. */
+static unsigned next_code(const struct bits *b, unsigned *symbol)
+{
+    uint64_t window = b->n < 64 ? b->acc | ~(uint64_t)0 >> b->n : b->acc;
+    const struct hpack_huffman_step *step = &hpack_huffman_steps[window >> (64 - STEP_BITS)];
+    if (step->count > 0) {
+        *symbol = step->symbols[0];
+        return hpack_huffman_bits[*symbol];
+    }
+    const struct hpack_huffman_length *row = hpack_huffman_lengths;
+    uint32_t top = (uint32_t)(window >> 32);
+    while (top > row->last) { /* the last row ends with all ones */
+        row++;
+    }
+    *symbol = hpack_huffman_symbols[row->symbols + ((top - row->first) >> (32 - row->bits))];
+    return row->bits;
 }
 
 /* What is left when no whole code is: at most 7 bits, all ones (the beginning of EOS). */
@@ -87,8 +90,7 @@ bool hpack_huffman_decode(const uint8_t *in, size_t len, char *out, size_t *out_
             if (step->count == 0) {
                 break;
             }
-            o[0] = (char)step->symbols[0];
-            o[1] = (char)step->symbols[1];
+            memcpy(o, step->symbols, 2);
             o += step->count;
             drop(&b, step->bits);
         }
@@ -98,11 +100,9 @@ bool hpack_huffman_decode(const uint8_t *in, size_t len, char *out, size_t *out_
         if (b.n == 0) {
             break;
         }
-        /* Ones behind the end look like padding and are never taken for a whole code but EOS. */
-        uint64_t window = b.n < 64 ? b.acc | ~(uint64_t)0 >> b.n : b.acc;
         unsigned symbol;
-        const struct hpack_huffman_length *code = find_code((uint32_t)(window >> 32), &symbol);
-        if (code->bits > b.n) {
+        unsigned code_bits = next_code(&b, &symbol);
+        if (code_bits > b.n) {
             if (!is_padding(&b)) {
                 return false;
             }
@@ -112,7 +112,7 @@ bool hpack_huffman_decode(const uint8_t *in, size_t len, char *out, size_t *out_
             return false;
         }
         *o++ = (char)symbol;
-        drop(&b, code->bits);
+        drop(&b, code_bits);
     }
     *out_len = (size_t)(o - out);
     assert(*out_len < hpack_huffman_decoded_bound(len));

@@ -103,7 +103,7 @@ static void what_is_put_into_the_table(void **state)
         /* the same in all messages: at once */
         {"user-agent", 0, {"x/1", "x/1", "x/1"}, "pii"},
         {"x-unknown", 0, {"v", "v", "v"}, "pii"},
-        {"date", 0, {"Mon", "Mon", "Tue", "Tue", "Tue"}, "pilpi"},
+        {"date", 0, {"Mon", "Mon", "Tue", "Tue", "Tue"}, "pipii"},
         /* a name that turns out to vary: when a value comes again */
         {"x-trace", 0, {"1", "2", "3", "4", "2"}, "plllp"},
         {":status", 0, {"200", "201", "202", "201", "202"}, "iplip"},
