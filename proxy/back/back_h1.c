@@ -1,0 +1,439 @@
+/*
+ * A connection to an HTTP/1.1 backend. It carries one exchange at a time and waits in its pool
+ * between two of them.
+ *
+ * It goes back to the pool only when the request was written to its end, the response was read to
+ * its end, and not a byte came behind it. On an idle connection any byte, and the end of it, closes
+ * it: what a backend says unasked must never become the next client's response.
+ */
+#include "back/back.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "config.h"
+#include "exchange/h1_reader.h"
+#include "exchange/h1_writer.h"
+#include "exchange/message.h"
+#include "ops/log.h"
+#include "process/worker.h"
+#include "route/routes.h"
+
+#define BACK_MAGIC 0x62683120u /* "bh1 " */
+
+/* Interim responses for one request: 100, 102, a few 103. More is a backend gone wrong. */
+#define MAX_INTERIM 16
+
+enum tx_state { TX_HEAD, TX_BODY, TX_DONE };
+enum rx_state { RX_HEAD, RX_BODY, RX_TRAILERS, RX_DONE };
+
+struct back_h1 {
+    uint32_t magic;
+    struct conn *conn;
+    struct pool *pool;
+    struct exchange *x; /**< NULL: idle */
+    struct list node;   /**< pool->idle, while idle */
+    enum tx_state tx;
+    enum rx_state rx;
+    bool reused;     /**< it has carried an exchange before */
+    bool any_input;  /**< a byte of the response has come */
+    bool keep_alive; /**< the response allows another request */
+    uint8_t interim;
+    struct h1_reader reader;
+    struct h1_writer writer;
+    struct h1_body body;
+    struct timer timer; /**< read time-out, or the keep-alive one while idle */
+    struct reap reap;
+};
+
+static void begin_head(struct back_h1 *b, enum h1_kind kind);
+
+static const struct conn_ops conn_ops;
+static const struct exchange_ops exchange_ops;
+
+static struct back_h1 *of_conn(struct conn *c)
+{
+    struct back_h1 *b = c->user;
+    assert(b->magic == BACK_MAGIC);
+    return b;
+}
+
+static struct back_h1 *of_exchange(struct exchange *x)
+{
+    struct back_h1 *b = x->back;
+    assert(b->magic == BACK_MAGIC && b->x == x);
+    return b;
+}
+
+static void free_back(struct reap *r)
+{
+    struct back_h1 *b = container_of(r, struct back_h1, reap);
+    timer_remove(&b->timer);
+    buffer_free(&b->writer.spill);
+    h1_reader_release(&b->reader);
+    b->magic = 0;
+    free(b);
+}
+
+/* Closes the connection. The exchange, if there is one, must have been let go. */
+static void destroy(struct back_h1 *b)
+{
+    assert(b->x == NULL);
+    list_remove(&b->node);
+    timer_stop(&b->timer);
+    conn_close(b->conn);
+    worker_reap(b->pool->worker, &b->reap, free_back);
+}
+
+/* The exchange cannot be finished here. */
+static void fail(struct back_h1 *b, enum exchange_error why)
+{
+    struct exchange *x = b->x;
+    bool untouched = x != NULL && !b->any_input && x->up.taken == 0 && x->response.status == 0;
+    /*
+     * Nothing of the request was written: it may go elsewhere. Or a kept connection died before a
+     * byte of the answer: it was closed while the request was on its way; what is idempotent is
+     * safe to send again (RFC 9110, 9.2.2).
+     */
+    bool idempotent =
+        x != NULL &&
+        (x->request.method == H1_METHOD_GET || x->request.method == H1_METHOD_HEAD ||
+         x->request.method == H1_METHOD_OPTIONS || x->request.method == H1_METHOD_TRACE ||
+         x->request.method == H1_METHOD_PUT || x->request.method == H1_METHOD_DELETE);
+    bool again = untouched &&
+                 (b->tx == TX_HEAD || (b->reused && idempotent && why == EXCHANGE_BACKEND_GONE)) &&
+                 why != EXCHANGE_BACKEND_TIMEOUT;
+    if (x != NULL) {
+        exchange_detach_back(x);
+        b->x = NULL;
+    }
+    destroy(b);
+    if (x == NULL) {
+        return;
+    }
+    if (again) {
+        exchange_retry(x, why);
+    } else {
+        exchange_fail(x, why);
+    }
+}
+
+static void touch(struct back_h1 *b)
+{
+    const struct config *cfg = b->pool->worker->cfg;
+    timer_set(&b->pool->worker->wheel, &b->timer,
+              b->x != NULL ? cfg->backend_read_timeout : cfg->backend_keep_alive_timeout);
+}
+
+static void on_timeout(struct timer *t)
+{
+    struct back_h1 *b = container_of(t, struct back_h1, timer);
+    assert(b->magic == BACK_MAGIC);
+    if (b->x != NULL && (b->conn->paused & CONN_PAUSE_BODY) != 0) {
+        touch(b); /* it is the client that does not read; the front watches it */
+    } else if (b->x != NULL) {
+        fail(b, EXCHANGE_BACKEND_TIMEOUT);
+    } else {
+        destroy(b);
+    }
+}
+
+/* ---------------------------------------------------------------- the request, outwards */
+
+static void begin(struct back_h1 *b, struct exchange *x)
+{
+    b->x = x;
+    b->tx = TX_HEAD;
+    b->rx = RX_HEAD;
+    b->any_input = false;
+    b->keep_alive = false;
+    b->interim = 0;
+    b->writer =
+        (struct h1_writer){.chunked = x->request.m.has_body && x->request.m.content_length < 0};
+    begin_head(b, H1_RESPONSE);
+    x->back_ops = &exchange_ops;
+    x->back = b;
+    if (b->conn->state == CONN_OPEN) {
+        touch(b);
+        conn_want_output(b->conn);
+    }
+}
+
+bool back_h1_take(struct pool *p, struct exchange *x)
+{
+    if (!list_empty(&p->idle)) {
+        struct back_h1 *b = container_of(p->idle.next, struct back_h1, node);
+        list_remove(&b->node);
+        begin(b, x);
+        return true;
+    }
+    struct back_h1 *b = xcalloc(1, sizeof(*b));
+    b->magic = BACK_MAGIC;
+    b->pool = p;
+    list_init(&b->node);
+    timer_init(&b->timer, on_timeout);
+    b->conn = pool_connect(p, &conn_ops, b, "http/1.1");
+    if (b->conn == NULL) {
+        free(b);
+        return false;
+    }
+    begin(b, x);
+    return true;
+}
+
+static size_t output(struct conn *c, uint8_t *buf, size_t cap)
+{
+    struct back_h1 *b = of_conn(c);
+    struct exchange *x = b->x;
+    if (x == NULL || b->tx == TX_DONE) {
+        return 0;
+    }
+    size_t n = 0;
+    if (b->tx == TX_HEAD) {
+        struct field_list l = message_request_fields(x, 1);
+        struct h1_start start = {.method = x->request.method_text, .target = x->request.path};
+        n = h1_write_head(&b->writer, &start, &l, NULL, buf, cap);
+        b->tx = TX_BODY;
+    }
+    n += h1_write_spill(&b->writer, buf + n, cap - n);
+    if (buffer_len(&b->writer.spill) == 0) {
+        size_t taken;
+        n += h1_write_body(&b->writer, x, &x->up, &x->request.m, buf + n, cap - n, &taken);
+        if (b->writer.finished) {
+            b->tx = TX_DONE;
+        }
+        exchange_took_up(x, taken);
+    }
+    if (n > 0) {
+        touch(b);
+    }
+    return n;
+}
+
+/* ---------------------------------------------------------------- the response, inwards */
+
+/* Response done: the connection goes back to its pool if it is fit for another request, else it is
+ * closed. */
+static void finish(struct back_h1 *b, size_t left_over)
+{
+    struct exchange *x = b->x;
+    struct worker *w = b->pool->worker;
+    bool reusable = b->keep_alive && left_over == 0 && b->tx == TX_DONE && !conn_blocked(b->conn) &&
+                    !b->conn->eof_seen && !w->draining && w->cfg->backend_keep_alive_timeout > 0;
+    exchange_detach_back(x);
+    b->x = NULL;
+    b->rx = RX_DONE;
+    exchange_end_down(x);
+    if (!reusable) {
+        destroy(b);
+        return;
+    }
+    b->reused = true;
+    list_prepend(&b->pool->idle, &b->node);
+    touch(b);
+}
+
+static void begin_head(struct back_h1 *b, enum h1_kind kind)
+{
+    const struct config *cfg = b->pool->worker->cfg;
+    h1_reader_begin(&b->reader, b->pool->worker, kind,
+                    (struct h1_limits){.head_bytes = (uint32_t)cfg->response_header_field_buffer,
+                                       .fields = (uint32_t)cfg->max_response_header_fields});
+}
+
+static bool take_interim(struct back_h1 *b)
+{
+    struct exchange *x = b->x;
+    if (x->response.status == 101 || ++b->interim > MAX_INTERIM) {
+        return false; /* nobody asked for another protocol; nobody needs so many */
+    }
+    x->front_ops->head(x);
+    begin_head(b, H1_RESPONSE);
+    return true;
+}
+
+/* A complete head. False: it is not acceptable. */
+static bool take_head(struct back_h1 *b, const uint8_t *data)
+{
+    struct exchange *x = b->x;
+    const struct h1_head *h = &b->reader.head;
+    struct h1_framing framing = h1_body_framing(h, x->request.method);
+    if (framing.error != H1_ERR_NONE) {
+        return false;
+    }
+    x->response.status = h->status;
+    message_set_fields_h1(x, &x->response.m, h,
+                          arena_copy(&x->arena, (const char *)data, h->head_len));
+    if (h->status < 200) {
+        return take_interim(b);
+    }
+    struct message *m = &x->response.m;
+    m->has_body = framing.kind != H1_BODY_NONE;
+    m->content_length = m->has_body && framing.kind != H1_BODY_LENGTH ? -1 : h->content_length;
+    b->keep_alive = framing.keep_alive;
+    b->rx = m->has_body ? RX_BODY : RX_DONE;
+    h1_body_init(&b->body, framing);
+    x->front_ops->head(x);
+    return true;
+}
+
+static void take_trailers(struct back_h1 *b, const uint8_t *data)
+{
+    if (b->reader.head.nfields > 0) {
+        message_set_trailers_h1(b->x, &b->x->response.m, &b->reader.head, (const char *)data);
+    }
+    b->rx = RX_DONE;
+}
+
+/* Parses a head or a trailer section. False: nothing more to do with this input (more is needed, or
+ * it failed). */
+static bool input_head(struct back_h1 *b, uint8_t *data, size_t len, size_t *used)
+{
+    b->any_input = true;
+    switch (h1_reader_parse(&b->reader, data, len)) {
+    case H1_DONE:
+        *used += b->reader.head.head_len;
+        if (b->rx == RX_TRAILERS) {
+            take_trailers(b, data);
+            return true;
+        }
+        if (take_head(b, data)) {
+            return true;
+        }
+        LOG(WARN, "backend %s: the response is refused", b->pool->backend->label);
+        break;
+    case H1_MORE:
+        return false;
+    default:
+        LOG(WARN, "backend %s: the response is malformed: %s", b->pool->backend->label,
+            h1_error_text(b->reader.head.error));
+        break;
+    }
+    fail(b, EXCHANGE_BACKEND_PROTOCOL);
+    return false;
+}
+
+static bool input_body(struct back_h1 *b, const uint8_t *data, size_t len, size_t *used)
+{
+    struct exchange *x = b->x;
+    size_t room = pipe_room(&x->down), n, body_len;
+    const uint8_t *body;
+    if (room == 0) {
+        conn_pause_reading(b->conn, CONN_PAUSE_BODY);
+        return false;
+    }
+    enum h1_rc rc = h1_body_next(&b->body, data, len < room ? len : room, &n, &body, &body_len);
+    *used += n;
+    switch (rc) {
+    case H1_DATA:
+        exchange_push_down(x, body, body_len);
+        return true;
+    case H1_DONE:
+        if (b->body.kind == H1_BODY_CHUNKED) {
+            b->rx = RX_TRAILERS;
+            begin_head(b, H1_TRAILERS);
+        } else {
+            b->rx = RX_DONE;
+        }
+        return true;
+    case H1_MORE:
+        return n > 0;
+    default:
+        LOG(WARN, "backend %s: the response body is malformed: %s", b->pool->backend->label,
+            h1_error_text(b->body.error));
+        fail(b, EXCHANGE_BACKEND_PROTOCOL);
+        return false;
+    }
+}
+
+static size_t input(struct conn *c, uint8_t *data, size_t len)
+{
+    struct back_h1 *b = of_conn(c);
+    if (b->x == NULL || b->tx == TX_HEAD) {
+        /* Nobody asked anything: whatever this is, it must not become an answer. */
+        LOG(WARN, "backend %s: bytes on an idle connection; it is closed", b->pool->backend->label);
+        fail(b, EXCHANGE_BACKEND_GONE);
+        return len;
+    }
+    touch(b);
+    size_t used = 0;
+    bool go_on = true;
+    while (go_on && b->x != NULL) {
+        if (b->rx == RX_DONE) {
+            finish(b, len - used);
+        } else if (b->rx == RX_BODY) {
+            go_on = (used < len || b->body.kind == H1_BODY_LENGTH) &&
+                    input_body(b, data + used, len - used, &used);
+        } else {
+            go_on = used < len && input_head(b, data + used, len - used, &used);
+        }
+    }
+    return b->conn->state == CONN_OPEN ? used : len;
+}
+
+/* ---------------------------------------------------------------- the connection's other news */
+
+static void ready(struct conn *c)
+{
+    struct back_h1 *b = of_conn(c);
+    pool_connected(b->pool);
+    touch(b);
+    conn_want_output(c);
+}
+
+static void eof(struct conn *c, bool clean)
+{
+    struct back_h1 *b = of_conn(c);
+    if (b->x != NULL && b->rx == RX_BODY && h1_body_may_end(&b->body) && clean) {
+        finish(b, 0);
+    } else {
+        fail(b, EXCHANGE_BACKEND_GONE);
+    }
+}
+
+static void failed(struct conn *c, enum conn_error why)
+{
+    struct back_h1 *b = of_conn(c);
+    if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE) {
+        pool_connect_failed(b->pool, conn_error_detail(c, why));
+    }
+    fail(b, back_error(why));
+}
+
+static const struct conn_ops conn_ops = {
+    .ready = ready, .input = input, .eof = eof, .output = output, .failed = failed};
+
+/* ---------------------------------------------------------------- what the front says */
+
+static void on_body(struct exchange *x)
+{
+    conn_want_output(of_exchange(x)->conn);
+}
+
+static void on_credit(struct exchange *x, size_t n)
+{
+    (void)n;
+    if (pipe_room(&x->down) >= x->down.limit / 2) {
+        conn_resume_reading(of_exchange(x)->conn, CONN_PAUSE_BODY);
+    }
+}
+
+static void on_abort(struct exchange *x, enum exchange_error why)
+{
+    (void)why;
+    struct back_h1 *b = of_exchange(x);
+    exchange_detach_back(x);
+    b->x = NULL;
+    destroy(b);
+}
+
+static const struct exchange_ops exchange_ops = {
+    .body = on_body, .credit = on_credit, .abort = on_abort};
+
+void back_h1_close_idle(struct pool *p)
+{
+    list_each_safe(node, &p->idle)
+    {
+        destroy(container_of(node, struct back_h1, node));
+    }
+}

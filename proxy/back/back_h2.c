@@ -1,0 +1,516 @@
+/*
+ * A connection to an HTTP/2 backend, shared by many exchanges: a stream for each. Exchanges that
+ * come while it is being opened wait for it; when its streams are used up the pool opens another
+ * one.
+ */
+#include "back/back.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "exchange/h2_body.h"
+#include "exchange/message.h"
+#include "net/clock.h"
+#include "ops/log.h"
+#include "process/worker.h"
+#include "route/routes.h"
+
+#define BACK_H2_MAGIC 0x62683220u /* "bh2 " */
+
+/* How many exchanges may wait for a connection that is being opened: the usual stream limit of its
+ * peer. */
+#define MAX_WAITING 100u
+
+/* Interim responses for one request. */
+#define MAX_INTERIM 16
+
+struct back_h2 {
+    uint32_t magic;
+    struct conn *conn;
+    struct pool *pool;
+    struct h2_conn *engine;
+    struct list node;      /**< pool->h2, while it takes new exchanges */
+    struct list pool_node; /**< pool->connections, always */
+    struct list waiting;   /**< exchanges without a stream yet */
+    uint32_t nwaiting;
+    struct list streams; /**< exchanges with a stream */
+    bool ready;          /**< connected */
+    bool closing;        /**< no new exchanges; goes with its last stream */
+    struct timer timer;  /**< the peer is silent, or does not acknowledge our settings */
+    struct reap reap;
+};
+
+static const struct conn_ops conn_ops;
+static const struct exchange_ops exchange_ops;
+
+static struct back_h2 *checked(void *p)
+{
+    struct back_h2 *b = p;
+    assert(b->magic == BACK_H2_MAGIC);
+    return b;
+}
+
+/* ---------------------------------------------------------------- ending */
+
+static void free_back(struct reap *r)
+{
+    struct back_h2 *b = container_of(r, struct back_h2, reap);
+    timer_remove(&b->timer);
+    h2_conn_free(b->engine);
+    b->magic = 0;
+    free(b);
+}
+
+static void destroy(struct back_h2 *b, bool say_goodbye)
+{
+    assert(list_empty(&b->waiting) && list_empty(&b->streams));
+    list_remove(&b->node);
+    list_remove(&b->pool_node);
+    timer_stop(&b->timer);
+    if (say_goodbye) {
+        conn_finish(b->conn);
+    } else {
+        conn_close(b->conn);
+    }
+    worker_reap(b->pool->worker, &b->reap, free_back);
+}
+
+static void stop_taking(struct back_h2 *b)
+{
+    b->closing = true;
+    list_remove(&b->node);
+}
+
+/* Takes the exchange off this connection; its stream, if any, must be ended by the caller. */
+static void let_go(struct back_h2 *b, struct exchange *x)
+{
+    if (x->back_stream != 0) {
+        h2_stream_set_user(b->engine, x->back_stream, NULL);
+    } else {
+        b->nwaiting--;
+    }
+    exchange_detach_back(x);
+}
+
+/* Nothing of it can have been acted on, and all of it is still here: another connection may have
+ * it. */
+static bool may_go_elsewhere(const struct exchange *x)
+{
+    return x->up.taken == 0 && x->response.status == 0;
+}
+
+/* The connection is over for all of them. */
+static void fail_all(struct back_h2 *b, enum exchange_error why)
+{
+    struct list gone;
+    stop_taking(b);
+    list_init(&gone);
+    while (!list_empty(&b->streams)) {
+        struct exchange *x = container_of(b->streams.next, struct exchange, back_node);
+        let_go(b, x);
+        exchange_fail(x, why);
+    }
+    while (!list_empty(&b->waiting)) {
+        struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
+        let_go(b, x);
+        exchange_retry(x, why);
+    }
+}
+
+static void fail_conn(struct back_h2 *b, enum exchange_error why)
+{
+    fail_all(b, why);
+    destroy(b, false);
+}
+
+/* ---------------------------------------------------------------- timers */
+
+static void touch(struct back_h2 *b)
+{
+    const struct config *cfg = b->pool->worker->cfg;
+    uint64_t ms = 0;
+    if (!list_empty(&b->streams)) {
+        ms = cfg->backend_read_timeout;
+    } else if (!h2_conn_settings_acked(b->engine)) {
+        ms = cfg->backend_http2_settings_timeout;
+    }
+    timer_set(&b->pool->worker->wheel, &b->timer, ms);
+}
+
+/* Whether it is the backend that some exchange waits for, not a client that does not read. */
+static bool waits_for_backend(const struct back_h2 *b)
+{
+    list_each(node, &b->streams)
+    {
+        const struct exchange *x = container_of(node, struct exchange, back_node);
+        if (x->down.len == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_timeout(struct timer *t)
+{
+    struct back_h2 *b = container_of(t, struct back_h2, timer);
+    assert(b->magic == BACK_H2_MAGIC);
+    if (list_empty(&b->streams) ? h2_conn_settings_acked(b->engine) : !waits_for_backend(b)) {
+        touch(b);
+        return;
+    }
+    LOG(WARN, "backend %s: nothing was heard in time; the connection is closed",
+        b->pool->backend->label);
+    fail_conn(b, EXCHANGE_BACKEND_TIMEOUT);
+}
+
+/* ---------------------------------------------------------------- requests, outwards */
+
+/* Our side of the request has ended. */
+static void request_sent(struct exchange *x)
+{
+    x->request_sent = true;
+}
+
+/* Opens a stream for the exchange. False: there is none to be had here. */
+static bool submit(struct back_h2 *b, struct exchange *x)
+{
+    struct field_list l = message_request_fields(x, 2);
+    bool end = !x->request.m.has_body;
+    uint32_t id;
+    enum h2_rc rc = h2_conn_request(b->engine, l.f, l.n, end, x, &id);
+    if (rc != H2_OK) {
+        LOG(INFO, "backend %s: a request cannot be sent over HTTP/2: %s", b->pool->backend->label,
+            h2_rc_text(rc));
+        return false;
+    }
+    x->back_stream = id;
+    x->request_sent = end;
+    x->interim = 0;
+    list_append(&b->streams, &x->back_node);
+    if (!end && h2_body_update(b->engine, H2_BODY_REQUESTS, x)) {
+        request_sent(x);
+    }
+    touch(b);
+    conn_want_output(b->conn);
+    return true;
+}
+
+/* Gives streams to those who wait, as many as there are. */
+static void submit_waiting(struct back_h2 *b)
+{
+    while (!list_empty(&b->waiting) && h2_conn_can_request(b->engine)) {
+        struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
+        list_remove(&x->back_node);
+        b->nwaiting--;
+        if (!submit(b, x)) {
+            exchange_detach_back(x);
+            exchange_fail(x, EXCHANGE_INTERNAL);
+        }
+    }
+}
+
+static bool has_room(const struct back_h2 *b)
+{
+    return b->ready ? h2_conn_can_request(b->engine) && b->nwaiting == 0
+                    : b->nwaiting < MAX_WAITING;
+}
+
+static struct back_h2 *open_connection(struct pool *p)
+{
+    const struct config *cfg = p->worker->cfg;
+    struct h2_options o;
+    h2_options_init(&o);
+    o.header_table_size = (uint32_t)cfg->backend_http2_decoder_dynamic_table_size;
+    o.encoder_table_size = (uint32_t)cfg->backend_http2_encoder_dynamic_table_size;
+    uint64_t window = cfg->backend_http2_window_size;
+    window = window < cfg->backend_response_buffer ? window : cfg->backend_response_buffer;
+    o.initial_window_size = (uint32_t)window;
+    o.connection_window_size = (uint32_t)cfg->backend_http2_connection_window_size;
+    o.limits.header_list_bytes = (uint32_t)cfg->response_header_field_buffer;
+    o.limits.header_fields = (uint32_t)cfg->max_response_header_fields;
+
+    struct back_h2 *b = xcalloc(1, sizeof(*b));
+    b->magic = BACK_H2_MAGIC;
+    b->pool = p;
+    list_init(&b->node);
+    list_init(&b->pool_node);
+    list_init(&b->waiting);
+    list_init(&b->streams);
+    timer_init(&b->timer, on_timeout);
+    b->engine = h2_conn_new(H2_CLIENT, &o);
+    b->conn = b->engine != NULL ? pool_connect(p, &conn_ops, b, "h2") : NULL;
+    if (b->conn == NULL) {
+        h2_conn_free(b->engine);
+        free(b);
+        return NULL;
+    }
+    list_append(&p->h2, &b->node);
+    list_append(&p->connections, &b->pool_node);
+    return b;
+}
+
+bool back_h2_take(struct pool *p, struct exchange *x)
+{
+    struct back_h2 *b = NULL;
+    list_each(node, &p->h2)
+    {
+        struct back_h2 *candidate = container_of(node, struct back_h2, node);
+        if (has_room(candidate)) {
+            b = candidate;
+            break;
+        }
+    }
+    if (b == NULL) {
+        b = open_connection(p);
+        if (b == NULL) {
+            return false;
+        }
+    }
+    x->back_ops = &exchange_ops;
+    x->back = b;
+    x->back_stream = 0;
+    if (b->ready) {
+        if (!submit(b, x)) {
+            exchange_detach_back(x);
+            return false;
+        }
+        return true;
+    }
+    b->nwaiting++;
+    list_append(&b->waiting, &x->back_node);
+    return true;
+}
+
+static size_t output(struct conn *c, uint8_t *buf, size_t cap)
+{
+    struct back_h2 *b = checked(c->user);
+    size_t n = h2_body_output(b->engine, H2_BODY_REQUESTS, buf, cap, request_sent);
+    if (n > 0) {
+        touch(b);
+    } else if (b->closing && list_empty(&b->streams) && list_empty(&b->waiting)) {
+        destroy(b, true);
+    }
+    return n;
+}
+
+/* ---------------------------------------------------------------- responses, inwards */
+
+/* The response is complete. */
+static void finish(struct back_h2 *b, struct exchange *x)
+{
+    if (!x->request_sent) {
+        (void)h2_conn_reset(b->engine, x->back_stream,
+                            H2_NO_ERROR); /* the rest of the request is not wanted */
+    }
+    let_go(b, x);
+    exchange_end_down(x);
+    submit_waiting(b);
+}
+
+static void take_head(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
+{
+    x->response.status = ev->status;
+    message_set_fields_h2(x, &x->response.m, ev->fields, ev->nfields);
+    if (ev->type == H2_EVENT_INFORMATIONAL) {
+        if (++x->interim <= MAX_INTERIM) {
+            x->front_ops->head(x);
+        }
+        return;
+    }
+    x->response.m.content_length = ev->content_length;
+    x->response.m.has_body = !ev->end_stream;
+    x->front_ops->head(x);
+    if (ev->end_stream) {
+        finish(b, x);
+    }
+}
+
+static void take_data(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
+{
+    uint32_t padding = ev->flow_len - (uint32_t)ev->len;
+    if (x == NULL || padding > 0) {
+        (void)h2_conn_consume(b->engine, ev->stream_id, x == NULL ? ev->flow_len : padding);
+    }
+    if (x == NULL) {
+        return;
+    }
+    if (ev->len > 0) {
+        exchange_push_down(x, ev->data, ev->len);
+    }
+    if (ev->end_stream) {
+        finish(b, x);
+    }
+}
+
+static void take_reset(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
+{
+    let_go(b, x);
+    if (ev->by_peer && ev->code == H2_REFUSED_STREAM && may_go_elsewhere(x)) {
+        exchange_retry(x, EXCHANGE_BACKEND_RESET); /* not processed (RFC 9113, 8.7) */
+    } else {
+        exchange_fail(x, ev->by_peer ? EXCHANGE_BACKEND_RESET : EXCHANGE_BACKEND_PROTOCOL);
+    }
+}
+
+/* Streams above the last one that the backend took were not acted on; those below go on. */
+static void take_goaway(struct back_h2 *b, uint32_t last)
+{
+    stop_taking(b);
+    list_each_safe(node, &b->streams)
+    {
+        struct exchange *x = container_of(node, struct exchange, back_node);
+        if (x->back_stream > last) {
+            (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
+            let_go(b, x);
+            if (may_go_elsewhere(x)) {
+                exchange_retry(x, EXCHANGE_BACKEND_GONE);
+            } else {
+                exchange_fail(x, EXCHANGE_BACKEND_GONE);
+            }
+        }
+    }
+    while (!list_empty(&b->waiting)) {
+        struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
+        let_go(b, x);
+        exchange_retry(x, EXCHANGE_BACKEND_GONE);
+    }
+}
+
+static void take_event(struct back_h2 *b, const struct h2_event *ev)
+{
+    struct exchange *x = ev->user;
+    switch (ev->type) {
+    case H2_EVENT_RESPONSE:
+    case H2_EVENT_INFORMATIONAL:
+        if (x != NULL) {
+            take_head(b, x, ev);
+        }
+        break;
+    case H2_EVENT_DATA:
+        take_data(b, x, ev);
+        break;
+    case H2_EVENT_TRAILERS:
+        if (x != NULL) {
+            message_set_trailers_h2(x, &x->response.m, ev->fields, ev->nfields);
+            finish(b, x);
+        }
+        break;
+    case H2_EVENT_RESET:
+        if (x != NULL) {
+            take_reset(b, x, ev);
+        }
+        submit_waiting(b);
+        break;
+    case H2_EVENT_SETTINGS:
+        submit_waiting(b);
+        break;
+    case H2_EVENT_GOAWAY:
+        take_goaway(b, ev->last_stream_id);
+        break;
+    case H2_EVENT_FAILED:
+        LOG(WARN, "backend %s: HTTP/2: %s: %s", b->pool->backend->label,
+            h2_code_name(ev->fail.code), ev->fail.why);
+        fail_all(b, EXCHANGE_BACKEND_PROTOCOL);
+        break;
+    default:
+        break;
+    }
+}
+
+static size_t input(struct conn *c, uint8_t *data, size_t len)
+{
+    struct back_h2 *b = checked(c->user);
+    struct h2_event ev;
+    uint64_t now = clock_ms();
+    h2_conn_feed(b->engine, data, len);
+    while (h2_conn_next_event(b->engine, now, &ev)) {
+        take_event(b, &ev);
+    }
+    size_t unread = h2_conn_unread(b->engine);
+    touch(b);
+    conn_want_output(c);
+    return len - unread;
+}
+
+/* ---------------------------------------------------------------- the connection's other news */
+
+static void ready(struct conn *c)
+{
+    struct back_h2 *b = checked(c->user);
+    size_t len;
+    const char *alpn = conn_alpn(c, &len);
+    if (c->tls != NULL && (len != 2 || memcmp(alpn, "h2", 2) != 0)) {
+        pool_connect_failed(b->pool, "the backend does not agree to h2 (ALPN)");
+        fail_conn(b, EXCHANGE_BACKEND_TLS);
+        return;
+    }
+    pool_connected(b->pool);
+    b->ready = true;
+    submit_waiting(b);
+    touch(b);
+    conn_want_output(c);
+}
+
+static void eof(struct conn *c, bool clean)
+{
+    (void)clean;
+    fail_conn(checked(c->user), EXCHANGE_BACKEND_GONE);
+}
+
+static void failed(struct conn *c, enum conn_error why)
+{
+    struct back_h2 *b = checked(c->user);
+    if (!b->ready) {
+        pool_connect_failed(b->pool, conn_error_detail(c, why));
+    }
+    fail_conn(b, back_error(why));
+}
+
+static const struct conn_ops conn_ops = {
+    .ready = ready, .input = input, .eof = eof, .output = output, .failed = failed};
+
+/* ---------------------------------------------------------------- what the front says */
+
+static void on_body(struct exchange *x)
+{
+    struct back_h2 *b = checked(x->back);
+    if (x->back_stream == 0) {
+        return; /* still waiting */
+    }
+    if (!x->request_sent && h2_body_update(b->engine, H2_BODY_REQUESTS, x)) {
+        request_sent(x);
+    }
+    conn_want_output(b->conn);
+}
+
+static void on_credit(struct exchange *x, size_t n)
+{
+    struct back_h2 *b = checked(x->back);
+    (void)h2_conn_consume(b->engine, x->back_stream, (uint32_t)n);
+    conn_want_output(b->conn);
+}
+
+static void on_abort(struct exchange *x, enum exchange_error why)
+{
+    (void)why;
+    struct back_h2 *b = checked(x->back);
+    if (x->back_stream != 0) {
+        (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
+    }
+    let_go(b, x);
+    conn_want_output(b->conn);
+}
+
+static const struct exchange_ops exchange_ops = {
+    .body = on_body, .credit = on_credit, .abort = on_abort};
+
+void back_h2_close_all(struct pool *p)
+{
+    list_each_safe(node, &p->connections)
+    {
+        struct back_h2 *b = container_of(node, struct back_h2, pool_node);
+        destroy(b, false);
+    }
+}

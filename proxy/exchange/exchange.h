@@ -1,0 +1,176 @@
+/*
+ * An exchange: one request with its responses, and the only object that both sides know. The front
+ * owns it. A back takes it on, and either side calls the other only through struct exchange_ops.
+ *
+ * Its life: exchange_new() by the front when a request head is complete; exchange_begin() gives it
+ * to a back; the back fills the response; the front sends it and calls exchange_end(). Memory goes
+ * at the end of the turn.
+ */
+#ifndef EXCHANGE_EXCHANGE_H
+#define EXCHANGE_EXCHANGE_H
+
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/list.h"
+#include "net/pipe.h"
+
+#include "h1parser.h"
+#include "h2core.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct worker;
+struct exchange;
+struct group;
+
+enum exchange_error {
+    EXCHANGE_OK = 0,
+#define EXCHANGE_ERROR(name, status, code, text) EXCHANGE_##name,
+#include "exchange/errors.def"
+#undef EXCHANGE_ERROR
+};
+
+/** The RST_STREAM code, and the words for the log. */
+enum h2_code exchange_error_code(enum exchange_error e);
+const char *exchange_error_text(enum exchange_error e);
+
+/** What one side can be told by the other. None of these ends the exchange inside the call. */
+struct exchange_ops {
+    /** To the front: a response head is in (x->response; interim when its status is 1xx). To the
+     * back: begin. */
+    void (*head)(struct exchange *x);
+    /** The pipe towards this side has got bytes, or has ended. */
+    void (*body)(struct exchange *x);
+    /** `n` octets have left the pipe that this side fills: it may read more. */
+    void (*credit)(struct exchange *x, size_t n);
+    /** The other side is gone. The back lets go of the exchange; the front answers with an error,
+     * or resets. */
+    void (*abort)(struct exchange *x, enum exchange_error why);
+};
+
+/** A message head. Field bytes live in the exchange's arena; the field type is h2core's, whatever
+ * the protocol. */
+struct message {
+    struct h2_field *fields; /**< without pseudo-header fields */
+    size_t nfields;
+    struct h2_field *trailers;
+    size_t ntrailers;
+    int64_t content_length; /**< -1: not known */
+    bool has_body;          /**< a body may follow the head */
+    uint8_t http_major, http_minor;
+};
+
+struct str {
+    const char *s;
+    size_t len;
+};
+
+struct request {
+    struct message m;
+    enum h1_method method;
+    struct str method_text;
+    struct str scheme;    /**< "http" or "https" */
+    struct str authority; /**< without userinfo; empty when the client sent none (HTTP/1.0) */
+    struct str target;    /**< as it came, for the log */
+    struct str path;      /**< normalised, with its query; or "*" */
+    size_t path_len;      /**< of `path` without the query */
+    bool te_trailers;
+    bool expect_continue;
+};
+
+struct response {
+    struct message m;
+    int status; /**< 0: no head yet */
+};
+
+/** What the client's connection is, as far as requests and logs want to know. */
+struct client_info {
+    char addr[64]; /**< numeric, or "localhost" for a UNIX socket */
+    uint16_t port, server_port;
+    bool tls;
+    const char *alpn; /**< static: "h2", "http/1.1" … */
+};
+
+struct exchange {
+    struct worker *worker;
+    struct arena arena;
+    const struct client_info *client;
+    struct request request;
+    struct response response;
+    struct pipe up;   /**< the request body: front writes, back reads */
+    struct pipe down; /**< the response body: back writes, front reads */
+
+    const struct exchange_ops *front_ops;
+    void *front;
+    const struct exchange_ops *back_ops; /**< NULL while no back has it */
+    void *back;
+    struct list front_node; /**< in a list of the front */
+    struct list back_node;  /**< in a list of the back that has it */
+    uint32_t front_stream, back_stream;
+
+    const struct group *group;
+    uint32_t backend; /**< index of the backend that has or had it */
+    uint8_t tries;
+    bool response_started;  /**< the front has sent a head that is not interim */
+    bool request_sent;      /**< HTTP/2 back: our side of the stream has ended */
+    uint8_t interim;        /**< HTTP/2 back: interim responses so far */
+    bool head_ended_stream; /**< HTTP/2 front: END_STREAM went out with the head */
+    bool ended;
+    enum exchange_error error; /**< why it failed; EXCHANGE_OK otherwise */
+    int refuse_status;         /**< exchange_refuse: what to answer; 0: the error's own status */
+    struct timer timer;        /**< the front's, for a client that does not read or send */
+    uint64_t timer_mark;       /**< octets that had moved when it was set */
+
+    uint64_t started_ms;     /**< of clock_ms(), when the head was complete */
+    struct timespec started; /**< the same by the wall clock */
+    uint64_t sent_bytes;     /**< response body octets handed to the client's connection */
+    struct reap reap;
+};
+
+struct exchange *exchange_new(struct worker *w, const struct client_info *client,
+                              const struct exchange_ops *front_ops, void *front);
+
+/** Routes the request and hands it to a back. Failure is told through front_ops->abort, at once. */
+void exchange_begin(struct exchange *x);
+
+/**
+ * The back that had it could not do anything with it, and no byte of it can have been acted on:
+ * another one may. When none is left, or too much was tried, the front is told `why`.
+ */
+void exchange_retry(struct exchange *x, enum exchange_error why);
+
+/** By the back: it has failed. The back must have let go (exchange_detach_back). */
+void exchange_fail(struct exchange *x, enum exchange_error why);
+
+/** By the back, when it is done with the exchange or gives it up. */
+void exchange_detach_back(struct exchange *x);
+
+/** By the front: over. Tells a back that still has it, writes the access log, frees at the end of
+ * the turn. */
+void exchange_end(struct exchange *x, enum exchange_error why);
+
+/**
+ * By the front: the client's request is not acceptable, or not in time. A back that has it already
+ * is told to let go. The front's own abort() is then called, which answers with `status`.
+ */
+void exchange_refuse(struct exchange *x, int status);
+
+/** By the front: the status that its failure is to be answered with; 0: with none. */
+int exchange_status_of_error(const struct exchange *x);
+/** By the front: makes the error response in x->response and x->down, instead of what a backend
+ * said. */
+void exchange_make_error(struct exchange *x);
+
+/* Moving bytes: the writer's and the reader's calls. */
+
+/** The front has received request body bytes, or the back response body bytes. */
+void exchange_push_up(struct exchange *x, const uint8_t *data, size_t len);
+void exchange_push_down(struct exchange *x, const uint8_t *data, size_t len);
+void exchange_end_up(struct exchange *x);
+void exchange_end_down(struct exchange *x);
+/** The reader has taken `n` octets out of a pipe. */
+void exchange_took_up(struct exchange *x, size_t n);
+void exchange_took_down(struct exchange *x, size_t n);
+
+#endif

@@ -1,0 +1,646 @@
+/* Fields on their way through: into the exchange, and out of it in the other side's form. */
+#include "exchange/message.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config.h"
+#include "process/worker.h"
+#include "route/routes.h"
+
+/* One token serves both libraries: both are generated from tools/fields.def. */
+_Static_assert((int)H1_TOKEN_HOST == (int)H2_TOKEN_HOST &&
+                   (int)H1_TOKEN_COUNT == (int)H2_TOKEN_COUNT,
+               "tokens of h1parser and h2core differ");
+
+/* ---------------------------------------------------------------- in */
+
+static struct h2_field *convert_h1(struct exchange *x, const struct h1_head *h, const char *base)
+{
+    struct h2_field *fields = arena_alloc(&x->arena, (h->nfields + 1) * sizeof(*fields));
+    for (uint32_t i = 0; i < h->nfields; i++) {
+        const struct h1_field *f = &h->fields[i];
+        fields[i] = (struct h2_field){.name = base + f->name.off,
+                                      .name_len = f->name.len,
+                                      .value = base + f->value.off,
+                                      .value_len = f->value.len,
+                                      .token = f->token};
+    }
+    return fields;
+}
+
+static struct h2_field *copy_h2(struct exchange *x, const struct h2_field *f, size_t n,
+                                size_t *kept)
+{
+    size_t bytes = 0, count = 0;
+    for (size_t i = 0; i < n; i++) {
+        bytes += f[i].name_len + f[i].value_len;
+    }
+    struct h2_field *fields = arena_alloc(&x->arena, (n + 1) * sizeof(*fields));
+    char *p = arena_alloc(&x->arena, bytes + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (f[i].name[0] == ':') {
+            continue;
+        }
+        struct h2_field *to = &fields[count++];
+        *to = f[i];
+        to->name = memcpy(p, f[i].name, f[i].name_len);
+        p += f[i].name_len;
+        to->value = p;
+        if (f[i].value_len > 0) {
+            memcpy(p, f[i].value, f[i].value_len);
+            p += f[i].value_len;
+        }
+    }
+    *kept = count;
+    return fields;
+}
+
+void message_set_fields_h1(struct exchange *x, struct message *m, const struct h1_head *h,
+                           const char *base)
+{
+    m->fields = convert_h1(x, h, base);
+    m->nfields = h->nfields;
+    m->http_major = 1;
+    m->http_minor = h->minor_version;
+}
+
+void message_set_fields_h2(struct exchange *x, struct message *m, const struct h2_field *f,
+                           size_t n)
+{
+    m->fields = copy_h2(x, f, n, &m->nfields);
+    m->http_major = 2;
+    m->http_minor = 0;
+}
+
+void message_set_trailers_h1(struct exchange *x, struct message *m, const struct h1_head *h,
+                             const char *base)
+{
+    const char *copy = arena_copy(&x->arena, base, h->head_len);
+    m->trailers = convert_h1(x, h, copy);
+    m->ntrailers = h->nfields;
+}
+
+void message_set_trailers_h2(struct exchange *x, struct message *m, const struct h2_field *f,
+                             size_t n)
+{
+    m->trailers = copy_h2(x, f, n, &m->ntrailers);
+}
+
+const struct h2_field *message_find(const struct message *m, uint8_t token)
+{
+    for (size_t i = 0; i < m->nfields; i++) {
+        if (m->fields[i].token == token) {
+            return &m->fields[i];
+        }
+    }
+    return NULL;
+}
+
+/* Walks a comma-separated list: the next element without blanks, empty ones skipped. False: the
+ * end. */
+static bool next_element(const char **pos, const char *end, struct str *e)
+{
+    const char *p = *pos;
+    while (p < end && (*p == ' ' || *p == '\t' || *p == ',')) {
+        p++;
+    }
+    if (p == end) {
+        return false;
+    }
+    const char *comma = memchr(p, ',', (size_t)(end - p));
+    const char *stop = comma != NULL ? comma : end;
+    *pos = stop;
+    while (stop > p && (stop[-1] == ' ' || stop[-1] == '\t')) {
+        stop--;
+    }
+    *e = (struct str){p, (size_t)(stop - p)};
+    return true;
+}
+
+static bool str_is(struct str s, const char *word)
+{
+    return s.len == strlen(word) && strncasecmp(s.s, word, s.len) == 0;
+}
+
+static bool is_listed(const struct h2_field *f, const char *word)
+{
+    const char *pos = f->value;
+    struct str e;
+    while (next_element(&pos, f->value + f->value_len, &e)) {
+        /* te: trailers;q=0.5 names trailers too */
+        const char *semicolon = memchr(e.s, ';', e.len);
+        if (semicolon != NULL) {
+            e.len = (size_t)(semicolon - e.s);
+        }
+        if (str_is(e, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool message_finish_request(struct exchange *x)
+{
+    struct request *r = &x->request;
+    r->method = h1_method_lookup(r->method_text.s, r->method_text.len);
+    if (r->method == H1_METHOD_OPTIONS && r->path.len == 1 && r->path.s[0] == '*') {
+        r->path_len = 1;
+    } else if (r->method == H1_METHOD_CONNECT) {
+        r->path = (struct str){"/", 1}; /* routed as "/" */
+        r->path_len = 1;
+    } else {
+        if (!h1_path_valid(r->path.s, r->path.len)) {
+            return false;
+        }
+        char *out = arena_alloc(&x->arena, r->path.len + 1);
+        size_t len = h1_path_normalise(r->path.s, r->path.len, out, &r->path_len);
+        r->path = (struct str){out, len};
+    }
+    for (size_t i = 0; i < r->m.nfields; i++) {
+        const struct h2_field *f = &r->m.fields[i];
+        if (f->token == H2_TOKEN_TE) {
+            r->te_trailers |= is_listed(f, "trailers");
+        } else if (f->token == H2_TOKEN_EXPECT) {
+            r->expect_continue = str_is((struct str){f->value, f->value_len}, "100-continue") &&
+                                 !(r->m.http_major == 1 && r->m.http_minor == 0);
+        }
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- out: building blocks */
+
+static struct field_list list_new(struct exchange *x, size_t cap)
+{
+    return (struct field_list){.f = arena_alloc(&x->arena, cap * sizeof(struct h2_field)),
+                               .cap = cap};
+}
+
+static void put(struct field_list *l, const struct h2_field *f)
+{
+    assert(l->n < l->cap);
+    l->f[l->n++] = *f;
+}
+
+static void put_token(struct field_list *l, uint8_t token, const char *value, size_t len)
+{
+    size_t name_len;
+    const char *name = h2_token_name(token, &name_len);
+    put(l, &(struct h2_field){.name = name,
+                              .name_len = (uint32_t)name_len,
+                              .value = value,
+                              .value_len = (uint32_t)len,
+                              .token = token});
+}
+
+static void put_str(struct field_list *l, uint8_t token, struct str s)
+{
+    put_token(l, token, s.s, s.len);
+}
+
+static void put_number(struct exchange *x, struct field_list *l, uint8_t token, uint64_t n)
+{
+    char *text = arena_alloc(&x->arena, 24);
+    int len = snprintf(text, 24, "%llu", (unsigned long long)n);
+    put_token(l, token, text, (size_t)len);
+}
+
+static void put_headers(struct field_list *l, const struct cfg_header *h, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(h[i].name);
+        put(l, &(struct h2_field){.name = h[i].name,
+                                  .name_len = (uint32_t)len,
+                                  .value = h[i].value,
+                                  .value_len = (uint32_t)strlen(h[i].value),
+                                  .token = h2_token_lookup(h[i].name, len)});
+    }
+}
+
+/* All values of a field joined in their order, with `extra` as the last one; `with_old` false: only
+ * extra. */
+static struct str join(struct exchange *x, const struct message *m, uint8_t token, bool with_old,
+                       const char *separator, struct str extra)
+{
+    size_t sep = strlen(separator), bytes = extra.len + sep;
+    for (size_t i = 0; with_old && i < m->nfields; i++) {
+        if (m->fields[i].token == token) {
+            bytes += m->fields[i].value_len + sep;
+        }
+    }
+    char *out = arena_alloc(&x->arena, bytes + 1), *p = out;
+    for (size_t i = 0; with_old && i < m->nfields; i++) {
+        const struct h2_field *f = &m->fields[i];
+        if (f->token != token || f->value_len == 0) {
+            continue;
+        }
+        if (p > out) {
+            p = mempcpy(p, separator, sep);
+        }
+        p = mempcpy(p, f->value, f->value_len);
+    }
+    if (extra.len > 0) {
+        if (p > out) {
+            p = mempcpy(p, separator, sep);
+        }
+        p = mempcpy(p, extra.s, extra.len);
+    }
+    return (struct str){out, (size_t)(p - out)};
+}
+
+static struct str via_entry(struct exchange *x, const struct message *m)
+{
+    if (m->http_major == 2) {
+        return (struct str){"2 nghttpx", 9};
+    }
+    (void)x;
+    return m->http_minor == 0 ? (struct str){"1.0 nghttpx", 11} : (struct str){"1.1 nghttpx", 11};
+}
+
+/* ---------------------------------------------------------------- out: what is dropped */
+
+/*
+ * Names that a Connection field cannot take away (threat: a client nominates what the proxy or the
+ * backend relies on). RFC 9110, 7.6.1 has nominated fields dropped; these are not hop-by-hop by any
+ * reading.
+ */
+static bool is_protected(uint8_t token)
+{
+    switch (token) {
+    case H2_TOKEN_HOST:
+    case H2_TOKEN_CONTENT_LENGTH:
+    case H2_TOKEN_CONTENT_TYPE:
+    case H2_TOKEN_CONTENT_ENCODING:
+    case H2_TOKEN_TRANSFER_ENCODING:
+    case H2_TOKEN_FORWARDED:
+    case H2_TOKEN_X_FORWARDED_FOR:
+    case H2_TOKEN_X_FORWARDED_HOST:
+    case H2_TOKEN_X_FORWARDED_PORT:
+    case H2_TOKEN_X_FORWARDED_PROTO:
+    case H2_TOKEN_X_REAL_IP:
+    case H2_TOKEN_VIA:
+    case H2_TOKEN_AUTHORIZATION:
+    case H2_TOKEN_COOKIE:
+    case H2_TOKEN_SET_COOKIE:
+    case H2_TOKEN_CACHE_CONTROL:
+    case H2_TOKEN_LOCATION:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_hop_by_hop(uint8_t token)
+{
+    switch (token) {
+    case H2_TOKEN_CONNECTION:
+    case H2_TOKEN_KEEP_ALIVE:
+    case H2_TOKEN_PROXY_CONNECTION:
+    case H2_TOKEN_UPGRADE:
+    case H2_TOKEN_HTTP2_SETTINGS:
+    case H2_TOKEN_TE:
+    case H2_TOKEN_TRANSFER_ENCODING:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whether a Connection field of this message names the field. */
+static bool is_nominated(const struct message *m, const struct h2_field *f)
+{
+    if (is_protected(f->token)) {
+        return false;
+    }
+    for (size_t i = 0; i < m->nfields; i++) {
+        const struct h2_field *c = &m->fields[i];
+        if (c->token != H2_TOKEN_CONNECTION) {
+            continue;
+        }
+        const char *pos = c->value;
+        struct str e;
+        while (next_element(&pos, c->value + c->value_len, &e)) {
+            if (e.len == f->name_len && strncasecmp(e.s, f->name, e.len) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Copies a message's fields but those that `drop` names, the hop-by-hop ones, and those nominated
+ * by Connection. */
+static void put_passing(struct field_list *l, const struct message *m,
+                        bool (*drop)(const void *ctx, uint8_t token), const void *ctx)
+{
+    bool has_connection = m->http_major == 1 && message_find(m, H2_TOKEN_CONNECTION) != NULL;
+    for (size_t i = 0; i < m->nfields; i++) {
+        const struct h2_field *f = &m->fields[i];
+        if (is_hop_by_hop(f->token) || drop(ctx, f->token) ||
+            (has_connection && is_nominated(m, f))) {
+            continue;
+        }
+        put(l, f);
+    }
+}
+
+/* ---------------------------------------------------------------- out: requests */
+
+static bool drop_from_request(const void *ctx, uint8_t token)
+{
+    const struct exchange *x = ctx;
+    const struct config *cfg = x->worker->cfg;
+    switch (token) {
+    case H2_TOKEN_HOST:
+    case H2_TOKEN_CONTENT_LENGTH:
+    case H2_TOKEN_COOKIE:
+    case H2_TOKEN_EARLY_DATA:
+        return true;
+    case H2_TOKEN_EXPECT:
+        return !x->request.expect_continue;
+    case H2_TOKEN_VIA:
+        return !cfg->no_via;
+    case H2_TOKEN_X_FORWARDED_FOR:
+        return cfg->strip_incoming_x_forwarded_for || cfg->add_x_forwarded_for;
+    case H2_TOKEN_X_FORWARDED_PROTO:
+        return !cfg->no_strip_incoming_x_forwarded_proto || !cfg->no_add_x_forwarded_proto;
+    default:
+        return false;
+    }
+}
+
+static void put_cookies(struct exchange *x, struct field_list *l, int http_major)
+{
+    const struct message *m = &x->request.m;
+    if (http_major == 1) {
+        struct str all = join(x, m, H2_TOKEN_COOKIE, true, "; ", (struct str){NULL, 0});
+        if (all.len > 0) {
+            put_str(l, H2_TOKEN_COOKIE, all);
+        }
+        return;
+    }
+    /* One field for each crumb, so that those that stay the same are found in the dynamic table
+     * (RFC 9113, 8.2.3). */
+    for (size_t i = 0; i < m->nfields; i++) {
+        const struct h2_field *f = &m->fields[i];
+        if (f->token != H2_TOKEN_COOKIE) {
+            continue;
+        }
+        const char *p = f->value, *end = f->value + f->value_len;
+        while (p < end) {
+            const char *stop = memchr(p, ';', (size_t)(end - p));
+            const char *next = stop == NULL ? end : stop + 1;
+            stop = stop == NULL ? end : stop;
+            if (stop > p) {
+                put_token(l, H2_TOKEN_COOKIE, p, (size_t)(stop - p));
+            }
+            while (next < end && *next == ' ') {
+                next++;
+            }
+            p = next;
+        }
+    }
+}
+
+static size_t count_crumbs(const struct message *m)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->nfields; i++) {
+        const struct h2_field *f = &m->fields[i];
+        if (f->token == H2_TOKEN_COOKIE) {
+            n++;
+            for (uint32_t j = 0; j < f->value_len; j++) {
+                n += f->value[j] == ';';
+            }
+        }
+    }
+    return n;
+}
+
+static void put_forwarding(struct exchange *x, struct field_list *l)
+{
+    const struct config *cfg = x->worker->cfg;
+    const struct message *m = &x->request.m;
+    struct str proto = x->client->tls ? (struct str){"https", 5} : (struct str){"http", 4};
+    if (cfg->add_x_forwarded_for) {
+        struct str addr = {x->client->addr, strlen(x->client->addr)};
+        put_str(
+            l, H2_TOKEN_X_FORWARDED_FOR,
+            join(x, m, H2_TOKEN_X_FORWARDED_FOR, !cfg->strip_incoming_x_forwarded_for, ", ", addr));
+    }
+    bool connect = x->request.method == H1_METHOD_CONNECT;
+    if (!cfg->no_add_x_forwarded_proto && !connect) {
+        put_str(l, H2_TOKEN_X_FORWARDED_PROTO,
+                join(x, m, H2_TOKEN_X_FORWARDED_PROTO, cfg->no_strip_incoming_x_forwarded_proto,
+                     ", ", proto));
+    }
+    if (!cfg->no_via) {
+        put_str(l, H2_TOKEN_VIA, join(x, m, H2_TOKEN_VIA, true, ", ", via_entry(x, m)));
+    }
+}
+
+/* A body's framing for HTTP/1.1, and the length for both (RFC 9110, 8.6: POST without content says
+ * 0). */
+static void put_request_framing(struct exchange *x, struct field_list *l, int http_major)
+{
+    const struct request *r = &x->request;
+    if (r->m.content_length >= 0) {
+        put_number(x, l, H2_TOKEN_CONTENT_LENGTH, (uint64_t)r->m.content_length);
+    } else if (r->m.has_body) {
+        if (http_major == 1) {
+            put_token(l, H2_TOKEN_TRANSFER_ENCODING, "chunked", 7);
+        }
+    } else if (r->method == H1_METHOD_POST || r->method == H1_METHOD_PUT ||
+               r->method == H1_METHOD_PATCH) {
+        put_token(l, H2_TOKEN_CONTENT_LENGTH, "0", 1);
+    }
+}
+
+static struct str backend_authority(const struct exchange *x)
+{
+    const char *s = x->worker->routes->backends[x->backend].authority;
+    return (struct str){s, strlen(s)};
+}
+
+struct field_list message_request_fields(struct exchange *x, int http_major)
+{
+    const struct config *cfg = x->worker->cfg;
+    const struct request *r = &x->request;
+    size_t cap = 4 + r->m.nfields + count_crumbs(&r->m) + 10 + cfg->nadd_request_header;
+    struct field_list l = list_new(x, cap);
+    bool rewrite = cfg->host_rewrite || r->authority.len == 0;
+    struct str authority = rewrite ? backend_authority(x) : r->authority;
+    if (http_major == 2) {
+        put_str(&l, H2_TOKEN_PSEUDO_METHOD, r->method_text);
+        put_str(&l, H2_TOKEN_PSEUDO_SCHEME, r->scheme);
+        put_str(&l, H2_TOKEN_PSEUDO_AUTHORITY, authority);
+        put_str(&l, H2_TOKEN_PSEUDO_PATH, r->path);
+    } else {
+        put_str(&l, H2_TOKEN_HOST, authority);
+    }
+    put_passing(&l, &r->m, drop_from_request, x);
+    put_cookies(x, &l, http_major);
+    put_request_framing(x, &l, http_major);
+    if (r->te_trailers) {
+        if (http_major == 1) {
+            put_token(&l, H2_TOKEN_CONNECTION, "te", 2); /* RFC 9110, 10.1.4 */
+        }
+        put_token(&l, H2_TOKEN_TE, "trailers", 8);
+    }
+    put_forwarding(x, &l);
+    put_headers(&l, cfg->add_request_header, cfg->nadd_request_header);
+    return l;
+}
+
+/* ---------------------------------------------------------------- out: responses */
+
+static bool drop_from_response(const void *ctx, uint8_t token)
+{
+    const struct exchange *x = ctx;
+    const struct config *cfg = x->worker->cfg;
+    switch (token) {
+    case H2_TOKEN_CONTENT_LENGTH:
+        return true;
+    case H2_TOKEN_SERVER:
+        return !cfg->no_server_rewrite;
+    case H2_TOKEN_VIA:
+        return !cfg->no_via;
+    case H2_TOKEN_LOCATION:
+        return !cfg->no_location_rewrite;
+    default:
+        return false;
+    }
+}
+
+static struct str host_of(struct str authority)
+{
+    size_t len;
+    int port;
+    h1_authority_split(authority.s, authority.len, &len, &port);
+    return (struct str){authority.s, len};
+}
+
+/* Location: an absolute URI whose host is the one that the backend was asked for becomes one that
+ * the client can use. */
+static struct str rewrite_location(struct exchange *x, const struct h2_field *f)
+{
+    const struct request *r = &x->request;
+    struct str value = {f->value, f->value_len};
+    size_t scheme = 0;
+    if (value.len > 7 && strncasecmp(value.s, "http://", 7) == 0) {
+        scheme = 7;
+    } else if (value.len > 8 && strncasecmp(value.s, "https://", 8) == 0) {
+        scheme = 8;
+    }
+    if (scheme == 0 || r->authority.len == 0) {
+        return value;
+    }
+    size_t end = scheme;
+    while (end < value.len && value.s[end] != '/' && value.s[end] != '?' && value.s[end] != '#') {
+        end++;
+    }
+    struct str there = {value.s + scheme, end - scheme};
+    if (!h1_authority_valid(there.s, there.len)) {
+        return value;
+    }
+    struct str asked = x->worker->cfg->host_rewrite ? backend_authority(x) : r->authority;
+    struct str a = host_of(there), b = host_of(asked);
+    if (a.len != b.len || strncasecmp(a.s, b.s, a.len) != 0) {
+        return value;
+    }
+    char *out = arena_alloc(&x->arena, 8 + r->authority.len + value.len), *p = out;
+    p = mempcpy(p, x->client->tls ? "https://" : "http://", x->client->tls ? 8 : 7);
+    p = mempcpy(p, r->authority.s, r->authority.len);
+    p = mempcpy(p, value.s + end, value.len - end);
+    return (struct str){out, (size_t)(p - out)};
+}
+
+struct field_list message_response_fields(struct exchange *x, int http_major)
+{
+    const struct config *cfg = x->worker->cfg;
+    const struct response *r = &x->response;
+    bool ours =
+        x->error !=
+        EXCHANGE_OK; /* made by us: complete as it is (contract: no additions to error pages) */
+    struct field_list l = list_new(x, r->m.nfields + 8 + cfg->nadd_response_header);
+    if (http_major == 2) {
+        put_number(x, &l, H2_TOKEN_PSEUDO_STATUS, (uint64_t)r->status);
+    }
+    if (r->status < 200) {
+        put_passing(&l, &r->m, drop_from_response, x);
+        return l;
+    }
+    if (!cfg->no_server_rewrite && !ours) {
+        put_token(&l, H2_TOKEN_SERVER, cfg->server_name, strlen(cfg->server_name));
+    }
+    if (ours) {
+        for (size_t i = 0; i < r->m.nfields; i++) {
+            put(&l, &r->m.fields[i]);
+        }
+    } else {
+        put_passing(&l, &r->m, drop_from_response, x);
+    }
+    const struct h2_field *location = message_find(&r->m, H2_TOKEN_LOCATION);
+    if (location != NULL && !cfg->no_location_rewrite) {
+        put_str(&l, H2_TOKEN_LOCATION, rewrite_location(x, location));
+    }
+    if (r->m.content_length >= 0) {
+        put_number(x, &l, H2_TOKEN_CONTENT_LENGTH, (uint64_t)r->m.content_length);
+    }
+    if (!ours) {
+        if (!cfg->no_via) {
+            put_str(&l, H2_TOKEN_VIA,
+                    join(x, &r->m, H2_TOKEN_VIA, true, ", ", via_entry(x, &r->m)));
+        }
+        put_headers(&l, cfg->add_response_header, cfg->nadd_response_header);
+    }
+    return l;
+}
+
+/* ---------------------------------------------------------------- out: trailers */
+
+static bool may_be_trailer(const struct h2_field *f)
+{
+    switch (f->token) {
+    case H2_TOKEN_CONTENT_LENGTH:
+    case H2_TOKEN_CONTENT_TYPE:
+    case H2_TOKEN_CONTENT_ENCODING:
+    case H2_TOKEN_CONTENT_RANGE:
+    case H2_TOKEN_HOST:
+    case H2_TOKEN_AUTHORIZATION:
+    case H2_TOKEN_PROXY_AUTHORIZATION:
+    case H2_TOKEN_PROXY_AUTHENTICATE:
+    case H2_TOKEN_WWW_AUTHENTICATE:
+    case H2_TOKEN_COOKIE:
+    case H2_TOKEN_SET_COOKIE:
+    case H2_TOKEN_CACHE_CONTROL:
+    case H2_TOKEN_EXPECT:
+    case H2_TOKEN_MAX_FORWARDS:
+    case H2_TOKEN_RANGE:
+    case H2_TOKEN_VIA:
+    case H2_TOKEN_FORWARDED:
+    case H2_TOKEN_X_FORWARDED_FOR:
+    case H2_TOKEN_X_FORWARDED_HOST:
+    case H2_TOKEN_X_FORWARDED_PORT:
+    case H2_TOKEN_X_FORWARDED_PROTO:
+    case H2_TOKEN_X_REAL_IP:
+    case H2_TOKEN_TRAILER:
+        return false;
+    default:
+        return !is_hop_by_hop(f->token);
+    }
+}
+
+struct field_list message_trailers(struct exchange *x, const struct message *m)
+{
+    struct field_list l = list_new(x, m->ntrailers + 1);
+    for (size_t i = 0; i < m->ntrailers; i++) {
+        if (may_be_trailer(&m->trailers[i])) {
+            put(&l, &m->trailers[i]);
+        }
+    }
+    return l;
+}

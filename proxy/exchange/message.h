@@ -1,0 +1,51 @@
+/*
+ * What becomes of a message's fields on its way through the proxy: which are dropped, rewritten or
+ * added, for either direction and either protocol. The result is a list that the serialisers write
+ * out as it is.
+ */
+#ifndef EXCHANGE_MESSAGE_H
+#define EXCHANGE_MESSAGE_H
+
+#include "exchange/exchange.h"
+
+#include "h1parser.h"
+#include "h2core.h"
+
+/** A list of fields in an arena, filled up to a capacity that its maker knows. */
+struct field_list {
+    struct h2_field *f;
+    size_t n, cap;
+};
+
+/** The head of the request as it goes to a backend of this HTTP major version; for 2 pseudo-header
+ * fields first. */
+struct field_list message_request_fields(struct exchange *x, int http_major);
+
+/**
+ * The head of the response as it goes to the client; for version 2 with :status first. For HTTP/1.1
+ * the framing fields are added by the front, which decides the framing.
+ */
+struct field_list message_response_fields(struct exchange *x, int http_major);
+
+/** Trailer fields that may pass (RFC 9110, 6.5.1): no framing, routing, authentication or
+ * hop-by-hop ones. */
+struct field_list message_trailers(struct exchange *x, const struct message *m);
+
+/** Copies parsed fields into the exchange. Pseudo-header fields of h2 are left out. */
+void message_set_fields_h1(struct exchange *x, struct message *m, const struct h1_head *h,
+                           const char *base);
+void message_set_fields_h2(struct exchange *x, struct message *m, const struct h2_field *f,
+                           size_t n);
+void message_set_trailers_h1(struct exchange *x, struct message *m, const struct h1_head *h,
+                             const char *base);
+void message_set_trailers_h2(struct exchange *x, struct message *m, const struct h2_field *f,
+                             size_t n);
+
+/** Finishes a request whose method_text, scheme, authority and target are set: method, path, te,
+ * expect. False: the target is not acceptable. */
+bool message_finish_request(struct exchange *x);
+
+/** The first field with this token, or NULL. */
+const struct h2_field *message_find(const struct message *m, uint8_t token);
+
+#endif

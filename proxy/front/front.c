@@ -1,0 +1,268 @@
+/* A client's connection until its protocol is known, and what all protocols share. */
+#include "front/front.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "exchange/message.h"
+#include "ops/log.h"
+#include "process/worker.h"
+
+#define FRONT_MAGIC 0x66726f6eu /* "fron" */
+
+/* A client that has connected but not asked yet, when the worker is to drain: its request is
+ * probably on its way. */
+#define DRAIN_FIRST_REQUEST_MS 2000u
+
+static const char h2_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+#define PREFACE_LEN (sizeof(h2_preface) - 1)
+
+/* ---------------------------------------------------------------- ending */
+
+static void free_front(struct reap *r)
+{
+    struct front *f = container_of(r, struct front, reap);
+    if (f->proto->free != NULL) {
+        f->proto->free(f);
+    }
+    timer_remove(&f->timer);
+    f->worker->nfronts--;
+    f->magic = 0;
+    free(f);
+}
+
+static void release(struct front *f)
+{
+    list_remove(&f->node);
+    timer_stop(&f->timer);
+    worker_reap(f->worker, &f->reap, free_front);
+}
+
+void front_close(struct front *f)
+{
+    conn_close(f->conn);
+    release(f);
+}
+
+void front_finish(struct front *f)
+{
+    conn_finish(f->conn);
+    release(f);
+}
+
+/* ---------------------------------------------------------------- the protocol is not known yet */
+
+static struct front *of_conn(struct conn *c)
+{
+    struct front *f = c->user;
+    assert(f->magic == FRONT_MAGIC);
+    return f;
+}
+
+static void set_alpn(struct front *f)
+{
+    static const char *const known[] = {"h2", "http/1.1"};
+    size_t len;
+    const char *name = conn_alpn(f->conn, &len);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (len == strlen(known[i]) && memcmp(name, known[i], len) == 0) {
+            f->client.alpn = known[i];
+        }
+    }
+}
+
+static void unknown_ready(struct conn *c)
+{
+    struct front *f = of_conn(c);
+    set_alpn(f);
+    if (f->client.alpn != NULL && strcmp(f->client.alpn, "h2") == 0) {
+        front_h2_start(f);
+    } else {
+        front_h1_start(f);
+    }
+}
+
+static size_t unknown_input(struct conn *c, uint8_t *data, size_t len)
+{
+    struct front *f = of_conn(c);
+    size_t n = len < PREFACE_LEN ? len : PREFACE_LEN;
+    if (memcmp(data, h2_preface, n) != 0) {
+        front_h1_start(f);
+    } else if (n == PREFACE_LEN) {
+        front_h2_start(f);
+    } else {
+        return 0; /* wait for the rest of it */
+    }
+    return c->ops->input(c, data, len);
+}
+
+static void unknown_eof(struct conn *c, bool clean)
+{
+    (void)clean;
+    front_close(of_conn(c));
+}
+
+static size_t unknown_output(struct conn *c, uint8_t *buf, size_t cap)
+{
+    (void)c;
+    (void)buf;
+    (void)cap;
+    return 0;
+}
+
+static void unknown_failed(struct conn *c, enum conn_error why)
+{
+    struct front *f = of_conn(c);
+    LOG(INFO, "%s: %s", f->client.addr, conn_error_detail(c, why));
+    front_close(f);
+}
+
+void front_expect_soon(struct front *f)
+{
+    timer_set(&f->worker->wheel, &f->timer, DRAIN_FIRST_REQUEST_MS);
+}
+
+static const struct conn_ops unknown_ops = {.ready = unknown_ready,
+                                            .input = unknown_input,
+                                            .eof = unknown_eof,
+                                            .output = unknown_output,
+                                            .failed = unknown_failed};
+
+static const struct front_proto unknown_proto = {
+    .timeout = front_close, .drain = front_expect_soon, .cut = front_close};
+
+/* ---------------------------------------------------------------- opening */
+
+static void describe_peer(struct client_info *ci, const struct sockaddr *peer)
+{
+    if (peer->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)peer;
+        inet_ntop(AF_INET, &in->sin_addr, ci->addr, sizeof(ci->addr));
+        ci->port = ntohs(in->sin_port);
+    } else if (peer->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)peer;
+        inet_ntop(AF_INET6, &in6->sin6_addr, ci->addr, sizeof(ci->addr));
+        ci->port = ntohs(in6->sin6_port);
+    } else {
+        memcpy(ci->addr, "localhost", 10);
+    }
+}
+
+static void on_timer(struct timer *t)
+{
+    struct front *f = container_of(t, struct front, timer);
+    assert(f->magic == FRONT_MAGIC);
+    f->proto->timeout(f);
+}
+
+void front_accept(struct worker *w, int fd, const struct cfg_frontend *cfg,
+                  const struct sockaddr *peer, socklen_t peer_len)
+{
+    (void)peer_len;
+    if (w->cfg->worker_frontend_connections > 0 &&
+        w->nfronts >= w->cfg->worker_frontend_connections) {
+        close(fd);
+        return;
+    }
+    struct front *f = xcalloc(1, sizeof(*f));
+    f->magic = FRONT_MAGIC;
+    f->worker = w;
+    f->proto = &unknown_proto;
+    f->client.tls = cfg->tls;
+    f->client.server_port = cfg->addr.port;
+    describe_peer(&f->client, peer);
+    list_init(&f->node);
+    timer_init(&f->timer, on_timer);
+    f->conn = conn_accept(w, fd, cfg->tls ? w->server_ctx : NULL, &unknown_ops, f,
+                          w->cfg->frontend_write_timeout);
+    if (f->conn == NULL) {
+        free(f);
+        return;
+    }
+    w->nfronts++;
+    list_append(&w->fronts, &f->node);
+    timer_set(&w->wheel, &f->timer,
+              w->cfg->frontend_header_timeout); /* from here to the first complete head */
+}
+
+bool front_is_last_request(struct front *f)
+{
+    const struct config *cfg = f->worker->cfg;
+    f->requests++;
+    return f->worker->draining ||
+           (cfg->frontend_max_requests > 0 && f->requests >= cfg->frontend_max_requests);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+/* The methods of the IANA registry. nghttpx answers 501 to others, and so is the contract. */
+static bool method_is_known(struct str m)
+{
+    static const char *const names[] = {"GET",
+                                        "HEAD",
+                                        "POST",
+                                        "PUT",
+                                        "DELETE",
+                                        "OPTIONS",
+                                        "TRACE",
+                                        "PATCH",
+                                        "ACL",
+                                        "BASELINE-CONTROL",
+                                        "BIND",
+                                        "CHECKIN",
+                                        "CHECKOUT",
+                                        "COPY",
+                                        "LABEL",
+                                        "LINK",
+                                        "LOCK",
+                                        "MERGE",
+                                        "MKACTIVITY",
+                                        "MKCALENDAR",
+                                        "MKCOL",
+                                        "MKREDIRECTREF",
+                                        "MKWORKSPACE",
+                                        "MOVE",
+                                        "ORDERPATCH",
+                                        "PRI",
+                                        "PROPFIND",
+                                        "PROPPATCH",
+                                        "QUERY",
+                                        "REBIND",
+                                        "REPORT",
+                                        "SEARCH",
+                                        "UNBIND",
+                                        "UNCHECKOUT",
+                                        "UNLINK",
+                                        "UNLOCK",
+                                        "UPDATE",
+                                        "UPDATEREDIRECTREF",
+                                        "VERSION-CONTROL",
+                                        "PURGE",
+                                        "SOURCE",
+                                        "SUBSCRIBE",
+                                        "UNSUBSCRIBE",
+                                        "NOTIFY",
+                                        "M-SEARCH"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (m.len == strlen(names[i]) && memcmp(m.s, names[i], m.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void front_begin_exchange(struct exchange *x)
+{
+    if (!message_finish_request(x)) {
+        exchange_refuse(x, 400);
+    } else if (x->request.method == H1_METHOD_CONNECT || !method_is_known(x->request.method_text)) {
+        exchange_refuse(x, 501);
+    } else {
+        exchange_begin(x);
+    }
+}

@@ -1,0 +1,570 @@
+/*
+ * The front for HTTP/1.1 and 1.0 clients: one request at a time, in order. The next request of a
+ * client that pipelines is not read before the response to the one before is written.
+ */
+#include "front/front.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config.h"
+#include "exchange/h1_reader.h"
+#include "exchange/h1_writer.h"
+#include "exchange/message.h"
+#include "ops/log.h"
+#include "process/worker.h"
+
+#define FRONT_H1_MAGIC 0x66683120u /* "fh1 " */
+
+/*
+ *   request:  HEAD ──► BODY ──► TRAILERS ──► DONE ──► (response written) ──► HEAD
+ *   response: NONE ──► HEAD ──► BODY ──► NONE
+ */
+enum rx_state { RX_HEAD, RX_BODY, RX_TRAILERS, RX_DONE };
+enum tx_state { TX_NONE, TX_HEAD, TX_BODY };
+
+struct front_h1 {
+    uint32_t magic;
+    struct front *front;
+    struct exchange *x; /**< NULL between requests */
+    enum rx_state rx;
+    enum tx_state tx;
+    bool keep_alive;      /**< another request may follow this one */
+    bool close_delimited; /**< the response's body ends with the connection (HTTP/1.0) */
+    bool half_closed;     /**< the client has ended its side */
+    struct h1_reader reader;
+    struct h1_writer writer;
+    struct h1_body body;
+    struct buffer interim; /**< 1xx heads that wait to be written */
+};
+
+static const struct conn_ops conn_ops;
+static const struct front_proto proto;
+static const struct exchange_ops exchange_ops;
+
+static struct front_h1 *checked(void *p)
+{
+    struct front_h1 *h = p;
+    assert(h->magic == FRONT_H1_MAGIC);
+    return h;
+}
+
+static struct front_h1 *of_conn(struct conn *c)
+{
+    struct front *f = c->user;
+    return checked(f->state);
+}
+
+static struct front_h1 *of_exchange(struct exchange *x)
+{
+    struct front_h1 *h = checked(x->front);
+    assert(h->x == x);
+    return h;
+}
+
+static void begin_head(struct front_h1 *h, enum h1_kind kind)
+{
+    const struct config *cfg = h->front->worker->cfg;
+    h1_reader_begin(&h->reader, h->front->worker, kind,
+                    (struct h1_limits){.head_bytes = (uint32_t)cfg->request_header_field_buffer,
+                                       .fields = (uint32_t)cfg->max_request_header_fields});
+}
+
+static void set_timer(struct front_h1 *h, uint64_t ms)
+{
+    timer_set(&h->front->worker->wheel, &h->front->timer, ms);
+}
+
+void front_h1_start(struct front *f)
+{
+    struct front_h1 *h = xcalloc(1, sizeof(*h));
+    h->magic = FRONT_H1_MAGIC;
+    h->front = f;
+    f->state = h;
+    f->proto = &proto;
+    begin_head(h, H1_REQUEST);
+    conn_set_user(f->conn, &conn_ops, f);
+}
+
+static void proto_free(struct front *f)
+{
+    struct front_h1 *h = checked(f->state);
+    h1_reader_release(&h->reader);
+    buffer_free(&h->writer.spill);
+    buffer_free(&h->interim);
+    h->magic = 0;
+    free(h);
+}
+
+/* The client is gone, or has to be cut off. */
+static void cut(struct front_h1 *h, enum exchange_error why)
+{
+    struct exchange *x = h->x;
+    h->x = NULL;
+    if (x != NULL) {
+        exchange_end(x, why);
+    }
+    front_close(h->front);
+}
+
+/* ---------------------------------------------------------------- the request, inwards */
+
+/* Nothing more is read before this exchange is over. */
+static void stop_reading(struct front_h1 *h)
+{
+    h->rx = RX_DONE;
+    conn_pause_reading(h->front->conn, CONN_PAUSE_PIPELINE);
+}
+
+static struct exchange *new_exchange(struct front_h1 *h)
+{
+    struct exchange *x = exchange_new(h->front->worker, &h->front->client, &exchange_ops, h);
+    h->x = x;
+    h->tx = TX_NONE;
+    h->keep_alive = false;
+    h->close_delimited = false;
+    x->request.m.http_major = 1;
+    x->request.m.http_minor = 1;
+    return x;
+}
+
+/* What is not HTTP gets an answer too, and a line in the log; then the connection ends. */
+static void refuse_head(struct front_h1 *h)
+{
+    enum h1_error error = h->reader.head.error;
+    struct exchange *x = h->x != NULL ? h->x : new_exchange(h);
+    LOG(INFO, "%s: request refused: %s", x->client->addr, h1_error_text(error));
+    stop_reading(h);
+    exchange_refuse(x, h1_error_status(error));
+}
+
+static struct str span(const char *base, struct h1_span s)
+{
+    return (struct str){base + s.off, s.len};
+}
+
+/* The strings of a request, from its head (a copy of which begins at base). */
+static void set_request(struct front_h1 *h, struct exchange *x, const char *base)
+{
+    const struct h1_head *head = &h->reader.head;
+    struct request *r = &x->request;
+    message_set_fields_h1(x, &r->m, head, base);
+    r->method_text = span(base, head->method_text);
+    r->target = span(base, head->target);
+    r->scheme = x->client->tls ? (struct str){"https", 5} : (struct str){"http", 4};
+    if (head->form == H1_FORM_ABSOLUTE || head->form == H1_FORM_AUTHORITY) {
+        r->authority = span(base, head->authority); /* it replaces Host (RFC 9112, 3.2.2) */
+    } else if (head->host_field != UINT32_MAX) {
+        r->authority = span(base, head->fields[head->host_field].value);
+    }
+    r->path = span(base, head->path);
+    if (head->form == H1_FORM_ASTERISK ||
+        (head->form == H1_FORM_ABSOLUTE && r->path.len == 0 && head->method == H1_METHOD_OPTIONS)) {
+        r->path = (struct str){"*", 1};
+    } else if (r->path.len == 0) {
+        r->path = (struct str){"/", 1};
+    } else if (r->path.s[0] == '?') { /* http://host?query */
+        char *p = arena_alloc(&x->arena, r->path.len + 1);
+        p[0] = '/';
+        memcpy(p + 1, r->path.s, r->path.len);
+        r->path = (struct str){p, r->path.len + 1};
+    }
+}
+
+/* The value of HTTP2-Settings when this request asks for h2c and may have it: in the clear, without
+ * a body. */
+static const struct h2_field *wants_h2c(struct front_h1 *h, const struct exchange *x)
+{
+    const struct h1_head *head = &h->reader.head;
+    const struct h2_field *settings = NULL, *upgrade = NULL;
+    if (x->client->tls || !head->connection_upgrade || head->minor_version == 0 ||
+        x->request.m.has_body || h->front->worker->draining) {
+        return NULL;
+    }
+    for (size_t i = 0; i < x->request.m.nfields; i++) {
+        const struct h2_field *f = &x->request.m.fields[i];
+        if (f->token == H2_TOKEN_HTTP2_SETTINGS) {
+            if (settings != NULL) {
+                return NULL; /* exactly one (RFC 7540, 3.2.1) */
+            }
+            settings = f;
+        } else if (f->token == H2_TOKEN_UPGRADE) {
+            upgrade = f;
+        }
+    }
+    bool h2c =
+        upgrade != NULL && upgrade->value_len == 3 && strncasecmp(upgrade->value, "h2c", 3) == 0;
+    return h2c ? settings : NULL;
+}
+
+static bool upgrade_to_h2(struct front_h1 *h, struct exchange *x)
+{
+    const struct h2_field *settings = wants_h2c(h, x);
+    if (settings == NULL) {
+        return false;
+    }
+    struct front *f = h->front;
+    if (!front_h2_upgrade(f, x, settings->value, settings->value_len)) {
+        return false;
+    }
+    /* The front has another state now; this one is not needed any more. */
+    h1_reader_release(&h->reader);
+    h->magic = 0;
+    free(h);
+    return true;
+}
+
+enum taken { TAKEN, TAKEN_UPGRADED, TAKEN_REFUSED };
+
+static enum taken take_head(struct front_h1 *h, const uint8_t *data)
+{
+    const struct h1_head *head = &h->reader.head;
+    struct h1_framing framing = h1_body_framing(head, H1_METHOD_OTHER);
+    if (framing.error != H1_ERR_NONE) {
+        h->reader.head.error = framing.error;
+        refuse_head(h);
+        return TAKEN_REFUSED;
+    }
+    struct exchange *x = new_exchange(h);
+    set_request(h, x, arena_copy(&x->arena, (const char *)data, head->head_len));
+    x->request.m.has_body = framing.kind != H1_BODY_NONE;
+    x->request.m.content_length = head->content_length;
+    h->writer = (struct h1_writer){0};
+    if (upgrade_to_h2(h, x)) {
+        return TAKEN_UPGRADED;
+    }
+    h->keep_alive = framing.keep_alive && !front_is_last_request(h->front);
+    if (x->request.m.has_body) {
+        h->rx = RX_BODY;
+        h1_body_init(&h->body, framing);
+        set_timer(h, h->front->worker->cfg->frontend_stream_read_timeout);
+    } else {
+        x->up.ended = true;
+        set_timer(h, 0);
+        stop_reading(h);
+    }
+    front_begin_exchange(x);
+    return TAKEN;
+}
+
+static void end_request(struct front_h1 *h)
+{
+    stop_reading(h);
+    set_timer(h, 0);
+    exchange_end_up(h->x);
+}
+
+/* False: nothing more to do with this input. */
+static bool input_head(struct front_h1 *h, uint8_t *data, size_t len, size_t *used, bool *gone)
+{
+    if (!h->reader.begun && h->rx == RX_HEAD && h->front->requests > 0) {
+        set_timer(h, h->front->worker->cfg
+                         ->frontend_header_timeout); /* it ran as keep-alive time-out until now */
+    }
+    switch (h1_reader_parse(&h->reader, data, len)) {
+    case H1_MORE:
+        return false;
+    case H1_DONE:
+        *used += h->reader.head.head_len;
+        if (h->rx == RX_TRAILERS) {
+            if (h->reader.head.nfields > 0) {
+                message_set_trailers_h1(h->x, &h->x->request.m, &h->reader.head,
+                                        (const char *)data);
+            }
+            end_request(h);
+            return false;
+        }
+        switch (take_head(h, data)) {
+        case TAKEN:
+            return true;
+        case TAKEN_UPGRADED:
+            *gone = true;
+            return false;
+        case TAKEN_REFUSED:
+            return false;
+        }
+        return false;
+    default:
+        *used += len; /* what stands behind a malformed head means nothing */
+        refuse_head(h);
+        return false;
+    }
+}
+
+static bool input_body(struct front_h1 *h, const uint8_t *data, size_t len, size_t *used)
+{
+    struct exchange *x = h->x;
+    size_t room = pipe_room(&x->up), n, body_len;
+    const uint8_t *body;
+    if (room == 0) {
+        conn_pause_reading(h->front->conn, CONN_PAUSE_BODY);
+        return false;
+    }
+    enum h1_rc rc = h1_body_next(&h->body, data, len < room ? len : room, &n, &body, &body_len);
+    *used += n;
+    switch (rc) {
+    case H1_DATA:
+        set_timer(h, h->front->worker->cfg->frontend_stream_read_timeout);
+        exchange_push_up(x, body, body_len);
+        return true;
+    case H1_DONE:
+        if (h->body.kind == H1_BODY_CHUNKED) {
+            h->rx = RX_TRAILERS;
+            begin_head(h, H1_TRAILERS);
+            return true;
+        }
+        end_request(h);
+        return false;
+    case H1_MORE:
+        return n > 0;
+    default:
+        h->reader.head.error = h->body.error;
+        refuse_head(h);
+        return false;
+    }
+}
+
+static size_t input(struct conn *c, uint8_t *data, size_t len)
+{
+    struct front_h1 *h = of_conn(c);
+    size_t used = 0;
+    bool go_on = true, gone = false;
+    while (go_on && !gone && c->state == CONN_OPEN && h->rx != RX_DONE) {
+        if (h->rx == RX_BODY) {
+            go_on = (used < len || h->body.kind == H1_BODY_LENGTH) &&
+                    input_body(h, data + used, len - used, &used);
+        } else {
+            go_on = used < len && input_head(h, data + used, len - used, &used, &gone);
+        }
+    }
+    return used;
+}
+
+/* ---------------------------------------------------------------- the response, outwards */
+
+/* The response is written to its end. */
+static void end_response(struct front_h1 *h)
+{
+    struct exchange *x = h->x;
+    bool another =
+        h->keep_alive && h->rx == RX_DONE && !h->half_closed && !h->front->worker->draining;
+    h->x = NULL;
+    h->tx = TX_NONE;
+    exchange_end(x, EXCHANGE_OK);
+    if (!another) {
+        front_finish(h->front);
+        return;
+    }
+    h->rx = RX_HEAD;
+    begin_head(h, H1_REQUEST);
+    set_timer(h, h->front->worker->cfg->frontend_keep_alive_timeout);
+    conn_resume_reading(h->front->conn, CONN_PAUSE_PIPELINE);
+}
+
+/* How the response's body is framed towards this client (RFC 9112, 6.3), and what Connection says.
+ */
+static const char *decide_framing(struct front_h1 *h)
+{
+    struct exchange *x = h->x;
+    struct message *m = &x->response.m;
+    bool old = x->request.m.http_minor == 0;
+    int status = x->response.status;
+    h->writer = (struct h1_writer){0};
+    if (m->has_body && m->content_length < 0) {
+        h->writer.chunked = !old;
+        h->close_delimited = old;
+    } else if (!m->has_body && m->content_length < 0 && x->request.method != H1_METHOD_HEAD &&
+               status != 204 && status != 304) {
+        m->content_length = 0; /* the other side's protocol needed no length to say so */
+    }
+    if (h->rx != RX_DONE || h->close_delimited || h->front->worker->draining) {
+        h->keep_alive = false;
+    }
+    if (!h->keep_alive) {
+        return "close";
+    }
+    return old ? "keep-alive" : NULL;
+}
+
+static struct field_list response_fields(struct front_h1 *h)
+{
+    struct field_list l = message_response_fields(h->x, 1);
+    if (h->writer.chunked) {
+        assert(l.n < l.cap);
+        l.f[l.n++] = (struct h2_field){.name = "transfer-encoding",
+                                       .name_len = 17,
+                                       .value = "chunked",
+                                       .value_len = 7,
+                                       .token = H2_TOKEN_TRANSFER_ENCODING};
+    }
+    return l;
+}
+
+static size_t output_interim(struct front_h1 *h, uint8_t *buf, size_t cap)
+{
+    size_t n = buffer_len(&h->interim);
+    if (n == 0) {
+        return 0;
+    }
+    n = n < cap ? n : cap;
+    memcpy(buf, h->interim.mem + h->interim.start, n);
+    h->interim.start += n;
+    if (buffer_len(&h->interim) == 0) {
+        buffer_free(&h->interim);
+    }
+    return n;
+}
+
+static size_t output(struct conn *c, uint8_t *buf, size_t cap)
+{
+    struct front_h1 *h = of_conn(c);
+    struct exchange *x = h->x;
+    size_t n = output_interim(h, buf, cap);
+    if (x == NULL || h->tx == TX_NONE || n == cap) {
+        return n;
+    }
+    if (h->tx == TX_HEAD) {
+        const char *connection = decide_framing(h);
+        struct field_list l = response_fields(h);
+        struct h1_start start = {.status = x->response.status};
+        x->response_started = true;
+        n += h1_write_head(&h->writer, &start, &l, connection, buf + n, cap - n);
+        h->tx = TX_BODY;
+    }
+    n += h1_write_spill(&h->writer, buf + n, cap - n);
+    if (buffer_len(&h->writer.spill) > 0) {
+        return n;
+    }
+    size_t taken;
+    n += h1_write_body(&h->writer, x, &x->down, &x->response.m, buf + n, cap - n, &taken);
+    exchange_took_down(x, taken);
+    if (h->writer.finished) {
+        end_response(h);
+    }
+    return n;
+}
+
+/* ---------------------------------------------------------------- what the back says */
+
+static void write_interim(struct front_h1 *h, struct exchange *x)
+{
+    if (x->request.m.http_minor == 0) {
+        return; /* HTTP/1.0 knows none (RFC 9110, 15.2) */
+    }
+    uint8_t buf[4096];
+    struct h1_writer w = {0};
+    struct field_list l = message_response_fields(x, 1);
+    struct h1_start start = {.status = x->response.status};
+    size_t n = h1_write_head(&w, &start, &l, NULL, buf, sizeof(buf));
+    buffer_append(&h->interim, buf, n);
+    if (buffer_len(&w.spill) > 0) {
+        buffer_append(&h->interim, w.spill.mem, buffer_len(&w.spill));
+        buffer_free(&w.spill);
+    }
+    conn_want_output(h->front->conn);
+}
+
+static void on_head(struct exchange *x)
+{
+    struct front_h1 *h = of_exchange(x);
+    if (x->response.status < 200) {
+        write_interim(h, x);
+        return;
+    }
+    h->tx = TX_HEAD;
+    conn_want_output(h->front->conn);
+}
+
+static void on_body(struct exchange *x)
+{
+    conn_want_output(of_exchange(x)->front->conn);
+}
+
+static void on_credit(struct exchange *x, size_t n)
+{
+    (void)n;
+    if (pipe_room(&x->up) >= x->up.limit / 2) {
+        conn_resume_reading(of_exchange(x)->front->conn, CONN_PAUSE_BODY);
+    }
+}
+
+static void on_abort(struct exchange *x, enum exchange_error why)
+{
+    struct front_h1 *h = of_exchange(x);
+    if (x->response_started || exchange_status_of_error(x) == 0) {
+        if (h->close_delimited) {
+            conn_reset_on_close(h->front->conn); /* a plain close would look like the body's end */
+        }
+        cut(h, why);
+        return;
+    }
+    exchange_make_error(x);
+    h->keep_alive = false;
+    h->tx = TX_HEAD;
+    conn_want_output(h->front->conn);
+}
+
+static const struct exchange_ops exchange_ops = {
+    .head = on_head, .body = on_body, .credit = on_credit, .abort = on_abort};
+
+/* ---------------------------------------------------------------- the connection's other news */
+
+static void ready(struct conn *c)
+{
+    (void)c; /* it was, before this protocol took over */
+}
+
+static void eof(struct conn *c, bool clean)
+{
+    (void)clean;
+    struct front_h1 *h = of_conn(c);
+    if (h->x == NULL) {
+        front_finish(h->front);
+    } else if (h->rx != RX_DONE) {
+        cut(h, EXCHANGE_CLIENT_GONE);
+    } else {
+        h->half_closed =
+            true; /* it may have closed only its sending side, and wait for the answer */
+    }
+}
+
+static void failed(struct conn *c, enum conn_error why)
+{
+    struct front_h1 *h = of_conn(c);
+    LOG(INFO, "%s: %s", h->front->client.addr, conn_error_detail(c, why));
+    cut(h, why == CONN_ERR_WRITE_TIMEOUT ? EXCHANGE_CLIENT_TIMEOUT : EXCHANGE_CLIENT_GONE);
+}
+
+static const struct conn_ops conn_ops = {
+    .ready = ready, .input = input, .eof = eof, .output = output, .failed = failed};
+
+static void on_timeout(struct front *f)
+{
+    struct front_h1 *h = checked(f->state);
+    if (h->x != NULL) {
+        exchange_refuse(h->x, 408);
+    } else {
+        front_finish(f);
+    }
+}
+
+static void on_drain(struct front *f)
+{
+    struct front_h1 *h = checked(f->state);
+    h->keep_alive = false;
+    if (h->x == NULL && f->requests == 0) {
+        front_expect_soon(f);
+    } else if (h->x == NULL && !h->reader.begun) {
+        front_finish(f);
+    }
+}
+
+static void on_cut(struct front *f)
+{
+    cut(checked(f->state), EXCHANGE_INTERNAL);
+}
+
+static const struct front_proto proto = {
+    .timeout = on_timeout, .drain = on_drain, .cut = on_cut, .free = proto_free};

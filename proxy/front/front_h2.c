@@ -1,0 +1,621 @@
+/*
+ * The front for HTTP/2 clients: an exchange for each stream. What a client may do to us is h2core's
+ * business; here its events become requests, and responses become its actions.
+ */
+#include "front/front.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "exchange/h2_body.h"
+#include "exchange/message.h"
+#include "net/clock.h"
+#include "ops/log.h"
+#include "process/worker.h"
+
+#define FRONT_H2_MAGIC 0x66683220u /* "fh2 " */
+
+/* Between "no new streams, please" and the last word, so that requests on their way arrive (RFC
+ * 9113, 6.8). */
+#define DRAIN_NOTICE_MS 2000u
+
+static const char switching[] =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+
+struct front_h2 {
+    uint32_t magic;
+    struct front *front;
+    struct h2_conn *engine;
+    struct list streams;  /**< exchanges, by front_node */
+    struct list answered; /**< those whose response is sent to its end */
+    bool upgraded;        /**< the 101 has still to be written */
+    bool draining;        /**< the notice is out, the last word is due */
+    bool closing;         /**< end when everything is sent */
+    uint64_t started;     /**< clock_ms() */
+    uint64_t idle_since;  /**< clock_ms(); 0: streams are open */
+    uint64_t block_since; /**< clock_ms(), since a header block is incomplete; 0: none is */
+};
+
+static const struct conn_ops conn_ops;
+static const struct front_proto proto;
+static const struct exchange_ops exchange_ops;
+
+static struct front_h2 *checked(void *p)
+{
+    struct front_h2 *h = p;
+    assert(h->magic == FRONT_H2_MAGIC);
+    return h;
+}
+
+static struct front_h2 *of_conn(struct conn *c)
+{
+    struct front *f = c->user;
+    return checked(f->state);
+}
+
+/* ---------------------------------------------------------------- timers */
+
+/*
+ * One timer for the whole connection; when it fires it is looked up what is due: the settings'
+ * acknowledgement, the rest of a header block, the idle time-out, or the second GOAWAY.
+ */
+static void arm_timer(struct front_h2 *h)
+{
+    const struct config *cfg = h->front->worker->cfg;
+    uint64_t now = clock_ms(), due = UINT64_MAX;
+    if (!h2_conn_settings_acked(h->engine)) {
+        uint64_t at = h->started + cfg->frontend_http2_settings_timeout;
+        due = at < due ? at : due;
+    }
+    if (h->block_since != 0 && cfg->frontend_header_timeout > 0) {
+        uint64_t at = h->block_since + cfg->frontend_header_timeout;
+        due = at < due ? at : due;
+    }
+    if (h->idle_since != 0) {
+        uint64_t wait = h->front->requests == 0 &&
+                                cfg->frontend_header_timeout < cfg->frontend_http2_idle_timeout
+                            ? cfg->frontend_header_timeout
+                            : cfg->frontend_http2_idle_timeout;
+        uint64_t at = h->idle_since + wait;
+        due = wait > 0 && at < due ? at : due;
+    }
+    if (h->draining) {
+        due = now + DRAIN_NOTICE_MS;
+    }
+    timer_set(&h->front->worker->wheel, &h->front->timer,
+              due == UINT64_MAX ? 0
+              : due > now       ? due - now
+                                : 1);
+}
+
+static void note_streams(struct front_h2 *h)
+{
+    bool idle = list_empty(&h->streams);
+    if (idle != (h->idle_since != 0)) {
+        h->idle_since = idle ? clock_ms() : 0;
+        if (!h->draining) {
+            arm_timer(h);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- ending */
+
+static void answered(struct exchange *x);
+
+static void end_exchange(struct front_h2 *h, struct exchange *x, enum exchange_error why)
+{
+    list_remove(&x->front_node);
+    h2_stream_set_user(h->engine, x->front_stream, NULL);
+    exchange_end(x, why);
+}
+
+static void end_all(struct front_h2 *h, enum exchange_error why)
+{
+    while (!list_empty(&h->streams)) {
+        end_exchange(h, container_of(h->streams.next, struct exchange, front_node), why);
+    }
+    while (!list_empty(&h->answered)) {
+        end_exchange(h, container_of(h->answered.next, struct exchange, front_node), EXCHANGE_OK);
+    }
+}
+
+static void cut(struct front_h2 *h, enum exchange_error why)
+{
+    end_all(h, why);
+    front_close(h->front);
+}
+
+static void proto_free(struct front *f)
+{
+    struct front_h2 *h = checked(f->state);
+    h2_conn_free(h->engine);
+    h->magic = 0;
+    free(h);
+}
+
+/* Goes when there is nothing left to say and nobody left to answer. */
+static void close_when_done(struct front_h2 *h)
+{
+    h->closing = true;
+    conn_want_output(h->front->conn);
+}
+
+/* ---------------------------------------------------------------- starting */
+
+static void limits_of(const struct config *cfg, struct h2_options *o)
+{
+    h2_options_init(o);
+    o->header_table_size = (uint32_t)cfg->frontend_http2_decoder_dynamic_table_size;
+    o->encoder_table_size = (uint32_t)cfg->frontend_http2_encoder_dynamic_table_size;
+    o->max_concurrent_streams = (uint32_t)cfg->frontend_http2_max_concurrent_streams;
+    /* What a window allows may come, and has to be held: the request buffer bounds it. */
+    uint64_t window = cfg->frontend_http2_window_size;
+    window = window < cfg->backend_request_buffer ? window : cfg->backend_request_buffer;
+    o->initial_window_size = (uint32_t)window;
+    o->connection_window_size = (uint32_t)cfg->frontend_http2_connection_window_size;
+    o->limits.header_list_bytes = (uint32_t)cfg->request_header_field_buffer;
+    o->limits.header_fields = (uint32_t)cfg->max_request_header_fields;
+}
+
+static struct front_h2 *new_state(struct front *f)
+{
+    struct h2_options options;
+    limits_of(f->worker->cfg, &options);
+    struct front_h2 *h = xcalloc(1, sizeof(*h));
+    h->magic = FRONT_H2_MAGIC;
+    h->front = f;
+    h->engine = h2_conn_new(H2_SERVER, &options);
+    list_init(&h->streams);
+    list_init(&h->answered);
+    h->started = h->idle_since = clock_ms();
+    return h;
+}
+
+static void take_over(struct front_h2 *h)
+{
+    struct front *f = h->front;
+    f->state = h;
+    f->proto = &proto;
+    conn_set_user(f->conn, &conn_ops, f);
+    arm_timer(h);
+    if (f->worker->draining) {
+        proto.drain(f);
+    }
+    conn_want_output(f->conn);
+}
+
+void front_h2_start(struct front *f)
+{
+    struct front_h2 *h = new_state(f);
+    if (h->engine == NULL) {
+        free(h);
+        front_close(f);
+        return;
+    }
+    take_over(h);
+}
+
+static void adopt(struct front_h2 *h, struct exchange *x, uint32_t stream_id)
+{
+    x->front = h;
+    x->front_ops = &exchange_ops;
+    x->front_stream = stream_id;
+    list_append(&h->streams, &x->front_node);
+    h2_stream_set_user(h->engine, stream_id, x);
+    note_streams(h);
+}
+
+/* base64url without padding (RFC 4648, 5), into the ordinary alphabet and its length, for OpenSSL's
+ * decoder. */
+static int decode_settings(const char *s, size_t len, uint8_t out[512])
+{
+    unsigned char text[512];
+    size_t padded = (len + 3) / 4 * 4;
+    if (padded > sizeof(text) || len % 4 == 1) {
+        return -1;
+    }
+    for (size_t i = 0; i < padded; i++) {
+        char c = i < len ? s[i] : '=';
+        if (i < len && (c == '+' || c == '/' || c == '=')) {
+            return -1;
+        }
+        text[i] = (unsigned char)(c == '-' ? '+' : c == '_' ? '/' : c);
+    }
+    int n = len == 0 ? 0 : EVP_DecodeBlock(out, text, (int)padded);
+    return n < 0 ? -1 : n - (int)(padded - len);
+}
+
+bool front_h2_upgrade(struct front *f, struct exchange *x, const char *settings, size_t len)
+{
+    uint8_t payload[512];
+    int n = decode_settings(settings, len, payload);
+    if (n < 0) {
+        return false;
+    }
+    struct front_h2 *h = new_state(f);
+    bool head = x->request.method_text.len == 4 && memcmp(x->request.method_text.s, "HEAD", 4) == 0;
+    if (h->engine == NULL || h2_conn_upgrade(h->engine, payload, (size_t)n, head) != H2_OK) {
+        h2_conn_free(h->engine);
+        free(h);
+        return false;
+    }
+    h->upgraded = true;
+    take_over(h);
+    f->client.alpn = "h2c";
+    front_is_last_request(f);
+    x->up.ended = true;
+    adopt(h, x, 1);
+    front_begin_exchange(x);
+    return true;
+}
+
+/* ---------------------------------------------------------------- requests, inwards */
+
+static bool set_request(struct exchange *x, const struct h2_event *ev)
+{
+    struct request *r = &x->request;
+    message_set_fields_h2(x, &r->m, ev->fields, ev->nfields);
+    for (size_t i = 0; i < ev->nfields && ev->fields[i].name[0] == ':'; i++) {
+        const struct h2_field *f = &ev->fields[i];
+        struct str value = {arena_copy(&x->arena, f->value, f->value_len), f->value_len};
+        switch (f->token) {
+        case H2_TOKEN_PSEUDO_METHOD:
+            r->method_text = value;
+            break;
+        case H2_TOKEN_PSEUDO_SCHEME:
+            r->scheme = value;
+            break;
+        case H2_TOKEN_PSEUDO_AUTHORITY:
+            r->authority = value;
+            break;
+        case H2_TOKEN_PSEUDO_PATH:
+            r->path = r->target = value;
+            break;
+        default:
+            break;
+        }
+    }
+    if (r->authority.len == 0) {
+        const struct h2_field *host = message_find(&r->m, H2_TOKEN_HOST);
+        if (host != NULL) {
+            r->authority = (struct str){host->value, host->value_len};
+        }
+    }
+    if (r->target.len == 0) {
+        r->target = r->authority; /* CONNECT */
+    }
+    r->m.has_body = !ev->end_stream;
+    r->m.content_length = ev->content_length;
+    const char *ours = x->client->tls ? "https" : "http";
+    bool agrees = r->scheme.len == strlen(ours) && memcmp(r->scheme.s, ours, r->scheme.len) == 0;
+    r->scheme =
+        (struct str){ours, strlen(ours)}; /* what the transport is, not what the client says */
+    return agrees || !x->worker->cfg->require_http_scheme || r->method_text.len == 7;
+}
+
+static void on_stream_timer(struct timer *t);
+
+/* Response bytes wait for window, or the request's body is not complete. */
+static bool waits_for_client(const struct exchange *x)
+{
+    return x->down.len > 0 || !x->up.ended;
+}
+
+static void watch_client(struct exchange *x)
+{
+    const struct config *cfg = x->worker->cfg;
+    x->timer.fire = on_stream_timer;
+    x->timer_mark = x->sent_bytes + x->up.taken + x->up.len;
+    if (waits_for_client(x)) {
+        timer_set(&x->worker->wheel, &x->timer,
+                  x->down.len > 0 ? cfg->frontend_stream_write_timeout
+                                  : cfg->frontend_stream_read_timeout);
+    }
+}
+
+static void take_request(struct front_h2 *h, const struct h2_event *ev)
+{
+    struct front *f = h->front;
+    if (front_is_last_request(f) && !h->draining) {
+        f->proto->drain(f);
+    }
+    struct exchange *x = exchange_new(f->worker, &f->client, &exchange_ops, h);
+    bool scheme_ok = set_request(x, ev);
+    x->up.ended = ev->end_stream;
+    adopt(h, x, ev->stream_id);
+    watch_client(x);
+    if (ev->too_large) {
+        exchange_refuse(x, 431);
+    } else if (!scheme_ok) {
+        exchange_refuse(x, 400);
+    } else {
+        front_begin_exchange(x);
+    }
+}
+
+static void take_data(struct front_h2 *h, const struct h2_event *ev)
+{
+    struct exchange *x = ev->user;
+    if (x == NULL || x->up.ended) { /* answered already: nobody waits for these */
+        (void)h2_conn_consume(h->engine, ev->stream_id, ev->flow_len);
+        return;
+    }
+    if (ev->flow_len > ev->len) { /* padding goes nowhere */
+        (void)h2_conn_consume(h->engine, ev->stream_id, ev->flow_len - (uint32_t)ev->len);
+    }
+    if (ev->len > 0) {
+        exchange_push_up(x, ev->data, ev->len);
+    }
+    if (ev->end_stream) {
+        exchange_end_up(x);
+    }
+}
+
+static void take_event(struct front_h2 *h, const struct h2_event *ev)
+{
+    struct exchange *x = ev->user;
+    switch (ev->type) {
+    case H2_EVENT_REQUEST:
+        take_request(h, ev);
+        break;
+    case H2_EVENT_DATA:
+        take_data(h, ev);
+        break;
+    case H2_EVENT_TRAILERS:
+        if (x != NULL && !x->up.ended) {
+            message_set_trailers_h2(x, &x->request.m, ev->fields, ev->nfields);
+            exchange_end_up(x);
+        }
+        break;
+    case H2_EVENT_RESET:
+        if (x != NULL) {
+            end_exchange(h, x, ev->by_peer ? EXCHANGE_CLIENT_GONE : EXCHANGE_CLIENT_PROTOCOL);
+        }
+        break;
+    case H2_EVENT_FAILED:
+        LOG(INFO, "%s: HTTP/2: %s: %s", h->front->client.addr, h2_code_name(ev->fail.code),
+            ev->fail.why);
+        end_all(h, EXCHANGE_CLIENT_PROTOCOL);
+        close_when_done(h);
+        break;
+    case H2_EVENT_GOAWAY:
+        h->closing = true; /* it wants to go: when its streams are done, so do we */
+        break;
+    default:
+        break;
+    }
+}
+
+static size_t input(struct conn *c, uint8_t *data, size_t len)
+{
+    struct front_h2 *h = of_conn(c);
+    struct h2_event ev;
+    uint64_t now = clock_ms();
+    h2_conn_feed(h->engine, data, len);
+    while (c->state == CONN_OPEN && h2_conn_next_event(h->engine, now, &ev)) {
+        take_event(h, &ev);
+    }
+    size_t unread = h2_conn_unread(h->engine);
+    bool in_block = h2_conn_in_header_block(h->engine);
+    if (in_block != (h->block_since != 0)) {
+        h->block_since = in_block ? now : 0;
+        arm_timer(h);
+    }
+    note_streams(h);
+    conn_want_output(c);
+    return len - unread;
+}
+
+/* ---------------------------------------------------------------- responses, outwards */
+
+/* Our side of the stream has ended. The exchange ends at the end of the turn, out of everybody's
+ * calls. */
+static void answered(struct exchange *x)
+{
+    struct front_h2 *h = checked(x->front);
+    list_remove(&x->front_node);
+    list_append(&h->answered, &x->front_node);
+    timer_stop(&x->timer);
+    conn_want_output(h->front->conn);
+}
+
+static void reap_answered(struct front_h2 *h)
+{
+    struct list *node;
+    while ((node = list_shift(&h->answered)) != NULL) {
+        struct exchange *x = container_of(node, struct exchange, front_node);
+        if (!x->up.ended) {
+            /* The rest of the request is of no use to anybody (RFC 9113, 8.1). */
+            (void)h2_conn_reset(h->engine, x->front_stream, H2_NO_ERROR);
+        }
+        end_exchange(h, x, EXCHANGE_OK);
+    }
+    note_streams(h);
+}
+
+static size_t output(struct conn *c, uint8_t *buf, size_t cap)
+{
+    struct front_h2 *h = of_conn(c);
+    size_t n = 0;
+    if (h->upgraded) {
+        h->upgraded = false;
+        n = sizeof(switching) - 1;
+        memcpy(buf, switching, n);
+    }
+    reap_answered(h);
+    n += h2_body_output(h->engine, H2_BODY_RESPONSES, buf + n, cap - n, answered);
+    if (!list_empty(&h->answered)) {
+        reap_answered(h);
+        n += h2_conn_send(h->engine, buf + n, cap - n);
+    }
+    if (n == 0 && h->closing && list_empty(&h->streams)) {
+        front_finish(h->front);
+    }
+    return n;
+}
+
+/* ---------------------------------------------------------------- what the back says */
+
+/*
+ * One timer for each exchange that waits for its client. It is not moved with every byte: when it
+ * fires it is looked up whether any moved since, and only a client that stood still for the whole
+ * time has timed out.
+ */
+static void on_stream_timer(struct timer *t)
+{
+    struct exchange *x = container_of(t, struct exchange, timer);
+    struct front_h2 *h = checked(x->front);
+    uint64_t progress = x->sent_bytes + x->up.taken + x->up.len;
+    if (progress != x->timer_mark || !waits_for_client(x)) {
+        watch_client(x);
+        return;
+    }
+    (void)h2_conn_reset(h->engine, x->front_stream, H2_CANCEL);
+    end_exchange(h, x, EXCHANGE_CLIENT_TIMEOUT);
+    conn_want_output(h->front->conn);
+}
+
+static void on_body(struct exchange *x)
+{
+    struct front_h2 *h = checked(x->front);
+    if (!x->response_started) {
+        return; /* the error that replaces it comes as a whole */
+    }
+    if (x->timer.at == 0) {
+        watch_client(x);
+    }
+    if (x->head_ended_stream ? pipe_done(&x->down)
+                             : h2_body_update(h->engine, H2_BODY_RESPONSES, x)) {
+        answered(x);
+    }
+    conn_want_output(h->front->conn);
+}
+
+static void on_head(struct exchange *x)
+{
+    struct front_h2 *h = checked(x->front);
+    struct field_list l = message_response_fields(x, 2);
+    bool interim = x->response.status < 200;
+    bool end = !interim && !x->response.m.has_body;
+    enum h2_rc rc = h2_conn_respond(h->engine, x->front_stream, l.f, l.n, end);
+    conn_want_output(h->front->conn);
+    if (rc != H2_OK) {
+        /* It passed the parser of the other side but is no HTTP/2 message: the client gets a plain
+         * end. */
+        LOG(WARN, "%s: a response cannot be sent over HTTP/2: %s", x->client->addr, h2_rc_text(rc));
+        (void)h2_conn_reset(h->engine, x->front_stream, H2_INTERNAL_ERROR);
+        x->response_started = true;
+        x->head_ended_stream = true;
+        answered(x);
+        return;
+    }
+    if (!interim) {
+        x->response_started = true;
+        x->head_ended_stream = end;
+    }
+}
+
+static void on_credit(struct exchange *x, size_t n)
+{
+    struct front_h2 *h = checked(x->front);
+    (void)h2_conn_consume(h->engine, x->front_stream, (uint32_t)n);
+    conn_want_output(h->front->conn);
+}
+
+static void on_abort(struct exchange *x, enum exchange_error why)
+{
+    struct front_h2 *h = checked(x->front);
+    if (!x->response_started && exchange_status_of_error(x) != 0) {
+        exchange_make_error(x);
+        on_head(x);
+        on_body(x);
+        return;
+    }
+    (void)h2_conn_reset(h->engine, x->front_stream, exchange_error_code(why));
+    end_exchange(h, x, why);
+    conn_want_output(h->front->conn);
+}
+
+static const struct exchange_ops exchange_ops = {
+    .head = on_head, .body = on_body, .credit = on_credit, .abort = on_abort};
+
+/* ---------------------------------------------------------------- the connection's other news */
+
+static void ready(struct conn *c)
+{
+    (void)c; /* it was, before this protocol took over */
+}
+
+static void eof(struct conn *c, bool clean)
+{
+    (void)clean;
+    cut(of_conn(c), EXCHANGE_CLIENT_GONE);
+}
+
+static void failed(struct conn *c, enum conn_error why)
+{
+    struct front_h2 *h = of_conn(c);
+    LOG(INFO, "%s: %s", h->front->client.addr, conn_error_detail(c, why));
+    cut(h, why == CONN_ERR_WRITE_TIMEOUT ? EXCHANGE_CLIENT_TIMEOUT : EXCHANGE_CLIENT_GONE);
+}
+
+static const struct conn_ops conn_ops = {
+    .ready = ready, .input = input, .eof = eof, .output = output, .failed = failed};
+
+static void on_timeout(struct front *f)
+{
+    struct front_h2 *h = checked(f->state);
+    const struct config *cfg = f->worker->cfg;
+    uint64_t now = clock_ms();
+    if (h->draining) {
+        h->draining = false;
+        (void)h2_conn_shutdown(h->engine);
+        close_when_done(h);
+    } else if (!h2_conn_settings_acked(h->engine) &&
+               now >= h->started + cfg->frontend_http2_settings_timeout) {
+        (void)h2_conn_terminate(h->engine, H2_SETTINGS_TIMEOUT, "SETTINGS were not acknowledged");
+        end_all(h, EXCHANGE_CLIENT_TIMEOUT);
+        close_when_done(h);
+    } else if (h->block_since != 0 && now >= h->block_since + cfg->frontend_header_timeout) {
+        (void)h2_conn_terminate(h->engine, H2_ENHANCE_YOUR_CALM, "a header block took too long");
+        end_all(h, EXCHANGE_CLIENT_TIMEOUT);
+        close_when_done(h);
+    } else if (h->idle_since != 0) {
+        uint64_t wait =
+            f->requests == 0 && cfg->frontend_header_timeout < cfg->frontend_http2_idle_timeout
+                ? cfg->frontend_header_timeout
+                : cfg->frontend_http2_idle_timeout;
+        if (now >= h->idle_since + wait) {
+            (void)h2_conn_shutdown(h->engine);
+            close_when_done(h);
+            return;
+        }
+        arm_timer(h);
+    } else {
+        arm_timer(h);
+    }
+}
+
+static void on_drain(struct front *f)
+{
+    struct front_h2 *h = checked(f->state);
+    if (h->draining || h->closing) {
+        return;
+    }
+    h->draining = true;
+    (void)h2_conn_shutdown_notice(h->engine);
+    arm_timer(h);
+    conn_want_output(f->conn);
+}
+
+static void on_cut(struct front *f)
+{
+    cut(checked(f->state), EXCHANGE_INTERNAL);
+}
+
+static const struct front_proto proto = {
+    .timeout = on_timeout, .drain = on_drain, .cut = on_cut, .free = proto_free};

@@ -1,0 +1,84 @@
+/* The error log. */
+#include "ops/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *log_path;
+static enum cfg_log_level log_level = CFG_LOG_NOTICE;
+
+static const char *const level_names[] = {
+    [CFG_LOG_INFO] = "INFO",   [CFG_LOG_NOTICE] = "NOTICE", [CFG_LOG_WARN] = "WARN",
+    [CFG_LOG_ERROR] = "ERROR", [CFG_LOG_FATAL] = "FATAL",
+};
+
+/* Everything that is written to stderr, libraries' words too, belongs into the log: stderr itself
+ * is pointed at it. */
+static bool redirect_stderr(void)
+{
+    int fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        return false;
+    }
+    bool ok = dup2(fd, STDERR_FILENO) >= 0;
+    close(fd);
+    return ok;
+}
+
+bool log_open(const char *path, enum cfg_log_level level)
+{
+    log_level = level;
+    if (strcmp(path, "/dev/stderr") == 0) {
+        log_path = NULL;
+        return true;
+    }
+    log_path = path;
+    return redirect_stderr();
+}
+
+void log_reopen(void)
+{
+    if (log_path != NULL && !redirect_stderr()) {
+        LOG(ERROR, "errorlog-file: %s: %s; the old file is still used", log_path, strerror(errno));
+    }
+}
+
+bool log_wants(enum cfg_log_level level)
+{
+    return level >= log_level;
+}
+
+void log_write(enum cfg_log_level level, const char *file, int line, const char *fmt, ...)
+{
+    struct timespec ts;
+    struct tm tm;
+    char when[40], zone[8], text[1024];
+    clock_gettime(CLOCK_REALTIME, &ts);
+    localtime_r(&ts.tv_sec, &tm);
+    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
+    strftime(zone, sizeof(zone), "%z", &tm);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    const char *slash = strrchr(file, '/');
+    char out[1200];
+    int n = snprintf(out, sizeof(out), "%s.%03ld%.3s:%s %d %d %08lx %s (%s:%d) %s\n", when,
+                     ts.tv_nsec / 1000000, zone, zone + 3, (int)getpid(), (int)getpid(),
+                     (unsigned long)syscall(SYS_gettid), level_names[level],
+                     slash != NULL ? slash + 1 : file, line, text);
+    if (n < 0) {
+        return;
+    }
+    size_t len = (size_t)n < sizeof(out) ? (size_t)n : sizeof(out) - 1;
+    /* One write a line, so that lines of several threads do not mix. A log that cannot be written
+     * is no reason to stop. */
+    ssize_t ignored = write(STDERR_FILENO, out, len);
+    (void)ignored;
+}

@@ -1,0 +1,29 @@
+/*
+ * The error log: one line a message, as nghttpx has it:
+ * <ISO 8601> <main pid> <pid> <thread id> <LEVEL> (<file>:<line>) <message>
+ */
+#ifndef OPS_LOG_H
+#define OPS_LOG_H
+
+#include "config.h"
+
+#include <stdbool.h>
+
+/** Opens the log file (append); "/dev/stderr" stays as it is. False: it cannot be opened (errno).
+ */
+bool log_open(const char *path, enum cfg_log_level level);
+/** Opens it again by its name, after it was moved away. */
+void log_reopen(void);
+
+bool log_wants(enum cfg_log_level level);
+void log_write(enum cfg_log_level level, const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#define LOG(level, ...)                                                                            \
+    do {                                                                                           \
+        if (log_wants(CFG_LOG_##level)) {                                                          \
+            log_write(CFG_LOG_##level, __FILE__, __LINE__, __VA_ARGS__);                           \
+        }                                                                                          \
+    } while (0)
+
+#endif

@@ -1,0 +1,225 @@
+/* A worker: its loop, the end of its turns, and its end. */
+#include "process/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "back/back.h"
+#include "config.h"
+#include "front/front.h"
+#include "net/listener.h"
+#include "ops/log.h"
+#include "route/routes.h"
+#include "tls/tls.h"
+
+/* ---------------------------------------------------------------- the turn */
+
+static void run_reaper(struct worker *w)
+{
+    struct list *node;
+    while ((node = list_shift(&w->reap)) != NULL) {
+        struct reap *r = container_of(node, struct reap, node);
+        r->free(r);
+    }
+}
+
+static bool is_done(const struct worker *w)
+{
+    return w->draining && w->nfronts == 0 && list_empty(&w->listeners);
+}
+
+/*
+ * Writing makes room in pipes, which lets connections read on, which fills pipes: round and round
+ * until nobody has anything left. It ends, since no round takes anything from the kernel's sockets:
+ * that is done by events only.
+ */
+static void end_turn(struct worker *w)
+{
+    while (!list_empty(&w->dirty) || !list_empty(&w->resuming)) {
+        struct list *node = list_shift(&w->resuming);
+        if (node != NULL) {
+            conn_run_resumed(container_of(node, struct conn, resume_node));
+            continue;
+        }
+        node = list_shift(&w->dirty);
+        conn_flush(container_of(node, struct conn, dirty_node));
+    }
+    access_log_flush(&w->access_log);
+    run_reaper(w);
+}
+
+static void on_end_of_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
+{
+    (void)revents;
+    struct worker *w = container_of(prepare, struct worker, end_of_turn);
+    end_turn(w);
+    if (is_done(w)) {
+        ev_break(loop, EVBREAK_ALL);
+    }
+}
+
+/* ---------------------------------------------------------------- commands */
+
+static void drain(struct worker *w)
+{
+    if (w->draining) {
+        return;
+    }
+    listener_close_all(w);
+    w->draining = true;
+    list_each_safe(node, &w->fronts)
+    {
+        struct front *f = container_of(node, struct front, node);
+        f->proto->drain(f);
+    }
+    for (size_t i = 0; i < w->routes->nbackends; i++) {
+        back_h1_close_idle(&w->pools[i]);
+    }
+}
+
+static void on_wake(struct ev_loop *loop, ev_async *async, int revents)
+{
+    (void)revents;
+    struct worker *w = container_of(async, struct worker, wake);
+    unsigned commands = atomic_exchange(&w->commands, 0);
+    if ((commands & WORKER_STOP) != 0) {
+        listener_close_all(w);
+        w->draining = true;
+        ev_break(loop, EVBREAK_ALL);
+    } else if ((commands & WORKER_DRAIN) != 0) {
+        drain(w);
+    }
+}
+
+void worker_post(struct worker *w, enum worker_command cmd)
+{
+    atomic_fetch_or(&w->commands, (unsigned)cmd);
+    ev_async_send(w->loop, &w->wake);
+}
+
+/* ---------------------------------------------------------------- life */
+
+struct worker *worker_new(int index, const struct config *cfg, const struct routes *routes,
+                          SSL_CTX *server_ctx, SSL_CTX *client_ctx, const struct log_format *format)
+{
+    struct worker *w = xcalloc(1, sizeof(*w));
+    w->index = index;
+    w->cfg = cfg;
+    w->routes = routes;
+    w->server_ctx = server_ctx;
+    w->client_ctx = client_ctx;
+    w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+    if (w->loop == NULL) {
+        LOG(FATAL, "no event loop could be made: %s", strerror(errno));
+        free(w);
+        return NULL;
+    }
+    wheel_init(&w->wheel, w->loop);
+    list_init(&w->listeners);
+    list_init(&w->fronts);
+    list_init(&w->conns);
+    list_init(&w->dirty);
+    list_init(&w->resuming);
+    list_init(&w->reap);
+    w->pools = xcalloc(routes->nbackends, sizeof(*w->pools));
+    for (size_t i = 0; i < routes->nbackends; i++) {
+        pool_init(&w->pools[i], w, &routes->backends[i], (uint32_t)i);
+    }
+    w->group_turns = xcalloc(routes->ngroups, sizeof(*w->group_turns));
+    w->rx = xmalloc(WORKER_IO_SIZE);
+    w->plain = xmalloc(WORKER_IO_SIZE);
+    w->tx = xmalloc(WORKER_IO_SIZE);
+    uint64_t fields = cfg->max_request_header_fields;
+    fields = fields > cfg->max_response_header_fields ? fields : cfg->max_response_header_fields;
+    w->h1_fields_cap = (uint32_t)fields;
+    w->h1_fields = xcalloc(fields + 1, sizeof(*w->h1_fields));
+    access_log_init(&w->access_log, format);
+    ev_prepare_init(&w->end_of_turn, on_end_of_turn);
+    ev_prepare_start(w->loop, &w->end_of_turn);
+    ev_async_init(&w->wake, on_wake);
+    ev_async_start(w->loop, &w->wake);
+    return w;
+}
+
+bool worker_listen(struct worker *w)
+{
+    for (size_t i = 0; i < w->cfg->nfrontend; i++) {
+        if (!listener_open(w, &w->cfg->frontend[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void *run(void *arg)
+{
+    struct worker *w = arg;
+    ev_run(w->loop, 0);
+    atomic_store(&w->finished, true);
+    ev_async_send(w->main_loop, w->main_wake);
+    return NULL;
+}
+
+bool worker_start(struct worker *w, struct ev_loop *main_loop, ev_async *wake)
+{
+    w->main_loop = main_loop;
+    w->main_wake = wake;
+    /* Signals are the main thread's business. */
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = pthread_create(&w->thread, NULL, run, w);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc != 0) {
+        LOG(FATAL, "no thread could be started: %s", strerror(rc));
+    }
+    return rc == 0;
+}
+
+void worker_join(struct worker *w)
+{
+    pthread_join(w->thread, NULL);
+}
+
+void worker_free(struct worker *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    w->draining = true;
+    listener_close_all(w);
+    end_turn(w);
+    list_each_safe(node, &w->fronts)
+    {
+        struct front *f = container_of(node, struct front, node);
+        f->proto->cut(f);
+    }
+    for (size_t i = 0; i < w->routes->nbackends; i++) {
+        back_h1_close_idle(&w->pools[i]);
+        back_h2_close_all(&w->pools[i]);
+    }
+    run_reaper(w);
+    list_each_safe(node, &w->conns)
+    {
+        conn_close(container_of(node, struct conn, node)); /* those that lingered */
+    }
+    run_reaper(w);
+    assert(w->nexchanges == 0 && w->nfronts == 0 && list_empty(&w->conns));
+    access_log_free(&w->access_log);
+    wheel_stop(&w->wheel);
+    ev_prepare_stop(w->loop, &w->end_of_turn);
+    ev_async_stop(w->loop, &w->wake);
+    ev_loop_destroy(w->loop);
+    block_pool_clear(&w->blocks);
+    buffer_free(&w->spare);
+    free(w->pools);
+    free(w->group_turns);
+    free(w->rx);
+    free(w->plain);
+    free(w->tx);
+    free(w->h1_fields);
+    free(w);
+}

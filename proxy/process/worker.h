@@ -1,0 +1,96 @@
+/*
+ * A worker: one thread with one event loop, and all that its connections share. Nothing here is
+ * touched by another thread but through worker_post().
+ *
+ * A turn of the loop: libev hands out events; handlers move bytes into pipes and mark connections
+ * that have something to send; at the end of the turn, before the loop sleeps again,
+ * worker_end_of_turn() offers kept input to connections that may go on, writes once for each marked
+ * connection, writes the access log, and frees what was closed.
+ */
+#ifndef PROCESS_WORKER_H
+#define PROCESS_WORKER_H
+
+#include "net/block.h"
+#include "net/conn.h"
+#include "net/list.h"
+#include "net/wheel.h"
+#include "ops/access_log.h"
+
+#include "h1parser.h"
+
+#include <ev.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+struct routes;
+struct pool;
+
+/** One read or write of a socket moves this much at the most, octets. */
+#define WORKER_IO_SIZE 65536u
+
+enum worker_command {
+    WORKER_DRAIN = 1, /**< no new connections; finish when the existing ones are served */
+    WORKER_STOP = 2,  /**< finish now */
+};
+
+struct worker {
+    int index;
+    const struct config *cfg;
+    const struct routes *routes;
+    uint32_t *group_turns; /**< whose turn it is in each group of `routes` */
+    SSL_CTX *server_ctx,
+        *client_ctx; /**< shared with the other workers; set up before they start */
+    struct ev_loop *loop;
+    ev_prepare end_of_turn;
+    ev_async wake;
+    atomic_uint commands; /**< enum worker_command bits that were posted */
+    pthread_t thread;
+    atomic_bool finished; /**< the loop has ended */
+    struct ev_loop *main_loop;
+    ev_async *main_wake; /**< sent to the main loop when it has */
+
+    struct wheel wheel;
+    struct block_pool blocks;
+    struct list listeners;
+    struct list fronts; /**< struct front nodes: who has to be told to go */
+    struct list conns;  /**< every struct conn that is not closed */
+    struct list dirty, resuming, reap;
+    struct pool *pools; /**< one for each backend of `routes` */
+    uint32_t nexchanges;
+    uint32_t nfronts;
+    bool draining;
+
+    uint8_t *rx;         /**< what recv() fills */
+    uint8_t *plain;      /**< what TLS decrypts into */
+    uint8_t *tx;         /**< what ops->output() fills */
+    struct buffer spare; /**< a buffer for ciphertext on its way out, lent to one conn at a time */
+    struct h1_field *h1_fields; /**< where heads are parsed that come in one piece */
+    uint32_t h1_fields_cap;
+    struct access_log access_log;
+};
+
+struct worker *worker_new(int index, const struct config *cfg, const struct routes *routes,
+                          SSL_CTX *server_ctx, SSL_CTX *client_ctx,
+                          const struct log_format *format);
+/** Opens the listeners. False: a line that names the address went to the error log. */
+bool worker_listen(struct worker *w);
+/** Starts the thread. When its loop has ended it sets `finished` and sends `wake` to `main_loop`.
+ */
+bool worker_start(struct worker *w, struct ev_loop *main_loop, ev_async *wake);
+/** From any thread. */
+void worker_post(struct worker *w, enum worker_command cmd);
+void worker_join(struct worker *w);
+void worker_free(struct worker *w);
+
+/** Frees `r` at the end of the turn. */
+static inline void worker_reap(struct worker *w, struct reap *r, void (*free_fn)(struct reap *))
+{
+    r->free = free_fn;
+    list_append(&w->reap, &r->node);
+}
+
+#endif
