@@ -160,6 +160,9 @@ static bool parse_address(struct cfg_report *r, struct cfg_text t, bool any_allo
             return cfg_error(r, t, "a path of %zu octets; expected 1 to %zu after unix:", path.len,
                              longest);
         }
+        if (!cfg_check_string(r, path, 1, longest)) {
+            return false;
+        }
         a.path = cfg_copy(r, path);
         *out = a;
         return a.path != NULL;

@@ -64,22 +64,31 @@ static void underline(FILE *err, struct cfg_text text, size_t off, size_t len)
     putc('\n', err);
 }
 
+static void put_shown(FILE *err, const char *s)
+{
+    for (; *s != '\0'; s++) {
+        putc(shown_char(*s), err);
+    }
+}
+
 static void report(struct cfg_report *r, struct cfg_text where, const char *kind,
                    const char *format, va_list args)
 {
     const struct cfg_source *at = &r->at;
     bool placed = is_inside(where, at->text);
+    char message[1024]; /* its parts are quoted texts and addresses, which are short */
+    vsnprintf(message, sizeof(message), format, args);
     fputs("nghttpx: ", r->err);
     if (at->file != NULL) {
-        fprintf(r->err, "%s:%zu:%zu: ", at->file, at->line,
-                placed ? (size_t)(where.s - at->text.s) + 1 : 1);
+        put_shown(r->err, at->file);
+        fprintf(r->err, ":%zu:%zu: ", at->line, placed ? (size_t)(where.s - at->text.s) + 1 : 1);
     } else if (at->option != NULL) {
         fprintf(r->err, "command line: --%s: ", at->option);
     } else {
         fputs("command line: ", r->err);
     }
     fputs(kind, r->err);
-    vfprintf(r->err, format, args);
+    put_shown(r->err, message);
     putc('\n', r->err);
     if (placed) {
         underline(r->err, at->text, (size_t)(where.s - at->text.s), where.len);

@@ -80,6 +80,7 @@ static void bad_frontends(void **state)
         {"a/b,80", 1, "is no host name"},
         {"**,80", 1, "is no host name"},
         {"unix:", 1, "a path of 0 octets"},
+        {"unix:/a\x1b", 1, "t:1:8: a control character (0x1b)"},
         {"*,80;tsl", 1, "t:1:6: unknown parameter \"tsl\"; did you mean \"tls\"?"},
         {"*,80;notls", 1, "did you mean \"no-tls\"?"},
         {"*,80;wonderful", 1,

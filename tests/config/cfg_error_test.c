@@ -72,6 +72,10 @@ static void what_a_terminal_would_act_on_is_not_written(void **state)
     assert_string_equal(text,
                         "nghttpx: f:1:9: wrong; expected right\n    a?[31m??b\n            ^\n");
     free(text);
+    at.file = "dir\x1b/f";
+    text = shown(at, cfg_slice(NULL, 0));
+    assert_string_equal(text, "nghttpx: dir?/f:1:1: wrong; expected right\n");
+    free(text);
     assert_string_equal(cfg_quote(cfg_text("a\x1b\n\xff")).s, "\"a???\"");
 }
 
