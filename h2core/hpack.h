@@ -104,7 +104,7 @@ void hpack_decoder_begin(struct hpack_decoder *d);
  *
  * There is no limit of the list size here: the caller counts every field (name, value and
  * HPACK_FIELD_OVERHEAD), also those that only refer to the table. What a block can make the decoder
- * hold, beside the table, is less than that sum.
+ * hold, beside the table, is of the order of that sum: twice it at most, and a chunk of 16 KiB.
  */
 enum hpack_rc hpack_decoder_next(struct hpack_decoder *d, const uint8_t **pos, const uint8_t *end,
                                  struct h2_field *field);

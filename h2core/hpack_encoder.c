@@ -24,7 +24,7 @@
 /* RFC 7541, 7.1.3 leaves the choice; below this many octets a cookie may be guessed. */
 #define SECRET_COOKIE_LEN 20
 /* Type, three integers, besides the strings themselves: Huffman code is used only if shorter. */
-#define FIELD_MAX (3 * HPACK_INTEGER_MAX)
+#define FIELD_MAX ((size_t)3 * HPACK_INTEGER_MAX)
 
 /* What is needed only from the first insertion on. */
 struct memory {
@@ -298,7 +298,7 @@ static enum hpack_rc write_field(struct hpack_encoder *e, const struct h2_field 
 
 size_t hpack_encoder_bound(const struct h2_field *fields, size_t n)
 {
-    size_t bound = 2 * HPACK_INTEGER_MAX;
+    size_t bound = (size_t)2 * HPACK_INTEGER_MAX;
     for (size_t i = 0; i < n; i++) {
         bound += FIELD_MAX + (size_t)fields[i].name_len + fields[i].value_len;
     }

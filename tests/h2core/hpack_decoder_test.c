@@ -155,6 +155,7 @@ static void a_lower_limit_owes_an_update_at_once(void **state)
         {{100, 4096, 1}, "3f45 3fe1 1f 82", HPACK_OK},
         {{100, 50, 4096, 1}, "3f45 3fe1 1f 82", HPACK_ERR_TABLE_SIZE},
         {{50, 100, 4096, 1}, "3f13 3fe1 1f 82", HPACK_OK},
+        {{50, 100, 1}, "3f45 82", HPACK_ERR_TABLE_SIZE},
         {{0, 1}, "20 4001 6101 62", HPACK_OK},
         {{0, 1}, "20 4001 6101 62 be", HPACK_ERR_INDEX},
     };
@@ -316,6 +317,33 @@ static void a_block_holds_less_than_its_list_size(void **state)
     assert_int_equal(c.blocks, 0);
 }
 
+static void what_goes_into_the_table_is_not_kept_twice(void **state)
+{
+    (void)state;
+    struct counting c;
+    counting_init(&c);
+    struct h2_field f[MAX_FIELDS];
+    size_t n;
+    char hex[9000] = "";
+    for (int i = 0; i < 20; i++) {
+        /* A name and a value of 100 octets, more than one chunk of the scratch together. */
+        strcat(hex, "40 64");
+        for (int k = 0; k < 100; k++) {
+            strcat(hex, "78");
+        }
+        strcat(hex, "64");
+        for (int k = 0; k < 100; k++) {
+            strcat(hex, "79");
+        }
+    }
+    struct hpack_decoder *d = decoder(&c.alloc, 20 * 232);
+    assert_int_equal(decode_hex(d, hex, f, MAX_FIELDS, &n), HPACK_OK);
+    assert_int_equal(n, 20);
+    assert_int_equal(c.blocks, 1 + 20 + 1 + 1); /* decoder, entries, ring, chunk */
+    hpack_decoder_free(d);
+    assert_int_equal(c.blocks, 0);
+}
+
 static void memory_is_taken_when_used_and_given_back(void **state)
 {
     (void)state;
@@ -441,6 +469,7 @@ int main(void)
         cmocka_unit_test(strings_live_to_the_end_of_the_block),
         cmocka_unit_test(references_to_one_entry_cost_no_memory),
         cmocka_unit_test(a_block_holds_less_than_its_list_size),
+        cmocka_unit_test(what_goes_into_the_table_is_not_kept_twice),
         cmocka_unit_test(memory_is_taken_when_used_and_given_back),
         cmocka_unit_test(tokens_come_with_every_kind_of_field),
         cmocka_unit_test(every_failed_allocation_is_reported_and_leaks_nothing),

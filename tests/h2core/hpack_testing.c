@@ -84,7 +84,7 @@ uint8_t *exact_copy(const uint8_t *octets, size_t len)
 enum hpack_rc decode_hex(struct hpack_decoder *d, const char *hex, struct h2_field *fields,
                          size_t room, size_t *n)
 {
-    uint8_t octets[4096];
+    uint8_t octets[8192];
     size_t len = unhex(hex, octets, sizeof(octets));
     uint8_t *block = exact_copy(octets, len);
     const uint8_t *pos = block;
