@@ -232,7 +232,7 @@ def man(options, version, out):
     out(".SH DESCRIPTION")
     out("Accepts HTTP/2 and HTTP/1.1 from clients and hands the requests on to web servers. The private key and the "
         "certificate are needed when a frontend uses TLS.")
-    out(".SH OPTIONS")
+    out(".SH OPTIONS\n.ad l")
     for group, members_of in by_group([o for o in options if o.documented]).items():
         out(f".SS {group}")
         for o in members_of:
