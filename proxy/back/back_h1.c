@@ -161,7 +161,9 @@ static void begin(struct back_h1 *b, struct exchange *x)
 
 bool back_h1_take(struct pool *p, struct exchange *x)
 {
-    if (!list_empty(&p->idle)) {
+    /* A second try gets a new connection: what closed one kept connection may be closing all of
+     * them. */
+    if (!list_empty(&p->idle) && x->tries <= 1) {
         struct back_h1 *b = container_of(p->idle.next, struct back_h1, node);
         list_remove(&b->node);
         begin(b, x);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 256 blocks of 16 KiB: 4 MiB a worker keeps for its next burst. */
-#define POOL_KEEP 256u
+/* 1024 blocks of 4 KiB: 4 MiB a worker keeps for its next burst. */
+#define POOL_KEEP 1024u
 
 static void out_of_memory(size_t size)
 {

@@ -3,7 +3,7 @@
  * them, so that a busy worker allocates nothing per request. A pool keeps a bounded number of free
  * blocks; the rest goes back to libc.
  *
- * Out of memory ends the program: a proxy that cannot get 16 KiB cannot serve anybody, and its
+ * Out of memory ends the program: a proxy that cannot get 4 KiB cannot serve anybody, and its
  * limits (connections, buffers per exchange) are there to keep it from getting so far.
  */
 #ifndef NET_BLOCK_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BLOCK_SIZE 16384u
+#define BLOCK_SIZE 4096u
 
 struct block {
     struct block *next;
