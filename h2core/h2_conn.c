@@ -50,6 +50,7 @@ struct h2_conn *h2_conn_new(enum h2_role role, const struct h2_options *opts)
         c->opts.connection_window_size = H2_DEFAULT_WINDOW; /* it cannot be made smaller */
     }
     c->rx.step = role == H2_SERVER ? H2_STEP_PREFACE : H2_STEP_HEADER;
+    h2_rx_empty(c);
     c->rx.settings_seen = !opts->require_settings_first;
     c->rx_window.left = H2_DEFAULT_WINDOW;
     c->tx.window = H2_DEFAULT_WINDOW;

@@ -410,6 +410,9 @@ bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct
 bool h2_rx_keep(struct h2_conn *c, const uint8_t *p, uint32_t len, uint32_t most);
 void h2_rx_drop_buf(struct h2_conn *c);
 
+/* Nothing is fed. */
+void h2_rx_empty(struct h2_conn *c);
+
 /* h2_rx_data.c: the frame header was accepted; the pad length is known; bytes have come (false:
  * starved). */
 struct h2_fail h2_rx_data_begin(struct h2_conn *c);

@@ -392,6 +392,12 @@ static bool next_orphan(struct h2_conn *c, struct h2_event *ev)
 
 /* ---------------------------------------------------------------- for the caller */
 
+void h2_rx_empty(struct h2_conn *c)
+{
+    static const uint8_t nothing[1]; /* arithmetic with a null pointer is not defined */
+    c->rx.in = c->rx.end = nothing;
+}
+
 void h2_conn_feed(struct h2_conn *c, const uint8_t *data, size_t len)
 {
     assert(c->rx.in == c->rx.end);
@@ -404,7 +410,7 @@ void h2_conn_feed(struct h2_conn *c, const uint8_t *data, size_t len)
 size_t h2_conn_unread(struct h2_conn *c)
 {
     size_t n = (size_t)(c->rx.end - c->rx.in);
-    c->rx.in = c->rx.end = NULL;
+    h2_rx_empty(c);
     return n;
 }
 
