@@ -71,7 +71,7 @@ static enum h1_step step_target(struct h1_head *h, uint8_t *buf, const uint8_t *
 {
     const uint8_t *p = buf + h->scan_off;
     for (;;) {
-        p += h1_scan_class(p, end, H1_C_TARGET);
+        p += h1_scan_target(p, end);
         if (p == end || *p != '\\') {
             break;
         }

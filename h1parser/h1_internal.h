@@ -7,6 +7,9 @@
 #include "h1parser.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* ---------------------------------------------------------------- character classes */
 
@@ -54,11 +57,11 @@ bool h1_is_word(const char *s, size_t len, const char *word, size_t word_len);
 /* ---------------------------------------------------------------- scans
  *
  * Nearly all bytes of a head pass through one of these. Each returns how many bytes at p are of its
- * class. They are kept apart from what is made of the result so that a form with vector
- * instructions can take their place without a change elsewhere.
+ * class. They are kept apart from what is made of the result, so that forms with wider instructions
+ * can take their place without a change elsewhere. None looks at a byte at `end` or behind it.
  */
 
-/* A field name, made lower case on the way. */
+/* A field name, made lower case on the way. Names are short, and most of tchar lies scattered. */
 static inline size_t h1_scan_name(uint8_t *p, const uint8_t *end)
 {
     const uint8_t *begin = p;
@@ -78,10 +81,57 @@ static inline size_t h1_scan_class(const uint8_t *p, const uint8_t *end, unsigne
     return (size_t)(p - begin);
 }
 
+#ifdef __SSE2__
+/* Which of 16 octets are not of H1_C_VALUE: below SP (but HTAB), and DEL. One bit each. */
+static inline unsigned h1_not_value(__m128i octets)
+{
+    __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(octets, _mm_set1_epi8(0x1f)), octets);
+    __m128i tab = _mm_cmpeq_epi8(octets, _mm_set1_epi8('\t'));
+    __m128i del = _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7f));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), del));
+}
+
+/* Which of 16 octets are not of H1_C_TARGET: up to SP, DEL and above, '#', and the backslash. */
+static inline unsigned h1_not_target(__m128i octets)
+{
+    /* As signed numbers 0x80 to 0xff are below SP too. */
+    __m128i outside = _mm_cmplt_epi8(octets, _mm_set1_epi8(0x21));
+    __m128i del = _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7f));
+    __m128i hash = _mm_cmpeq_epi8(octets, _mm_set1_epi8('#'));
+    __m128i backslash = _mm_cmpeq_epi8(octets, _mm_set1_epi8('\\'));
+    return (unsigned)_mm_movemask_epi8(
+        _mm_or_si128(_mm_or_si128(outside, del), _mm_or_si128(hash, backslash)));
+}
+#endif
+
 /* A field value or a reason phrase, with the blanks in it and behind it. */
 static inline size_t h1_scan_value(const uint8_t *p, const uint8_t *end)
 {
-    return h1_scan_class(p, end, H1_C_VALUE);
+    const uint8_t *begin = p;
+#ifdef __SSE2__
+    for (; end - p >= 16; p += 16) {
+        unsigned stop = h1_not_value(_mm_loadu_si128((const __m128i *)(const void *)p));
+        if (stop != 0) {
+            return (size_t)(p - begin) + (size_t)__builtin_ctz(stop);
+        }
+    }
+#endif
+    return (size_t)(p - begin) + h1_scan_class(p, end, H1_C_VALUE);
+}
+
+/* A request target, up to its end or a backslash. */
+static inline size_t h1_scan_target(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *begin = p;
+#ifdef __SSE2__
+    for (; end - p >= 16; p += 16) {
+        unsigned stop = h1_not_target(_mm_loadu_si128((const __m128i *)(const void *)p));
+        if (stop != 0) {
+            return (size_t)(p - begin) + (size_t)__builtin_ctz(stop);
+        }
+    }
+#endif
+    return (size_t)(p - begin) + h1_scan_class(p, end, H1_C_TARGET);
 }
 
 /* ---------------------------------------------------------------- a head in the making */

@@ -112,7 +112,7 @@ bool h1_path_valid(const char *s, size_t len)
         return false;
     }
     for (;;) {
-        p += h1_scan_class(p, end, H1_C_TARGET);
+        p += h1_scan_target(p, end);
         if (p == end) {
             return true;
         }

@@ -63,6 +63,30 @@ static void path_is_uri_bytes_behind_a_slash(void **state)
     assert_false(h1_path_valid("/?\\#", 4));
 }
 
+/* The scans take several octets at once: every octet in every lane, with and without a rest. */
+static void a_bad_octet_is_found_wherever_it_is(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 67; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned c = 0; c < 256; c++) {
+                char text[68];
+                memset(text, 'a', sizeof text);
+                text[0] = '/';
+                text[at] = (char)c;
+                bool blank = c == '\t' || c == ' ';
+                bool end = at == 0 || at == len - 1;
+                bool value = blank ? !end : c > ' ' && c != 0x7f;
+                bool path = c > ' ' && c < 0x7f && c != '#' && c != '\\';
+                assert_int_equal(h1_field_value_valid(text, len), value);
+                assert_int_equal(h1_path_valid(text, len), at == 0 ? c == '/' : path);
+                assert_int_equal(h1_token_valid(text + 1, len - 1),
+                                 len > 1 && (at == 0 || is_tchar(c)));
+            }
+        }
+    }
+}
+
 static void methods_are_found_by_exact_name(void **state)
 {
     static const struct {
@@ -159,6 +183,7 @@ int main(void)
         cmocka_unit_test(token_is_tchars_only),
         cmocka_unit_test(value_is_visible_bytes_and_inner_blanks),
         cmocka_unit_test(path_is_uri_bytes_behind_a_slash),
+        cmocka_unit_test(a_bad_octet_is_found_wherever_it_is),
         cmocka_unit_test(methods_are_found_by_exact_name),
         cmocka_unit_test(list_gives_elements_without_blanks),
         cmocka_unit_test(every_error_has_a_sentence_and_a_status),

@@ -39,6 +39,8 @@ static void authority_is_host_and_port(void **state)
         {"a!$&'()*+;=b", true, "a!$&'()*+;=b", -1},
         {"%e3%81%82.example", true, "%e3%81%82.example", -1},
         {"%41", true, "%41", -1},
+        {"%30", true, "%30", -1},
+        {"%80", true, "%80", -1},
         {"[::]", true, "[::]", -1},
         {"[::1]:80", true, "[::1]", 80},
         {"[::1]:", true, "[::1]", -1},
@@ -76,6 +78,7 @@ static void authority_is_host_and_port(void **state)
         {"%4", false, NULL, 0},
         {"%4g", false, NULL, 0},
         {"%g4", false, NULL, 0},
+        {"a@bbb", false, NULL, 0}, /* as long as an encoded octet, and hex behind it */
         {"%00", false, NULL, 0},
         {"a%0d%0ab", false, NULL, 0},
         {"a%20b", false, NULL, 0},
@@ -106,6 +109,7 @@ static void authority_is_host_and_port(void **state)
         {"[1::2::3]", false, NULL, 0},
         {"[12345::]", false, NULL, 0},
         {"[::1 ]", false, NULL, 0},
+        {"[0000:0000:0000:0000:0000:0000:000000000.000000]", false, NULL, 0}, /* 46 octets */
         {"[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]", false, NULL, 0},
     };
     (void)state;
