@@ -86,8 +86,8 @@ configure() {
     quietly env CC="$cc" meson setup "$dir" "$root" "$@"
 }
 
-# compile FOLDER: quiet but for what goes wrong.
-compile() { quietly ninja -C "$1"; }
+# compile FOLDER [TARGET]…: quiet but for what goes wrong.
+compile() { quietly ninja --quiet -C "$@"; }
 
 # A TCP port of 127.0.0.1 that nobody has: the first free one from $1 upwards.
 free_port() {
