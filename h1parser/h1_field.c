@@ -9,13 +9,13 @@
 
 #include <assert.h>
 
-/* The value's blanks behind it are not part of it (RFC 9110, 5.5). Looks at no byte before it. */
-static uint32_t trimmed_len(const uint8_t *value, const uint8_t *end)
+/* Blanks behind a value, which ends before `end`, are not part of it (RFC 9110, 5.5). */
+static void trim_value(struct h1_span *value, const uint8_t *buf, const uint8_t *end)
 {
-    while (end > value && h1_is_blank(end[-1])) {
+    while (end > buf + value->off && h1_is_blank(end[-1])) {
         end--;
     }
-    return (uint32_t)(end - value);
+    value->len = (uint32_t)(end - buf) - value->off;
 }
 
 /* The first byte of a line that is not its empty end: may a field begin here? */
@@ -58,7 +58,7 @@ static enum h1_step suspend(struct h1_head *h, enum h1_state state, const uint8_
 enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end)
 {
     enum h1_state state = (enum h1_state)h->state;
-    enum h1_error error = H1_ERR_NONE;
+    enum h1_error error;
     uint8_t *p = buf + h->scan_off;
 
     while (p < end) {
@@ -76,20 +76,19 @@ enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end
             h->line_off = (uint32_t)(p - buf);
             state = H1_S_NAME;
             __attribute__((fallthrough));
-        case H1_S_NAME: {
+        case H1_S_NAME:
             p += h1_scan_name(p, end);
             if (p == end) {
                 continue;
             }
-            uint32_t name_len = (uint32_t)(p - buf) - h->line_off;
             /* A blank before the colon (RFC 9112, 5.1), an empty name, a line without colon. */
-            if (*p != ':' || name_len == 0) {
+            if (*p != ':' || p == buf + h->line_off) {
                 return h1_fail(h, H1_ERR_FIELD_NAME);
             }
-            h->fields[h->nfields].name = (struct h1_span){h->line_off, name_len};
+            h->fields[h->nfields].name =
+                (struct h1_span){h->line_off, (uint32_t)(p - buf) - h->line_off};
             p++;
             state = H1_S_BLANK;
-        }
             __attribute__((fallthrough));
         case H1_S_BLANK:
             while (p < end && h1_is_blank(*p)) {
@@ -101,7 +100,7 @@ enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end
             h->fields[h->nfields].value.off = (uint32_t)(p - buf);
             state = H1_S_VALUE;
             __attribute__((fallthrough));
-        case H1_S_VALUE: {
+        case H1_S_VALUE:
             p += h1_scan_value(p, end);
             if (p == end) {
                 continue;
@@ -109,14 +108,12 @@ enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end
             if (*p != '\r') {
                 return h1_fail(h, *p == '\n' ? H1_ERR_LINE_END : H1_ERR_FIELD_VALUE);
             }
-            struct h1_span *value = &h->fields[h->nfields].value;
-            value->len = trimmed_len(buf + value->off, p);
+            trim_value(&h->fields[h->nfields].value, buf, p);
             p++;
             state = H1_S_VALUE_LF;
             if (p == end) {
                 continue;
             }
-        }
             __attribute__((fallthrough));
         case H1_S_VALUE_LF:
             if (*p != '\n') {

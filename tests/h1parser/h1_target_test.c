@@ -17,115 +17,116 @@ static char *exact(const char *text, size_t len)
     return p;
 }
 
+static const struct {
+    const char *text;
+    bool valid;
+    const char *host;
+    int port;
+} authorities[] = {
+    {"a", true, "a", -1},
+    {"example.com", true, "example.com", -1},
+    {"example.com.", true, "example.com.", -1},
+    {"EXAMPLE.com:80", true, "EXAMPLE.com", 80},
+    {"a:", true, "a", -1},
+    {"a:1", true, "a", 1},
+    {"a:65535", true, "a", 65535},
+    {"a:00080", true, "a", 80},
+    {"192.0.2.1:443", true, "192.0.2.1", 443},
+    {"999.999.999.999", true, "999.999.999.999", -1}, /* a reg-name then */
+    {"a_b-c~d.e", true, "a_b-c~d.e", -1},
+    {"a!$&'()*+;=b", true, "a!$&'()*+;=b", -1},
+    {"%e3%81%82.example", true, "%e3%81%82.example", -1},
+    {"%41", true, "%41", -1},
+    {"%30", true, "%30", -1},
+    {"%80", true, "%80", -1},
+    {"[::]", true, "[::]", -1},
+    {"[::1]:80", true, "[::1]", 80},
+    {"[::1]:", true, "[::1]", -1},
+    {"[2001:DB8:1:2:3:4:5:6]", true, "[2001:DB8:1:2:3:4:5:6]", -1},
+    {"[::ffff:192.0.2.1]:1", true, "[::ffff:192.0.2.1]", 1},
+    {"", false, NULL, 0},
+    {":", false, NULL, 0},
+    {":80", false, NULL, 0},
+    {"a:0", false, NULL, 0},
+    {"a:65536", false, NULL, 0},
+    {"a:000080", false, NULL, 0},
+    {"a:99999", false, NULL, 0},
+    {"a:8o", false, NULL, 0},
+    {"a:-1", false, NULL, 0},
+    {"a: 80", false, NULL, 0},
+    {"a:80:80", false, NULL, 0},
+    {"a b", false, NULL, 0},
+    {"a,b", false, NULL, 0},
+    {"a@b", false, NULL, 0},
+    {"@a", false, NULL, 0},
+    {"a/b", false, NULL, 0},
+    {"a\\b", false, NULL, 0},
+    {"a?b", false, NULL, 0},
+    {"a#b", false, NULL, 0},
+    {"a\"b", false, NULL, 0},
+    {"a<b", false, NULL, 0},
+    {"a|b", false, NULL, 0},
+    {"a^b", false, NULL, 0},
+    {"a`b", false, NULL, 0},
+    {"a{b", false, NULL, 0},
+    {"\xc3\xa9", false, NULL, 0},
+    {"\x7f", false, NULL, 0},
+    {"a\r", false, NULL, 0},
+    {"%", false, NULL, 0},
+    {"%4", false, NULL, 0},
+    {"%4g", false, NULL, 0},
+    {"%g4", false, NULL, 0},
+    {"a@bbb", false, NULL, 0}, /* as long as an encoded octet, and hex behind it */
+    {"%00", false, NULL, 0},
+    {"a%0d%0ab", false, NULL, 0},
+    {"a%20b", false, NULL, 0},
+    {"a%2fb", false, NULL, 0},
+    {"a%2Cb", false, NULL, 0},
+    {"a%40b", false, NULL, 0},
+    {"a%5cb", false, NULL, 0},
+    {"a%25b", false, NULL, 0},
+    {"a%7fb", false, NULL, 0},
+    {"::1", false, NULL, 0},
+    {"[", false, NULL, 0},
+    {"]", false, NULL, 0},
+    {"[]", false, NULL, 0},
+    {"[::1", false, NULL, 0},
+    {"::1]", false, NULL, 0},
+    {"[::1]a", false, NULL, 0},
+    {"[::1]80", false, NULL, 0},
+    {"[::1]:x", false, NULL, 0},
+    {"[[::1]]", false, NULL, 0},
+    {"a[::1]", false, NULL, 0},
+    {"[1.2.3.4]", false, NULL, 0},
+    {"[a]", false, NULL, 0},
+    {"[::1%25eth0]", false, NULL, 0},
+    {"[::1%eth0]", false, NULL, 0},
+    {"[v1.a]", false, NULL, 0},
+    {"[1:2:3:4:5:6:7]", false, NULL, 0},
+    {"[1:2:3:4:5:6:7:8:9]", false, NULL, 0},
+    {"[1::2::3]", false, NULL, 0},
+    {"[12345::]", false, NULL, 0},
+    {"[::1 ]", false, NULL, 0},
+    {"[0000:0000:0000:0000:0000:0000:000000000.000000]", false, NULL, 0}, /* 46 octets */
+    {"[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]", false, NULL, 0},
+};
+
 static void authority_is_host_and_port(void **state)
 {
-    static const struct {
-        const char *text;
-        bool valid;
-        const char *host;
-        int port;
-    } cases[] = {
-        {"a", true, "a", -1},
-        {"example.com", true, "example.com", -1},
-        {"example.com.", true, "example.com.", -1},
-        {"EXAMPLE.com:80", true, "EXAMPLE.com", 80},
-        {"a:", true, "a", -1},
-        {"a:1", true, "a", 1},
-        {"a:65535", true, "a", 65535},
-        {"a:00080", true, "a", 80},
-        {"192.0.2.1:443", true, "192.0.2.1", 443},
-        {"999.999.999.999", true, "999.999.999.999", -1}, /* a reg-name then */
-        {"a_b-c~d.e", true, "a_b-c~d.e", -1},
-        {"a!$&'()*+;=b", true, "a!$&'()*+;=b", -1},
-        {"%e3%81%82.example", true, "%e3%81%82.example", -1},
-        {"%41", true, "%41", -1},
-        {"%30", true, "%30", -1},
-        {"%80", true, "%80", -1},
-        {"[::]", true, "[::]", -1},
-        {"[::1]:80", true, "[::1]", 80},
-        {"[::1]:", true, "[::1]", -1},
-        {"[2001:DB8:1:2:3:4:5:6]", true, "[2001:DB8:1:2:3:4:5:6]", -1},
-        {"[::ffff:192.0.2.1]:1", true, "[::ffff:192.0.2.1]", 1},
-        {"", false, NULL, 0},
-        {":", false, NULL, 0},
-        {":80", false, NULL, 0},
-        {"a:0", false, NULL, 0},
-        {"a:65536", false, NULL, 0},
-        {"a:000080", false, NULL, 0},
-        {"a:99999", false, NULL, 0},
-        {"a:8o", false, NULL, 0},
-        {"a:-1", false, NULL, 0},
-        {"a: 80", false, NULL, 0},
-        {"a:80:80", false, NULL, 0},
-        {"a b", false, NULL, 0},
-        {"a,b", false, NULL, 0},
-        {"a@b", false, NULL, 0},
-        {"@a", false, NULL, 0},
-        {"a/b", false, NULL, 0},
-        {"a\\b", false, NULL, 0},
-        {"a?b", false, NULL, 0},
-        {"a#b", false, NULL, 0},
-        {"a\"b", false, NULL, 0},
-        {"a<b", false, NULL, 0},
-        {"a|b", false, NULL, 0},
-        {"a^b", false, NULL, 0},
-        {"a`b", false, NULL, 0},
-        {"a{b", false, NULL, 0},
-        {"\xc3\xa9", false, NULL, 0},
-        {"\x7f", false, NULL, 0},
-        {"a\r", false, NULL, 0},
-        {"%", false, NULL, 0},
-        {"%4", false, NULL, 0},
-        {"%4g", false, NULL, 0},
-        {"%g4", false, NULL, 0},
-        {"a@bbb", false, NULL, 0}, /* as long as an encoded octet, and hex behind it */
-        {"%00", false, NULL, 0},
-        {"a%0d%0ab", false, NULL, 0},
-        {"a%20b", false, NULL, 0},
-        {"a%2fb", false, NULL, 0},
-        {"a%2Cb", false, NULL, 0},
-        {"a%40b", false, NULL, 0},
-        {"a%5cb", false, NULL, 0},
-        {"a%25b", false, NULL, 0},
-        {"a%7fb", false, NULL, 0},
-        {"::1", false, NULL, 0},
-        {"[", false, NULL, 0},
-        {"]", false, NULL, 0},
-        {"[]", false, NULL, 0},
-        {"[::1", false, NULL, 0},
-        {"::1]", false, NULL, 0},
-        {"[::1]a", false, NULL, 0},
-        {"[::1]80", false, NULL, 0},
-        {"[::1]:x", false, NULL, 0},
-        {"[[::1]]", false, NULL, 0},
-        {"a[::1]", false, NULL, 0},
-        {"[1.2.3.4]", false, NULL, 0},
-        {"[a]", false, NULL, 0},
-        {"[::1%25eth0]", false, NULL, 0},
-        {"[::1%eth0]", false, NULL, 0},
-        {"[v1.a]", false, NULL, 0},
-        {"[1:2:3:4:5:6:7]", false, NULL, 0},
-        {"[1:2:3:4:5:6:7:8:9]", false, NULL, 0},
-        {"[1::2::3]", false, NULL, 0},
-        {"[12345::]", false, NULL, 0},
-        {"[::1 ]", false, NULL, 0},
-        {"[0000:0000:0000:0000:0000:0000:000000000.000000]", false, NULL, 0}, /* 46 octets */
-        {"[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]", false, NULL, 0},
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        size_t len = strlen(cases[i].text);
-        char *text = exact(cases[i].text, len);
-        if (h1_authority_valid(text, len) != cases[i].valid) {
-            fail_msg("%s", cases[i].text);
+    for (size_t i = 0; i < sizeof authorities / sizeof authorities[0]; i++) {
+        size_t len = strlen(authorities[i].text);
+        char *text = exact(authorities[i].text, len);
+        if (h1_authority_valid(text, len) != authorities[i].valid) {
+            fail_msg("%s", authorities[i].text);
         }
-        if (cases[i].valid) {
+        if (authorities[i].valid) {
             size_t host_len;
             int port;
             h1_authority_split(text, len, &host_len, &port);
-            assert_int_equal(host_len, strlen(cases[i].host));
-            assert_memory_equal(text, cases[i].host, host_len);
-            assert_int_equal(port, cases[i].port);
+            assert_int_equal(host_len, strlen(authorities[i].host));
+            assert_memory_equal(text, authorities[i].host, host_len);
+            assert_int_equal(port, authorities[i].port);
         }
         free(text);
     }
