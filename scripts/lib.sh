@@ -80,7 +80,7 @@ configure() {
     local dir=$1 cc=$2
     shift 2
     if [ -f "$dir/build.ninja" ]; then
-        quietly meson configure "$dir" "$@" && return
+        quietly meson configure "$dir" "$@" && quietly ninja -C "$dir" build.ninja && return
         rm -rf "$dir" # made by another meson, or half made
     fi
     quietly env CC="$cc" meson setup "$dir" "$root" "$@"
