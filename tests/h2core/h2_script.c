@@ -28,6 +28,7 @@ struct run {
     bool deaf;
     bool autoconsume;
     bool fields;
+    size_t bodies[64];    /* octets that a stream has to send, by id / 2 */
     uint32_t data_stream; /* DATA that runs together, 0: none */
     size_t data_len;
     size_t data_flow;
@@ -568,6 +569,30 @@ static void send_data(struct run *r, uint32_t id, size_t len, bool end)
     }
 }
 
+/* Sends n frames of at most `chunk` octets, of whatever streams the engine names. */
+static void pump(struct run *r, unsigned n, size_t chunk)
+{
+    drain(r);
+    for (unsigned i = 0; i < n; i++) {
+        size_t limit;
+        uint8_t header[9];
+        uint32_t id = h2_conn_next_writable(r->c, &limit, NULL);
+        if (id == 0) {
+            note(r, "= nothing to send\n");
+            return;
+        }
+        size_t *body = &r->bodies[id / 2 % 64];
+        size_t len = *body < chunk ? *body : chunk;
+        len = len < limit ? len : limit;
+        *body -= len;
+        if (*body == 0) {
+            h2_stream_set_ready(r->c, id, false);
+        }
+        h2_conn_data_frame(r->c, id, len, false, header);
+        note_frame(r, header, (uint32_t)len);
+    }
+}
+
 static void send_head(struct run *r, bool respond, uint32_t id, char *rest)
 {
     struct h2_field fields[64];
@@ -612,6 +637,9 @@ static void action(struct run *r, char *line)
     } else if (strcmp(word, "terminate") == 0) {
         enum h2_code code = parse_code(strtok_r(NULL, " ", &save));
         result(r, h2_conn_terminate(r->c, code, strtok_r(NULL, "", &save)));
+    } else if (strcmp(word, "pump") == 0) {
+        unsigned n = (unsigned)strtoul(strtok_r(NULL, " ", &save), NULL, 10);
+        pump(r, n, strtoul(strtok_r(NULL, " ", &save), NULL, 10));
     } else if (strcmp(word, "ping") == 0) {
         result(r, h2_conn_ping(r->c, (const uint8_t *)"12345678"));
     } else if (strcmp(word, "request") == 0) {
@@ -627,6 +655,9 @@ static void action(struct run *r, char *line)
         } else if (strcmp(word, "data") == 0) {
             size_t len = strtoul(strtok_r(NULL, " ", &save), NULL, 10);
             send_data(r, id, len, strtok_r(NULL, " ", &save) != NULL);
+        } else if (strcmp(word, "ready") == 0) {
+            r->bodies[id / 2 % 64] = strtoul(strtok_r(NULL, " ", &save), NULL, 10);
+            h2_stream_set_ready(r->c, id, r->bodies[id / 2 % 64] > 0);
         } else if (strcmp(word, "end") == 0) {
             result(r, h2_conn_end_stream(r->c, id));
         } else if (strcmp(word, "reset") == 0) {
