@@ -257,13 +257,23 @@ async def barrier(origin, req, body, rep):
     await simple(rep, req, 200, req.q["i"])
 
 
+@route("/hold-open")
+async def hold_open(origin, req, body, rep):
+    """The head and a part of the body, then nothing until the proxy gives it up."""
+    await rep.head(200, [("content-length", "2000")])
+    await rep.write(PATTERN[:1000])
+    await rep.gone()
+
+
 @route("/die")
 async def die(origin, req, body, rep):
-    """Ends in the middle: ?how=length|chunked|head, ?what=stream|conn."""
+    """Ends in the middle: ?how=length|chunked|head, ?what=stream|conn; when the gate is opened, or at once (?now)."""
     how = req.q["how"]
     if how != "head":
         await rep.head(200, [("content-length", "100000")] if how == "length" else [])
         await rep.write(PATTERN[:1000])
+        if "now" not in req.q:
+            await origin.gate(req.q["id"]).wait()
     if req.q.get("what") == "conn":
         await rep.drop_connection()
     await rep.abort()

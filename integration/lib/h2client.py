@@ -39,6 +39,7 @@ class H2Client:
             header_encoding="latin-1",
             validate_outbound_headers=False,
             normalize_outbound_headers=False,
+            normalize_inbound_headers=False,  # it would join cookies
         )
         self.h2 = h2.connection.H2Connection(config)
         set_local_settings(

@@ -1,5 +1,6 @@
 """What python3-h2 4.1 lacks for this suite."""
 
+import h2.connection
 import h2.settings
 import h2.stream
 
@@ -25,3 +26,9 @@ def _initialize_content_length(self, headers):
 
 
 h2.stream.H2Stream._initialize_content_length = _initialize_content_length
+
+
+# RFC 9113, 6.8: behind a GOAWAY the streams that are open go on. python3-h2 takes it for the end of everything.
+_States, _Inputs = h2.connection.ConnectionState, h2.connection.ConnectionInputs
+for _state in (_States.CLIENT_OPEN, _States.SERVER_OPEN):
+    h2.connection.H2ConnectionStateMachine._transitions[(_state, _Inputs.RECV_GOAWAY)] = (None, _state)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from . import origin_h1, origin_h2
 from .ports import free_port, release_port
+from .waiting import wait_for
 
 
 class Record:
@@ -145,11 +146,20 @@ class Origin:
         return self.gates.setdefault(token, asyncio.Event())
 
     def close_connections(self):
+        """Ends them politely, and waits until the proxy has closed its side too."""
+
         async def close():
             for conn in list(self.open):
-                conn.writer.transport.abort()
+                conn.writer.close()
 
         self.loop.call(close())
+        wait_for(lambda: not self._half_closed(), "the proxy closes what we have closed")
+
+    def _half_closed(self):
+        """Sockets towards our port that are established or have seen our FIN (Linux: states 01 and 08)."""
+        with open("/proc/net/tcp") as table:
+            rows = [line.split() for line in table.readlines()[1:]]
+        return [r for r in rows if int(r[2].split(":")[1], 16) == self.port and r[3] in ("01", "08")]
 
     def stop(self):
         async def close():

@@ -139,6 +139,7 @@ class H2Connection:
             header_encoding="latin-1",
             validate_outbound_headers=False,
             normalize_outbound_headers=False,
+            normalize_inbound_headers=False,  # it would join cookies
         )
         self.h2 = h2.connection.H2Connection(config)
         set_local_settings(
@@ -205,7 +206,12 @@ class H2Connection:
         pseudo = {n: v for n, v in ev.headers if n.startswith(":")}
         headers = [(n, v) for n, v in ev.headers if not n.startswith(":")]
         record = Record(self.id, pseudo[":method"], pseudo.get(":path", ""), headers)
-        record.authority, record.scheme = pseudo.get(":authority"), pseudo.get(":scheme")
+        record.scheme = pseudo.get(":scheme")
+        # RFC 9113, 8.3.1: without :authority (a request that was origin-form in HTTP/1.1) Host says it.
+        host = record.get("host")
+        record.authority = pseudo.get(":authority", host)
+        if host not in (None, record.authority):
+            self.origin.errors.append(f":authority {record.authority} and Host {host}")
         self.origin.requests.append(record)
         stream = self.streams[ev.stream_id] = H2Stream(self, ev.stream_id, record)
         task = asyncio.ensure_future(self._serve(stream))
