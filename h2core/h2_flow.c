@@ -30,19 +30,23 @@ static uint32_t give_back(struct h2_rx_window *w, uint32_t n, uint32_t size)
     return increment;
 }
 
+static void give_back_to_stream(struct h2_conn *c, struct h2_stream *s, uint32_t n)
+{
+    uint32_t increment = give_back(&s->rx, n, c->rx_initial_window);
+    /* Who has ended its side needs no window. */
+    if (increment > 0 && s->state != H2_STATE_HALF_CLOSED_REMOTE) {
+        h2_tx_window_update(c, s->id, increment);
+    }
+}
+
 void h2_flow_give_back(struct h2_conn *c, struct h2_stream *s, uint32_t n)
 {
     uint32_t increment = give_back(&c->rx_window, n, c->opts.connection_window_size);
     if (increment > 0) {
         h2_tx_window_update(c, 0, increment);
     }
-    if (s == NULL) {
-        return;
-    }
-    increment = give_back(&s->rx, n, c->rx_initial_window);
-    /* Who has ended its side needs no window. */
-    if (increment > 0 && s->state != H2_STATE_HALF_CLOSED_REMOTE) {
-        h2_tx_window_update(c, s->id, increment);
+    if (s != NULL) {
+        give_back_to_stream(c, s, n);
     }
 }
 
@@ -72,9 +76,12 @@ bool h2_flow_set_tx_initial(struct h2_conn *c, uint32_t size)
 void h2_flow_set_rx_initial(struct h2_conn *c, uint32_t size)
 {
     int64_t delta = (int64_t)size - c->rx_initial_window;
+    c->rx_initial_window = size;
     for (struct h2_stream *s = h2_map_next(c, NULL); s != NULL; s = h2_map_next(c, s)) {
         /* left + held + owed was the old size, so this cannot overflow; it can go below zero */
         s->rx.left = (int32_t)(s->rx.left + delta);
+        /* What is owed may have been too little to announce under the old size and all there is
+         * under the new. */
+        give_back_to_stream(c, s, 0);
     }
-    c->rx_initial_window = size;
 }
