@@ -89,6 +89,8 @@ static const struct script_case cases[] = {
      "> SETTINGS 3=100 4=10 6=65536 9=1\n> SETTINGS ack\n> RST_STREAM 1 FLOW_CONTROL_ERROR\n", small_windows, true},
     {"a_negative_window_recovers_by_credit", H2_SERVER, PREFACE "SETTINGS 0\nPOST 1\nDATA 1 - zeros 100\nSETTINGS 0 ACK\n!consume 1 100\nDATA 1 ES zeros 10",
      "SETTINGS\nREQUEST 1\nDATA 1 100\nSETTINGS_ACK\n> SETTINGS 3=100 4=10 6=65536 9=1\n> SETTINGS ack\n> WINDOW_UPDATE 1 100\nDATA 1 10 end\n", small_windows, true},
+    {"what_was_owed_of_a_larger_window_is_not_forgotten", H2_SERVER, PREFACE "SETTINGS 0\nPOST 1\nDATA 1 - zeros 100\n!consume 1 100\nSETTINGS 0 ACK\nDATA 1 ES zeros 10",
+     "SETTINGS\nREQUEST 1\nDATA 1 100\n> SETTINGS 3=100 4=10 6=65536 9=1\n> SETTINGS ack\nSETTINGS_ACK\nDATA 1 10 end\n> WINDOW_UPDATE 1 100\n", small_windows, true},
     {"streams_after_the_acknowledgement_have_our_window", H2_SERVER, "POST 1\nDATA 1 - zeros 11",
      "REQUEST 1\nRESET 1 us FLOW_CONTROL_ERROR: more DATA than the stream window allows\n> RST_STREAM 1 FLOW_CONTROL_ERROR\n", small_windows, 0},
     {"the_dynamic_table_is_the_default_until_acknowledged", H2_SERVER, PREFACE "SETTINGS 0\n!fields\nHEADERS 1 ES+EH hex 82 87 84 41 01 61\nHEADERS 3 ES+EH hex 82 87 84 be",
