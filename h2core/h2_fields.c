@@ -210,6 +210,8 @@ static bool authority_ok(const char *p, size_t n, bool *has_port)
 
 /* ---------------------------------------------------------------- single fields */
 
+#define BAD_AUTHORITY "an authority that is not host and port"
+
 static enum h2_field_use malformed(struct h2_head *h, const char *why)
 {
     h->malformed = why;
@@ -257,8 +259,9 @@ static const char *request_pseudo(struct h2_head *h, const struct h2_field *f)
                           n > 0 && (v[0] == '/' || (v[0] == '*' && n == 1)) &&
                               all_class(v, n, C_PATH),
                           ":path is not a path");
-    case H2_TOKEN_PSEUDO_AUTHORITY: /* its syntax: request_end() */
-        return set_pseudo(f, &h->authority, true, NULL);
+    case H2_TOKEN_PSEUDO_AUTHORITY:
+        return set_pseudo(f, &h->authority, n == 0 || authority_ok(v, n, &h->authority_port),
+                          BAD_AUTHORITY);
     case H2_TOKEN_PSEUDO_PROTOCOL:
         return set_pseudo(f, &h->protocol, n > 0 && all_class(v, n, C_TOKEN),
                           ":protocol is not a token");
@@ -426,12 +429,10 @@ enum h2_field_use h2_head_field(struct h2_head *h, struct h2_field *f)
 /* RFC 9113, 8.5: CONNECT has only :method and :authority, which is host and port. */
 static const char *connect_end(const struct h2_head *h)
 {
-    bool has_port = false;
     if (h->scheme.p != NULL || h->path.p != NULL) {
         return "CONNECT with :scheme or :path";
     }
-    if (h->authority.p == NULL || !authority_ok(h->authority.p, h->authority.len, &has_port) ||
-        !has_port) {
+    if (!h->authority_port) {
         return "CONNECT without host and port in :authority";
     }
     return NULL;
@@ -440,16 +441,16 @@ static const char *connect_end(const struct h2_head *h)
 /* RFC 9113, 8.3.1: where the request goes is said once, or twice the same. */
 static const char *authority_end(const struct h2_head *h)
 {
-    bool has_port;
     bool needed = is_http(h->scheme);
-    const struct h2_span *given = h->authority.p != NULL ? &h->authority : &h->host;
-    if (given->p == NULL) {
+    if (h->authority.p != NULL) {
+        return needed && h->authority.len == 0 ? BAD_AUTHORITY : NULL;
+    }
+    if (h->host.p == NULL) {
         return needed ? "neither :authority nor host" : NULL;
     }
-    if (given->len == 0 ? needed : !authority_ok(given->p, given->len, &has_port)) {
-        return "an authority that is not host and port";
-    }
-    return NULL;
+    bool has_port;
+    bool ok = h->host.len == 0 ? !needed : authority_ok(h->host.p, h->host.len, &has_port);
+    return ok ? NULL : BAD_AUTHORITY;
 }
 
 static const char *request_end(const struct h2_head *h, bool connect_protocol)

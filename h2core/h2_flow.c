@@ -6,7 +6,7 @@
 
 bool h2_rx_window_take(struct h2_rx_window *w, uint32_t n)
 {
-    if (w->left < 0 || n > (uint32_t)w->left) {
+    if (n > 0 && (int64_t)n > w->left) { /* an empty frame fits below zero, too (RFC 9113, 6.9) */
         return false;
     }
     w->left -= (int32_t)n;

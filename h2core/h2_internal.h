@@ -381,6 +381,7 @@ struct h2_head {
     enum h2_section section;
     const char *malformed; /* why it is; NULL: it is not, so far */
     bool regular;          /* a field that is not a pseudo-header field was seen */
+    bool authority_port;   /* :authority has a port */
     uint16_t status;
     int64_t content_length; /* -1: none */
     struct h2_span method, scheme, path, authority, protocol, host, priority;

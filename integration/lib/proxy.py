@@ -12,7 +12,7 @@ from .ports import free_port, release_port
 from .waiting import wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BINARY = os.environ.get("NGHTTPX", os.path.join(ROOT, "build", "release", "proxy", "nghttpx"))
+BINARY = os.path.abspath(os.environ.get("NGHTTPX") or os.path.join(ROOT, "build", "release", "proxy", "nghttpx"))
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|LeakSanitizer|WARNING: ThreadSanitizer|Assertion .* failed")
 
 STOP_SECONDS = 8

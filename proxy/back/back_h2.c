@@ -320,7 +320,7 @@ static void take_head(struct back_h2 *b, struct exchange *x, const struct h2_eve
         return;
     }
     x->response.m.content_length = ev->content_length;
-    x->response.m.has_body = !ev->end_stream;
+    x->response.m.has_body = !ev->end_stream && message_response_may_have_body(x);
     x->front_ops->head(x);
     if (ev->end_stream) {
         finish(b, x);
@@ -336,8 +336,10 @@ static void take_data(struct back_h2 *b, struct exchange *x, const struct h2_eve
     if (x == NULL) {
         return;
     }
-    if (ev->len > 0) {
+    if (ev->len > 0 && x->response.m.has_body) {
         exchange_push_down(x, ev->data, ev->len);
+    } else if (ev->len > 0) {
+        (void)h2_conn_consume(b->engine, ev->stream_id, (uint32_t)ev->len);
     }
     if (ev->end_stream) {
         finish(b, x);

@@ -28,7 +28,9 @@ enum h1_rc h1_reader_parse(struct h1_reader *r, uint8_t *buf, size_t len)
     if (rc == H1_MORE && r->own == NULL) {
         size_t size = r->limits.fields * sizeof(*r->own);
         r->own = xmalloc(size > 0 ? size : 1);
-        memcpy(r->own, r->head.fields, r->head.nfields * sizeof(*r->own));
+        /* The one behind the last may be begun already. */
+        uint32_t n = r->head.nfields < r->limits.fields ? r->head.nfields + 1 : r->head.nfields;
+        memcpy(r->own, r->head.fields, n * sizeof(*r->own));
         r->head.fields = r->own;
     }
     return rc;

@@ -89,6 +89,12 @@ void message_set_trailers_h2(struct exchange *x, struct message *m, const struct
     m->trailers = copy_h2(x, f, n, &m->ntrailers);
 }
 
+bool message_response_may_have_body(const struct exchange *x)
+{
+    int status = x->response.status;
+    return x->request.method != H1_METHOD_HEAD && status >= 200 && status != 204 && status != 304;
+}
+
 const struct h2_field *message_find(const struct message *m, uint8_t token)
 {
     for (size_t i = 0; i < m->nfields; i++) {
@@ -587,7 +593,7 @@ struct field_list message_response_fields(struct exchange *x, int http_major)
     if (location != NULL && !cfg->no_location_rewrite) {
         put_str(&l, H2_TOKEN_LOCATION, rewrite_location(x, location));
     }
-    if (r->m.content_length >= 0) {
+    if (r->m.content_length >= 0 && r->status != 204) { /* RFC 9110, 8.6: never with 204 */
         put_number(x, &l, H2_TOKEN_CONTENT_LENGTH, (uint64_t)r->m.content_length);
     }
     if (!ours) {

@@ -45,6 +45,10 @@ void message_set_trailers_h2(struct exchange *x, struct message *m, const struct
  * expect. False: the target is not acceptable. */
 bool message_finish_request(struct exchange *x);
 
+/** Whether a response may have a body: none has one to HEAD, and none with 1xx, 204 or 304 (RFC
+ * 9110, 6.4.1). */
+bool message_response_may_have_body(const struct exchange *x);
+
 /** The first field with this token, or NULL. */
 const struct h2_field *message_find(const struct message *m, uint8_t token);
 

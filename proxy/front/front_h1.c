@@ -33,7 +33,6 @@ struct front_h1 {
     enum tx_state tx;
     bool keep_alive;      /**< another request may follow this one */
     bool close_delimited; /**< the response's body ends with the connection (HTTP/1.0) */
-    bool half_closed;     /**< the client has ended its side */
     struct h1_reader reader;
     struct h1_writer writer;
     struct h1_body body;
@@ -348,8 +347,7 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 static void end_response(struct front_h1 *h)
 {
     struct exchange *x = h->x;
-    bool another =
-        h->keep_alive && h->rx == RX_DONE && !h->half_closed && !h->front->worker->draining;
+    bool another = h->keep_alive && h->rx == RX_DONE && !h->front->worker->draining;
     h->x = NULL;
     h->tx = TX_NONE;
     exchange_end(x, EXCHANGE_OK);
@@ -370,13 +368,11 @@ static const char *decide_framing(struct front_h1 *h)
     struct exchange *x = h->x;
     struct message *m = &x->response.m;
     bool old = x->request.m.http_minor == 0;
-    int status = x->response.status;
     h->writer = (struct h1_writer){0};
     if (m->has_body && m->content_length < 0) {
         h->writer.chunked = !old;
         h->close_delimited = old;
-    } else if (!m->has_body && m->content_length < 0 && x->request.method != H1_METHOD_HEAD &&
-               status != 204 && status != 304) {
+    } else if (!m->has_body && m->content_length < 0 && message_response_may_have_body(x)) {
         m->content_length = 0; /* the other side's protocol needed no length to say so */
     }
     if (h->rx != RX_DONE || h->close_delimited || h->front->worker->draining) {
@@ -522,11 +518,8 @@ static void eof(struct conn *c, bool clean)
     struct front_h1 *h = of_conn(c);
     if (h->x == NULL) {
         front_finish(h->front);
-    } else if (h->rx != RX_DONE) {
-        cut(h, EXCHANGE_CLIENT_GONE);
     } else {
-        h->half_closed =
-            true; /* it may have closed only its sending side, and wait for the answer */
+        cut(h, EXCHANGE_CLIENT_GONE);
     }
 }
 

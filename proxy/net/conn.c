@@ -153,7 +153,7 @@ struct conn *conn_connect(struct worker *w, const struct conn_target *t, const s
         /* An error that is known at once (no such UNIX socket) is told like any other: later, by
          * the event. */
         c->connect_errno = errno;
-        ev_feed_event(w->loop, &c->wev, EV_WRITE);
+        list_append(&w->resuming, &c->resume_node);
     }
     return c;
 }
@@ -185,7 +185,6 @@ void conn_close(struct conn *c)
     }
     ev_io_stop(c->worker->loop, &c->rev);
     ev_io_stop(c->worker->loop, &c->wev);
-    ev_clear_pending(c->worker->loop, &c->wev);
     timer_stop(&c->write_timer);
     close(c->fd);
     c->fd = -1;
@@ -245,9 +244,20 @@ static void conn_fail(struct conn *c, enum conn_error why)
 
 /* ---------------------------------------------------------------- reading */
 
+static void finish_connect(struct conn *c);
+
 static bool may_deliver(const struct conn *c)
 {
     return c->state == CONN_OPEN && c->paused == 0;
+}
+
+/*
+ * While a request is being answered the next one waits, but the client's leaving must be seen: the
+ * socket is read on, for as long as nothing comes.
+ */
+static bool only_listens(const struct conn *c)
+{
+    return c->state == CONN_OPEN && c->paused == CONN_PAUSE_PIPELINE && buffer_len(&c->rx) == 0;
 }
 
 /* Hands bytes to the user, behind those that it did not take before, and keeps what it leaves. */
@@ -279,9 +289,19 @@ static void deliver(struct conn *c, uint8_t *data, size_t len)
     }
 }
 
+/* Bytes have come: they are for the user, or for later. */
+static void take(struct conn *c, uint8_t *data, size_t len)
+{
+    if (c->paused != 0) {
+        buffer_append(&c->rx, data, len);
+    } else {
+        deliver(c, data, len);
+    }
+}
+
 static void tell_eof(struct conn *c)
 {
-    if (c->eof_seen && !c->eof_told && may_deliver(c)) {
+    if (c->eof_seen && !c->eof_told && (may_deliver(c) || only_listens(c))) {
         c->eof_told = true;
         c->ops->eof(c, c->eof_clean);
     }
@@ -314,11 +334,11 @@ static void read_tls(struct conn *c)
     if (c->state == CONN_HANDSHAKE) {
         handshake(c);
     }
-    while (may_deliver(c)) {
+    while (may_deliver(c) || only_listens(c)) {
         size_t len;
         enum tls_rc rc = tls_read(c->tls, c->worker->plain, WORKER_IO_SIZE, &len);
         if (rc == TLS_OK) {
-            deliver(c, c->worker->plain, len);
+            take(c, c->worker->plain, len);
         } else if (rc == TLS_WANT_READ) {
             break;
         } else if (rc == TLS_CLOSED) {
@@ -351,7 +371,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
         swallow(c);
         return;
     }
-    if (c->paused != 0 || c->eof_seen) {
+    if (c->eof_seen || (c->paused != 0 && !only_listens(c))) {
         ev_io_stop(loop, watcher); /* only now, so that a short pause costs no system call */
         return;
     }
@@ -376,7 +396,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
         c->tls->in_len = (size_t)n;
         read_tls(c);
     } else {
-        deliver(c, c->worker->rx, (size_t)n);
+        take(c, c->worker->rx, (size_t)n);
     }
     tell_eof(c);
 }
@@ -406,6 +426,10 @@ void conn_resume_reading(struct conn *c, enum conn_pause why)
 
 void conn_run_resumed(struct conn *c)
 {
+    if (c->state == CONN_CONNECTING) {
+        finish_connect(c);
+        return;
+    }
     if (!may_deliver(c)) {
         return;
     }

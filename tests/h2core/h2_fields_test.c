@@ -177,7 +177,7 @@ static const struct rule authorities[] = {
 static const struct rule connects[] = {
     {":method=CONNECT|:authority=a:443", NULL}, {":method=CONNECT|:authority=[::1]:443", NULL},
     {":method=CONNECT|:authority=a", CONN_HP}, {":method=CONNECT", CONN_HP}, {":method=CONNECT|:authority=", CONN_HP},
-    {":method=CONNECT|:authority=u@a:443", CONN_HP}, {":method=CONNECT|host=a:443", CONN_HP},
+    {":method=CONNECT|:authority=u@a:443", AUTH}, {":method=CONNECT|host=a:443", CONN_HP},
     {":method=CONNECT|:authority=a:443|:path=/", CONN_SP}, {":method=CONNECT|:authority=a:443|:scheme=https", CONN_SP},
     {":method=CONNECT|:scheme=https|:path=/|:authority=a:443", CONN_SP},
     {":method=CONNECT|:authority=a:443|host=b:443", DIFFERS}, {":method=CONNECT|:authority=a:443|host=a:443", NULL},

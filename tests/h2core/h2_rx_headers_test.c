@@ -166,6 +166,8 @@ static const struct script_case cases[] = {
     {"too_many_cookies", H2_SERVER, "HEADERS 1 ES+EH fields " HEAD("|cookie=1|cookie=2|cookie=3"), "REQUEST 1 end too_large 4\n", few_crumbs, 0},
     {"malformed_before_it_was_too_large", H2_SERVER, "HEADERS 1 ES+EH fields " HEAD("|A=1|b=1|c=1|d=1"),
      "RESET 1 us PROTOCOL_ERROR: a field name with characters that it must not have\n> RST_STREAM 1 PROTOCOL_ERROR\n", few_fields, 0},
+    {"what_is_told_of_a_list_too_large_is_checked", H2_SERVER, "HEADERS 1 ES+EH fields :method=GET|:scheme=https|:path=/|:authority=a b|a=1|b=1|c=1|d=1",
+     "RESET 1 us PROTOCOL_ERROR: an authority that is not host and port\n> RST_STREAM 1 PROTOCOL_ERROR\n", few_fields, 0},
     {"too_many_trailers", H2_SERVER, "POST 1\nHEADERS 1 ES+EH fields a=1|b=1|c=1|d=1",
      "REQUEST 1\nRESET 1 us ENHANCE_YOUR_CALM: a header section with more fields than header_fields allows\n> RST_STREAM 1 ENHANCE_YOUR_CALM\n", few_fields, 0},
     {"a_response_with_too_many_fields", H2_CLIENT, "!request end\nHEADERS 1 ES+EH fields :status=200|a=1|b=1|c=1|d=1",

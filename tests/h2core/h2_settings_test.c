@@ -87,6 +87,8 @@ static const struct script_case cases[] = {
     {"our_small_window_counts_when_acknowledged", H2_SERVER, PREFACE "SETTINGS 0\nPOST 1\nDATA 1 - zeros 100\nSETTINGS 0 ACK\nDATA 1 - zeros 1",
      "SETTINGS\nREQUEST 1\nDATA 1 100\nSETTINGS_ACK\nRESET 1 us FLOW_CONTROL_ERROR: more DATA than the stream window allows\n"
      "> SETTINGS 3=100 4=10 6=65536 9=1\n> SETTINGS ack\n> RST_STREAM 1 FLOW_CONTROL_ERROR\n", small_windows, true},
+    {"a_negative_window_lets_the_stream_end", H2_SERVER, PREFACE "SETTINGS 0\nPOST 1\nDATA 1 - zeros 100\nSETTINGS 0 ACK\nDATA 1 ES",
+     "SETTINGS\nREQUEST 1\nDATA 1 100\nSETTINGS_ACK\nDATA 1 0 end\n> SETTINGS 3=100 4=10 6=65536 9=1\n> SETTINGS ack\n", small_windows, true},
     {"a_negative_window_recovers_by_credit", H2_SERVER, PREFACE "SETTINGS 0\nPOST 1\nDATA 1 - zeros 100\nSETTINGS 0 ACK\n!consume 1 100\nDATA 1 ES zeros 10",
      "SETTINGS\nREQUEST 1\nDATA 1 100\nSETTINGS_ACK\n> SETTINGS 3=100 4=10 6=65536 9=1\n> SETTINGS ack\n> WINDOW_UPDATE 1 100\nDATA 1 10 end\n", small_windows, true},
     {"what_was_owed_of_a_larger_window_is_not_forgotten", H2_SERVER, PREFACE "SETTINGS 0\nPOST 1\nDATA 1 - zeros 100\n!consume 1 100\nSETTINGS 0 ACK\nDATA 1 ES zeros 10",
