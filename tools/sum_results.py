@@ -19,7 +19,9 @@ import xml.etree.ElementTree as ET
 TAP_LINE = re.compile(r"^(not ok|ok)\b[ \t]*\d*[ \t]*(?:-[ \t]*)?(.*)$", re.MULTILINE)
 # What pytest says of failures, with the sections that a plugin added and JUnit's file has not.
 PYTEST_REPORT = re.compile(r"^=+ (?:FAILURES|ERRORS) =+$.*?(?=^=+ short test summary)", re.M | re.S)
+# Of one failing test, and of a whole job's report: the rest is in the job's log.
 SHOWN_CHARS = 6000
+SHOWN_CHARS_OF_JOB = 100_000
 
 
 class Counts:
@@ -30,6 +32,7 @@ class Counts:
 
 
 def clip(text, chars=SHOWN_CHARS):
+    """The beginning and the end of a long text."""
     if len(text) <= chars:
         return text
     return text[: chars // 2] + "\n[...]\n" + text[-chars // 2 :]
@@ -55,11 +58,11 @@ def count_meson(path, counts):
         elif result in ("OK", "EXPECTEDFAIL"):
             counts.passed += good or 1
             if bad:  # a program that hides its failures
-                counts.failed.append((test["name"], output))
+                counts.failed.append((test["name"], clip(output)))
         else:
             counts.passed += good
             title = f"{test['name']} ({result}, exit {test.get('returncode')})"
-            counts.failed.append((title, output))
+            counts.failed.append((title, clip(output)))
             counts.failed += [(f"{test['name']}: one more", "")] * (bad - 1)
 
 
@@ -78,7 +81,7 @@ def count_pytest(path, log, counts):
             counts.passed += 1
     if report and counts.failed:
         name, _ = counts.failed[-1]
-        counts.failed[-1] = (name, clip(report[0], 4 * SHOWN_CHARS))
+        counts.failed[-1] = (name, report[0])
 
 
 def one_job(folder, job, status):
@@ -100,7 +103,7 @@ def one_job(folder, job, status):
         counts.failed.append((f"{job} ({why})", log.read_text(errors="replace")))
     for name, output in counts.failed:
         print(f"   FAILED {name}")
-        for line in clip(output, 4 * SHOWN_CHARS).strip().splitlines():
+        for line in clip(output, SHOWN_CHARS_OF_JOB).strip().splitlines():
             print(f"      {line}")
     for name in counts.skipped:
         print(f"   skipped {name}")
