@@ -4,6 +4,7 @@ NGHTTPX names the program under test; the default is build/release/proxy/nghttpx
 """
 
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -13,7 +14,7 @@ import pytest
 from lib import fronts
 from lib.certs import Certs
 from lib.origin import Origin, OriginLoop
-from lib.proxy import BINARY, Proxy
+from lib.proxy import BINARY, Proxy, StartFailure
 
 # The backends of the shared proxy: host name -> (protocol, TLS, UNIX socket).
 BACKS = {
@@ -114,7 +115,13 @@ def start_proxy(request, certs, tmp_path, clients):
         backs = [b if isinstance(b, str) else b.backend() for b in (backs if isinstance(backs, list) else [backs])]
         proxy = Proxy(certs, backs, folder=str(folder), **options)
         started.append(proxy)
-        return proxy.start()
+        try:
+            return proxy.start()
+        except StartFailure as failure:
+            missing = re.search(r"[^\n]* is not supported yet", str(failure))
+            if missing:
+                pytest.skip(missing[0])  # an option of the contract that the program says it does not have so far
+            raise
 
     yield start
     clients.close()

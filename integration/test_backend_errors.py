@@ -361,7 +361,7 @@ def test_response_that_the_client_gives_up(start_proxy, make_origin, clients, to
     started = client.start("GET", f"/hold-open?id={token}")
     if front == "h1":
         client.read_final_head()
-        client.close()
+        client.wire.reset()
     else:
         client.wait_head(started)
         client.reset(started)
@@ -383,7 +383,7 @@ def test_h2_backend_hears_of_a_reset(grid, clients, token, front):
     else:
         client.pump(0)
     wait_for(lambda: origin.find(token), "the request at the backend")
-    client.reset(started) if front != "h1" else client.close()
+    client.reset(started) if front != "h1" else client.wire.reset()
     wait_for(lambda: origin.one(token).finished, "the backend's stream is reset")
     resp = clients.connect(front, grid.proxy, host_of("h2")).request("GET", "/hello")
     assert resp.get("x-conn") == conn_before
