@@ -98,18 +98,24 @@ static bool some_control(uint64_t x)
     return (below_space | is_del) != 0;
 }
 
+static bool eight_ok(const char *p)
+{
+    uint64_t x;
+    memcpy(&x, p, sizeof(x));
+    return !some_control(x) || all_class(p, 8, C_VALUE);
+}
+
 static bool value_chars_ok(const char *p, size_t n)
 {
-    while (n >= 8) {
-        uint64_t x;
-        memcpy(&x, p, sizeof(x));
-        if (some_control(x) && !all_class(p, 8, C_VALUE)) {
+    if (n < 8) {
+        return all_class(p, n, C_VALUE);
+    }
+    for (size_t i = 0; i + 8 <= n; i += 8) {
+        if (!eight_ok(p + i)) {
             return false;
         }
-        p += 8;
-        n -= 8;
     }
-    return all_class(p, n, C_VALUE);
+    return eight_ok(p + n - 8); /* the rest, with some of what was seen */
 }
 
 static bool is_space(char ch)

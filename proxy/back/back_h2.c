@@ -165,6 +165,43 @@ static void on_timeout(struct timer *t)
     fail_conn(b, EXCHANGE_BACKEND_TIMEOUT);
 }
 
+/* Octets of the exchange that have moved over this stream. */
+static uint64_t stream_progress(const struct exchange *x)
+{
+    return x->up.taken + x->down.taken + x->down.len;
+}
+
+static void on_stream_timer(struct timer *t);
+
+/* --backend-stream-write-timeout while request bytes wait for window, --backend-stream-read-timeout
+ * while we wait. */
+static void watch_stream(struct exchange *x)
+{
+    const struct config *cfg = x->worker->cfg;
+    uint64_t ms = x->up.len > 0      ? cfg->backend_stream_write_timeout
+                  : x->down.len == 0 ? cfg->backend_stream_read_timeout
+                                     : 0;
+    x->back_timer.fire = on_stream_timer;
+    x->back_timer_mark = stream_progress(x);
+    timer_set(&x->worker->wheel, &x->back_timer, ms);
+}
+
+/* As with the front's: not moved with every byte, but looked at when it fires. */
+static void on_stream_timer(struct timer *t)
+{
+    struct exchange *x = container_of(t, struct exchange, back_timer);
+    struct back_h2 *b = checked(x->back);
+    bool waits = x->up.len > 0 || x->down.len == 0;
+    if (!waits || stream_progress(x) != x->back_timer_mark) {
+        watch_stream(x);
+        return;
+    }
+    (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
+    let_go(b, x);
+    exchange_fail(x, EXCHANGE_BACKEND_TIMEOUT);
+    conn_want_output(b->conn);
+}
+
 /* ---------------------------------------------------------------- requests, outwards */
 
 /* Our side of the request has ended. */
@@ -192,6 +229,7 @@ static bool submit(struct back_h2 *b, struct exchange *x)
     if (!end && h2_body_update(b->engine, H2_BODY_REQUESTS, x)) {
         request_sent(x);
     }
+    watch_stream(x);
     touch(b);
     conn_want_output(b->conn);
     return true;
@@ -483,6 +521,9 @@ static void on_body(struct exchange *x)
     }
     if (!x->request_sent && h2_body_update(b->engine, H2_BODY_REQUESTS, x)) {
         request_sent(x);
+    }
+    if (x->back_timer.at == 0) {
+        watch_stream(x);
     }
     conn_want_output(b->conn);
 }

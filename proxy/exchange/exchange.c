@@ -60,6 +60,7 @@ struct exchange *exchange_new(struct worker *w, const struct client_info *client
     list_init(&x->back_node);
     list_init(&x->reap.node);
     timer_init(&x->timer, NULL);
+    timer_init(&x->back_timer, NULL);
     w->nexchanges++;
     return x;
 }
@@ -69,6 +70,7 @@ static void exchange_free(struct reap *r)
     struct exchange *x = container_of(r, struct exchange, reap);
     assert(x->ended && x->back_ops == NULL);
     timer_remove(&x->timer);
+    timer_remove(&x->back_timer);
     pipe_clear(&x->up);
     pipe_clear(&x->down);
     x->worker->nexchanges--;
@@ -121,6 +123,7 @@ void exchange_detach_back(struct exchange *x)
     x->back_ops = NULL;
     x->back = NULL;
     x->back_stream = 0;
+    timer_stop(&x->back_timer);
     list_remove(&x->back_node);
 }
 

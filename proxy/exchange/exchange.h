@@ -121,6 +121,8 @@ struct exchange {
     int refuse_status;         /**< exchange_refuse: what to answer; 0: the error's own status */
     struct timer timer;        /**< the front's, for a client that does not read or send */
     uint64_t timer_mark;       /**< octets that had moved when it was set */
+    struct timer back_timer;   /**< the back's, for a backend that does not read or send */
+    uint64_t back_timer_mark;
 
     uint64_t started_ms;     /**< of clock_ms(), when the head was complete */
     struct timespec started; /**< the same by the wall clock */

@@ -297,7 +297,7 @@ static bool input_body(struct front_h1 *h, const uint8_t *data, size_t len, size
     struct exchange *x = h->x;
     size_t room = pipe_room(&x->up), n, body_len;
     const uint8_t *body;
-    if (room == 0) {
+    if (room == 0 && len > 0) { /* at len 0 the body may have its end to tell, which needs no room */
         conn_pause_reading(h->front->conn, CONN_PAUSE_BODY);
         return false;
     }
@@ -375,7 +375,9 @@ static const char *decide_framing(struct front_h1 *h)
     } else if (!m->has_body && m->content_length < 0 && message_response_may_have_body(x)) {
         m->content_length = 0; /* the other side's protocol needed no length to say so */
     }
-    if (h->rx != RX_DONE || h->close_delimited || h->front->worker->draining) {
+    /* A refusal before the request is all in: the rest of it is not worth reading. */
+    bool early_refusal = h->rx != RX_DONE && x->response.status >= 400;
+    if (early_refusal || h->close_delimited || h->front->worker->draining) {
         h->keep_alive = false;
     }
     if (!h->keep_alive) {

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,8 +144,6 @@ static bool open_tcp(struct worker *w, const struct cfg_frontend *cfg, const str
         close(fd);
         return false;
     }
-    int wait = 3; /* a connection without a byte is not worth waking up for, for some seconds */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &wait, sizeof(wait));
     add(w, cfg, fd);
     return true;
 }

@@ -384,7 +384,9 @@ static void put_part(struct record *r, const struct exchange *x, const struct pa
         put_number(r, (uint64_t)getpid());
         break;
     case VAR_ALPN:
-        put_text(r, x->client->alpn != NULL ? x->client->alpn : version_text(&q->m));
+        put_text(r, x->client->alpn != NULL ? x->client->alpn
+                    : q->m.http_major == 2  ? "h2c"
+                                            : "http/1.1");
         break;
     case VAR_HTTP:
         put_request_field(r, x, p);
