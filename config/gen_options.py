@@ -23,6 +23,9 @@ HIDDEN = {"later", "unused", "refused", "alias", "bits"}
 ENUMS = {
     "family": ("cfg_family", ["auto", "IPv4", "IPv6"]),
     "tls_version": ("cfg_tls_version", ["TLSv1.2", "TLSv1.3"]),
+    "facility": ("cfg_facility", ["auth", "authpriv", "cron", "daemon", "ftp", "kern", "local0", "local1", "local2",
+                                  "local3", "local4", "local5", "local6", "local7", "lpr", "mail", "news", "syslog",
+                                  "user", "uucp"]),
     "log_level": ("cfg_log_level", ["INFO", "NOTICE", "WARN", "ERROR", "FATAL"]),
 }
 METAVARS = {"number": "N", "size": "SIZE", "duration": "DURATION", "string": "TEXT", "path": "PATH",
@@ -194,7 +197,8 @@ def table(options, version, out):
 
 
 def enum_symbol(name, choice):
-    prefix = {"family": "CFG_FAMILY_", "tls_version": "CFG_TLS_", "log_level": "CFG_LOG_"}[name]
+    prefix = {"family": "CFG_FAMILY_", "tls_version": "CFG_TLS_", "log_level": "CFG_LOG_",
+              "facility": "CFG_FACILITY_"}[name]
     return prefix + choice.upper().replace("TLSV", "").replace(".", "_")
 
 

@@ -363,8 +363,9 @@ static bool drop_from_request(const void *ctx, uint8_t token)
     case H2_TOKEN_HOST:
     case H2_TOKEN_CONTENT_LENGTH:
     case H2_TOKEN_COOKIE:
-    case H2_TOKEN_EARLY_DATA:
         return true;
+    case H2_TOKEN_EARLY_DATA:
+        return !cfg->no_strip_incoming_early_data;
     case H2_TOKEN_EXPECT:
         return !x->request.expect_continue;
     case H2_TOKEN_VIA:
@@ -381,7 +382,7 @@ static bool drop_from_request(const void *ctx, uint8_t token)
 static void put_cookies(struct exchange *x, struct field_list *l, int http_major)
 {
     const struct message *m = &x->request.m;
-    if (http_major == 1) {
+    if (http_major == 1 || x->worker->cfg->http2_no_cookie_crumbling) {
         struct str all = join(x, m, H2_TOKEN_COOKIE, true, "; ", (struct str){NULL, 0});
         if (all.len > 0) {
             put_str(l, H2_TOKEN_COOKIE, all);

@@ -122,12 +122,37 @@ static bool open_unix(struct worker *w, const struct cfg_frontend *cfg)
     return true;
 }
 
+/*
+ * SO_REUSEPORT would let a second program of the same user listen beside us, and take every other
+ * connection. So the first worker asks once without it whether the address is free.
+ */
+static bool is_free(const struct addrinfo *ai)
+{
+    int on = 1, fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return false;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (ai->ai_family == AF_INET6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    }
+    bool is = bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, 1) == 0;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return is;
+}
+
 static bool open_tcp(struct worker *w, const struct cfg_frontend *cfg, const struct addrinfo *ai)
 {
     char host[NI_MAXHOST] = "?", where[NI_MAXHOST + 16];
     int on = 1;
     getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
     snprintf(where, sizeof(where), "%s,%u", host, cfg->addr.port);
+    if (w->index == 0 && !is_free(ai)) {
+        complain(where, "cannot listen", errno);
+        return false;
+    }
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         complain(where, "cannot make a socket", errno);

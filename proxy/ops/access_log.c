@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "exchange/exchange.h"
 #include "exchange/message.h"
 #include "net/clock.h"
@@ -181,12 +183,10 @@ static pthread_rwlock_t file_lock =
     PTHREAD_RWLOCK_INITIALIZER; /* held for reading while a worker writes */
 static const char *file_path;
 static int file_fd = -1;
+static bool to_syslog; /* instead of the file */
 
-bool access_log_open(const char *path)
+static bool open_file(const char *path)
 {
-    if (path == NULL) {
-        return true;
-    }
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
         return false;
@@ -201,9 +201,15 @@ bool access_log_open(const char *path)
     return true;
 }
 
+bool access_log_open(const struct config *cfg)
+{
+    to_syslog = cfg->accesslog_syslog;
+    return to_syslog || cfg->accesslog_file == NULL || open_file(cfg->accesslog_file);
+}
+
 void access_log_reopen(void)
 {
-    if (file_path != NULL && !access_log_open(file_path)) {
+    if (file_path != NULL && !open_file(file_path)) {
         LOG(ERROR, "accesslog-file: %s: %s; the old file is still used", file_path,
             strerror(errno));
     }
@@ -401,7 +407,7 @@ static void put_part(struct record *r, const struct exchange *x, const struct pa
 void access_log_init(struct access_log *log, const struct log_format *format)
 {
     *log = (struct access_log){.format = format};
-    if (file_fd >= 0) {
+    if (file_fd >= 0 || to_syslog) {
         log->buf = xmalloc(BUFFER_SIZE);
     }
 }
@@ -418,6 +424,10 @@ void access_log_write(struct access_log *log, const struct exchange *x)
     struct record r = {.pos = start, .end = start + RECORD_MAX - 1};
     for (size_t i = 0; i < log->format->n; i++) {
         put_part(&r, x, &log->format->parts[i]);
+    }
+    if (to_syslog) {
+        syslog(LOG_INFO, "%.*s", (int)(r.pos - start), start);
+        return;
     }
     *r.pos++ = '\n';
     log->len += (size_t)(r.pos - start);

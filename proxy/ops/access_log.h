@@ -18,8 +18,9 @@ struct log_format;
 struct log_format *log_format_new(const char *format);
 void log_format_free(struct log_format *f);
 
-/** The file of the whole process. False: it cannot be opened (errno). NULL path: no log. */
-bool access_log_open(const char *path);
+/** Where the lines of the whole process go: syslog, a file, or nowhere. False: the file cannot be
+ * opened (errno). */
+bool access_log_open(const struct config *cfg);
 void access_log_reopen(void);
 void access_log_close(void);
 

@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 static const char *log_path;
 static enum cfg_log_level log_level = CFG_LOG_NOTICE;
+static bool to_syslog;
 
 static const char *const level_names[] = {
     [CFG_LOG_INFO] = "INFO",   [CFG_LOG_NOTICE] = "NOTICE", [CFG_LOG_WARN] = "WARN",
@@ -31,14 +33,36 @@ static bool redirect_stderr(void)
     return ok;
 }
 
-bool log_open(const char *path, enum cfg_log_level level)
+/* Also serves the access log: there is one connection to syslog in a process. */
+static void open_syslog(enum cfg_facility facility)
 {
-    log_level = level;
-    if (strcmp(path, "/dev/stderr") == 0) {
+    static const int codes[] = {
+        [CFG_FACILITY_AUTH] = LOG_AUTH,     [CFG_FACILITY_AUTHPRIV] = LOG_AUTHPRIV,
+        [CFG_FACILITY_CRON] = LOG_CRON,     [CFG_FACILITY_DAEMON] = LOG_DAEMON,
+        [CFG_FACILITY_FTP] = LOG_FTP,       [CFG_FACILITY_KERN] = LOG_KERN,
+        [CFG_FACILITY_LOCAL0] = LOG_LOCAL0, [CFG_FACILITY_LOCAL1] = LOG_LOCAL1,
+        [CFG_FACILITY_LOCAL2] = LOG_LOCAL2, [CFG_FACILITY_LOCAL3] = LOG_LOCAL3,
+        [CFG_FACILITY_LOCAL4] = LOG_LOCAL4, [CFG_FACILITY_LOCAL5] = LOG_LOCAL5,
+        [CFG_FACILITY_LOCAL6] = LOG_LOCAL6, [CFG_FACILITY_LOCAL7] = LOG_LOCAL7,
+        [CFG_FACILITY_LPR] = LOG_LPR,       [CFG_FACILITY_MAIL] = LOG_MAIL,
+        [CFG_FACILITY_NEWS] = LOG_NEWS,     [CFG_FACILITY_SYSLOG] = LOG_SYSLOG,
+        [CFG_FACILITY_USER] = LOG_USER,     [CFG_FACILITY_UUCP] = LOG_UUCP,
+    };
+    openlog("nghttpx", LOG_NDELAY | LOG_PID, codes[facility]);
+}
+
+bool log_open(const struct config *cfg)
+{
+    log_level = (enum cfg_log_level)cfg->log_level;
+    if (cfg->errorlog_syslog || cfg->accesslog_syslog) {
+        open_syslog((enum cfg_facility)cfg->syslog_facility);
+    }
+    to_syslog = cfg->errorlog_syslog;
+    if (to_syslog || strcmp(cfg->errorlog_file, "/dev/stderr") == 0) {
         log_path = NULL;
         return true;
     }
-    log_path = path;
+    log_path = cfg->errorlog_file;
     return redirect_stderr();
 }
 
@@ -68,6 +92,18 @@ void log_write(enum cfg_log_level level, const char *file, int line, const char 
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     const char *slash = strrchr(file, '/');
+    if (to_syslog) {
+        static const int priorities[] = {
+            [CFG_LOG_INFO] = LOG_INFO, [CFG_LOG_NOTICE] = LOG_NOTICE, [CFG_LOG_WARN] = LOG_WARNING,
+            [CFG_LOG_ERROR] = LOG_ERR, [CFG_LOG_FATAL] = LOG_CRIT,
+        };
+        syslog(priorities[level], "%s (%s:%d) %s", level_names[level],
+               slash != NULL ? slash + 1 : file, line, text);
+        if (level != CFG_LOG_FATAL) {
+            return;
+        }
+        /* Why it does not start is also told to whoever started it. */
+    }
     char out[1200];
     int n = snprintf(out, sizeof(out), "%s.%03ld%.3s:%s %d %d %08lx %s (%s:%d) %s\n", when,
                      ts.tv_nsec / 1000000, zone, zone + 3, (int)getpid(), (int)getpid(),

@@ -9,9 +9,11 @@
 
 #include <stdbool.h>
 
-/** Opens the log file (append); "/dev/stderr" stays as it is. False: it cannot be opened (errno).
+/**
+ * From now on messages go to the configured place: a file (opened to append; "/dev/stderr" stays as
+ * it is) or syslog. `cfg` must outlive the log's use. False: the file cannot be opened (errno).
  */
-bool log_open(const char *path, enum cfg_log_level level);
+bool log_open(const struct config *cfg);
 /** Opens it again by its name, after it was moved away. */
 void log_reopen(void);
 

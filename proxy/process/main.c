@@ -33,11 +33,11 @@ struct program {
 
 static bool open_logs(const struct config *cfg)
 {
-    if (!log_open(cfg->errorlog_file, (enum cfg_log_level)cfg->log_level)) {
+    if (!log_open(cfg)) {
         LOG(FATAL, "errorlog-file: %s: %s", cfg->errorlog_file, strerror(errno));
         return false;
     }
-    if (!access_log_open(cfg->accesslog_file)) {
+    if (!access_log_open(cfg)) {
         LOG(FATAL, "accesslog-file: %s: %s", cfg->accesslog_file, strerror(errno));
         return false;
     }

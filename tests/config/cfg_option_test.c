@@ -80,6 +80,10 @@ static const struct {
     {"no-add-x-forwarded-proto", AT(no_add_x_forwarded_proto)},
     {"no-strip-incoming-x-forwarded-proto", AT(no_strip_incoming_x_forwarded_proto)},
     {"no-via", AT(no_via)},
+    {"accesslog-syslog", AT(accesslog_syslog)},
+    {"errorlog-syslog", AT(errorlog_syslog)},
+    {"http2-no-cookie-crumbling", AT(http2_no_cookie_crumbling)},
+    {"no-strip-incoming-early-data", AT(no_strip_incoming_early_data)},
     {"no-location-rewrite", AT(no_location_rewrite)},
     {"host-rewrite", AT(host_rewrite)},
     {"no-server-rewrite", AT(no_server_rewrite)},
@@ -127,6 +131,7 @@ static const char *const elsewhere[] = {
     "version",
     "help",
     "log-level",
+    "syslog-facility",
     "backend-address-family",
     "tls-min-proto-version",
     "tls-max-proto-version",
@@ -302,7 +307,14 @@ static void choices(void **state)
         assert_int_equal(l.cfg->log_level, CFG_LOG_INFO + i);
         loaded_free(&l);
     }
+    l = load_option(true, "syslog-facility", "LOCAL3");
+    assert_int_equal(l.cfg->syslog_facility, CFG_FACILITY_LOCAL3);
+    loaded_free(&l);
+    l = load_option(true, "syslog-facility", "uucp");
+    assert_int_equal(l.cfg->syslog_facility, CFG_FACILITY_UUCP);
+    loaded_free(&l);
     static const char *const bad[][2] = {{"log-level", "DEBUG"},
+                                         {"syslog-facility", "local8"},
                                          {"log-level", ""},
                                          {"backend-address-family", "IPv5"},
                                          {"tls-min-proto-version", "TLSv1.1"},
