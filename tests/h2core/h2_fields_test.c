@@ -136,7 +136,7 @@ static const struct rule pseudo_fields[] = {
     {":method=GET|:scheme=|:path=/|:authority=a", SCHEME}, {":method=GET|:scheme=1a|:path=/|:authority=a", SCHEME},
     {":method=GET|:scheme=ht tp|:path=/|:authority=a", SCHEME}, {":method=GET|:scheme=https:|:path=/|:authority=a", SCHEME},
     {":method=GET|:scheme=https://x/|:path=/|:authority=a", SCHEME},
-    {":method=GET|:scheme=HTTPS|:path=/|:authority=a", NULL}, {":method=GET|:scheme=a+b-c.1|:path=/", NULL},
+    {":method=GET|:scheme=HTTPS|:path=/|:authority=a", NULL}, {":method=GET|:scheme=a+b-c.1|:path=/", NULL}, {":method=GET|:scheme=z39.50|:path=/", NULL},
     {":method=GET|:scheme=https|:path=|:authority=a", PATH}, {":method=GET|:scheme=https|:path=a|:authority=a", PATH},
     {":method=GET|:scheme=https|:path=https://a/|:authority=a", PATH}, {":method=GET|:scheme=https|:path=/a#b|:authority=a", PATH},
     {":method=GET|:scheme=https|:path=/a b|:authority=a", PATH}, {":method=GET|:scheme=https|:path=/a\tb|:authority=a", PATH},
@@ -335,8 +335,8 @@ static void what_is_learnt_of_a_request(void **state)
               false, &head));
     assert_true(h2_span_is(head.method, "HEAD") && h2_span_is(head.path, "/x"));
     assert_true(h2_span_is(head.priority, "u=1, i") && head.content_length == 7);
-    assert_null(judge(H2_SECTION_RESPONSE, ":status=404", false, &head));
-    assert_int_equal(head.status, 404);
+    assert_null(judge(H2_SECTION_RESPONSE, ":status=451", false, &head));
+    assert_int_equal(head.status, 451);
     assert_int_equal(head.content_length, -1);
 }
 

@@ -13,6 +13,11 @@ static void short_blocks(struct h2_options *opts)
     opts->limits.header_block_bytes = 100;
 }
 
+static void six_octets(struct h2_options *opts)
+{
+    opts->limits.header_block_bytes = 6;
+}
+
 static void short_lists(struct h2_options *opts)
 {
     opts->limits.header_list_bytes = 400;
@@ -143,6 +148,8 @@ static const struct script_case cases[] = {
     {"as_many_continuation_frames_as_allowed", H2_SERVER, "HEADERS 1 ES\n*2 CONTINUATION 1\nCONTINUATION 1 EH hex 82 87 84 41 01 61", "REQUEST 1 end\n", few_frames, 0},
     {"a_block_in_one_frame_can_be_too_long", H2_SERVER, "HEADERS 1 ES+EH fields x=" X100 "|y=" X100, BLOCK_LONG, short_blocks, 0},
     {"a_block_of_pieces_can_be_too_long", H2_SERVER, "SPLIT 1 ES 50 x=" X100 "|y=" X100, BLOCK_LONG, short_blocks, 0},
+    {"a_block_as_long_as_allowed", H2_SERVER, "HEADERS 1 ES+EH hex 82 87 84 41 01 61\nHEADERS 3 ES hex 82 87\nCONTINUATION 3 EH hex 84 41 01 61", "REQUEST 1 end\nREQUEST 3 end\n", six_octets, 0},
+    {"a_block_an_octet_longer", H2_SERVER, "HEADERS 1 ES hex 82 87 84\nCONTINUATION 1 EH hex 84 41 01 61", BLOCK_LONG, six_octets, 0},
     {"a_frame_can_announce_too_much", H2_SERVER, "BYTES 000200 01 05 00000001", BLOCK_LONG, short_blocks, 0},
     {"padding_does_not_count_as_block", H2_SERVER, "HEADERS 1 ES+EH+PAD hex 60 82 87 84 41 01 61"
      "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"

@@ -86,6 +86,25 @@ static void the_map_gives_back_what_many_streams_needed(void **state)
     assert_int_equal(counting.blocks, 0);
 }
 
+static void one_stream_after_another_needs_no_new_memory(void **state)
+{
+    (void)state;
+    struct counting counting;
+    counting_init(&counting);
+    struct h2_conn *c = server(&counting.alloc, 4);
+    for (uint32_t id = 1; id < 9; id += 2) {
+        open(c, id);
+        close_by(c, id, H2_RX_RST);
+    }
+    size_t calls = counting.calls;
+    for (uint32_t id = 9; id < 1009; id += 2) {
+        open(c, id);
+        close_by(c, id, H2_RX_RST);
+    }
+    assert_int_equal(counting.calls, calls);
+    h2_conn_free(c);
+}
+
 static void closed_streams_are_remembered_by_their_end(void **state)
 {
     (void)state;
@@ -152,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_are_found_by_id),
         cmocka_unit_test(the_map_gives_back_what_many_streams_needed),
+        cmocka_unit_test(one_stream_after_another_needs_no_new_memory),
         cmocka_unit_test(closed_streams_are_remembered_by_their_end),
         cmocka_unit_test(as_many_closed_streams_as_the_limit_says),
         cmocka_unit_test(a_clients_streams_above_its_last_are_idle),

@@ -139,6 +139,28 @@ static void a_large_buffer_is_given_back_when_drained(void **state)
     assert_int_equal(counting.blocks, 0);
 }
 
+static void the_buffer_stays_as_long_as_streams_do(void **state)
+{
+    (void)state;
+    static char value[100];
+    static uint8_t out[1000];
+    struct h2_event ev;
+    struct h2_conn *c = client(NULL, 0);
+    h2_conn_feed(c, (const uint8_t *)"\0\0\0\4\0\0\0\0\0", 9);
+    assert_true(h2_conn_next_event(c, 0, &ev));
+    assert_false(h2_conn_next_event(c, 0, &ev));
+    request(c, value, 10);
+    take(c, out, sizeof(out), sizeof(out));
+    assert_false(h2_conn_next_event(c, 0, &ev));
+    assert_non_null(c->tx.buf);
+    h2_conn_feed(c, (const uint8_t *)"\0\0\4\3\0\0\0\0\1\0\0\0\x8", 13);
+    assert_true(h2_conn_next_event(c, 0, &ev));
+    assert_int_equal(ev.type, H2_EVENT_RESET);
+    assert_false(h2_conn_next_event(c, 0, &ev));
+    assert_null(c->tx.buf);
+    h2_conn_free(c);
+}
+
 static void frame_headers_survive_the_round_trip(void **state)
 {
     (void)state;
@@ -175,6 +197,7 @@ int main(void)
         cmocka_unit_test(a_long_block_is_cut_into_frames_of_the_peers_size),
         cmocka_unit_test(output_can_be_taken_octet_by_octet_while_more_comes),
         cmocka_unit_test(a_large_buffer_is_given_back_when_drained),
+        cmocka_unit_test(the_buffer_stays_as_long_as_streams_do),
         cmocka_unit_test(frame_headers_survive_the_round_trip),
         cmocka_unit_test(a_long_reason_is_cut),
     };
