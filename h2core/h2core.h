@@ -168,16 +168,16 @@ enum h2_event_type {
     H2_EVENT_INFORMATIONAL, /**< client: a 1xx response head */
     H2_EVENT_TRAILERS,      /**< a trailer section; always with end_stream */
     H2_EVENT_DATA,          /**< body bytes; `flow_len` is owed to h2_conn_consume() */
-    H2_EVENT_RESET, /**< the stream is gone: by the peer, or by us because of what it sent (by_peer
-                       tells). Also told, with user == NULL, for each RST_STREAM that the engine
-                       sends on a stream that the caller never knew or has finished with (a
-                       malformed or refused request, say). */
+    /** The stream is gone: by the peer, or by us because of what it sent (by_peer tells). Also
+     * told, with user == NULL, for each RST_STREAM that the engine sends on a stream that the
+     * caller never knew or has finished with (a malformed or refused request, say). */
+    H2_EVENT_RESET,
     H2_EVENT_SETTINGS,     /**< the peer's settings changed (ask h2_conn_peer_setting) */
     H2_EVENT_SETTINGS_ACK, /**< ours are in force */
     H2_EVENT_PING_ACK,     /**< `opaque` comes back */
-    H2_EVENT_GOAWAY, /**< the peer takes no stream above last_stream_id. Client: each stream above
-                        it that is left after this event is told by a RESET by_peer, REFUSED_STREAM.
-                      */
+    /** The peer takes no stream above last_stream_id. Client: each stream above it that is left
+     * after this event is told by a RESET by_peer, REFUSED_STREAM. */
+    H2_EVENT_GOAWAY,
     H2_EVENT_FAILED, /**< the connection is over: `fail`. A GOAWAY waits for h2_conn_send(). The
                         last event. */
 };
@@ -193,11 +193,11 @@ struct h2_event {
                                       until the next call */
     size_t nfields;
     int64_t content_length; /**< REQUEST, RESPONSE: the declared one, -1 without */
-    bool too_large;         /**< REQUEST: over a limit on header sections; `fields` are only the
-                               pseudo-header         fields before that, perhaps not all: answer 431. The body is
-                               not checked. */
-    uint16_t status;        /**< RESPONSE, INFORMATIONAL */
-    const uint8_t *data;    /**< DATA: points into the fed bytes. GOAWAY: debug data */
+    /** REQUEST: over a limit on header sections. `fields` are only the pseudo-header fields before
+     * that, perhaps not all: answer 431. The body is not checked. */
+    bool too_large;
+    uint16_t status;     /**< RESPONSE, INFORMATIONAL */
+    const uint8_t *data; /**< DATA: points into the fed bytes. GOAWAY: debug data */
     size_t len;
     uint32_t flow_len; /**< DATA: flow-controlled length, padding and its length octet included */
     uint32_t last_stream_id; /**< GOAWAY */
