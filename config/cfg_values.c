@@ -156,7 +156,7 @@ bool cfg_parse_bool(struct cfg_report *r, struct cfg_text t)
 bool cfg_parse_choice(struct cfg_report *r, struct cfg_text t, const struct cfg_choice *choices,
                       unsigned *out)
 {
-    char names[128];
+    char names[256];
     size_t used = 0;
     names[0] = '\0';
     for (const struct cfg_choice *c = choices; c->name != NULL; c++) {

@@ -89,7 +89,10 @@ struct client_info {
     char addr[64]; /**< numeric, or "localhost" for a UNIX socket */
     uint16_t port, server_port;
     bool tls;
-    const char *alpn; /**< static: "h2", "http/1.1" … */
+    const char *alpn; /**< static: "h2", "http/1.1" …; NULL: none was agreed on */
+    const char *tls_protocol, *tls_cipher; /**< static; NULL in the clear */
+    char *tls_sni;                         /**< owned by the front; NULL without */
+    bool tls_reused;                       /**< the session was resumed */
 };
 
 struct exchange {

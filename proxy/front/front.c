@@ -12,6 +12,7 @@
 #include "exchange/message.h"
 #include "ops/log.h"
 #include "process/worker.h"
+#include "tls/tls.h"
 
 #define FRONT_MAGIC 0x66726f6eu /* "fron" */
 
@@ -31,6 +32,7 @@ static void free_front(struct reap *r)
         f->proto->free(f);
     }
     timer_remove(&f->timer);
+    free(f->client.tls_sni);
     f->worker->nfronts--;
     f->magic = 0;
     free(f);
@@ -64,8 +66,15 @@ static struct front *of_conn(struct conn *c)
     return f;
 }
 
-static void set_alpn(struct front *f)
+/* What requests and logs want to know of the handshake. */
+static void describe_tls(struct front *f)
 {
+    SSL *ssl = f->conn->tls->ssl;
+    const char *sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    f->client.tls_protocol = SSL_get_version(ssl);
+    f->client.tls_cipher = SSL_get_cipher_name(ssl);
+    f->client.tls_reused = SSL_session_reused(ssl) == 1;
+    f->client.tls_sni = sni != NULL ? xstrdup(sni) : NULL;
     static const char *const known[] = {"h2", "http/1.1"};
     size_t len;
     const char *name = conn_alpn(f->conn, &len);
@@ -79,7 +88,7 @@ static void set_alpn(struct front *f)
 static void unknown_ready(struct conn *c)
 {
     struct front *f = of_conn(c);
-    set_alpn(f);
+    describe_tls(f);
     if (f->client.alpn != NULL && strcmp(f->client.alpn, "h2") == 0) {
         front_h2_start(f);
     } else {

@@ -19,6 +19,13 @@
 #define FRONT_H1_MAGIC 0x66683120u /* "fh1 " */
 
 /*
+ * A client that ends its side behind a whole request has either gone, or only has no more to say
+ * and wants its answer: TCP does not tell. It is given this long for the answer to begin; a backend
+ * must not work on for nobody.
+ */
+#define HALF_CLOSED_MS 1000u
+
+/*
  *   request:  HEAD ──► BODY ──► TRAILERS ──► DONE ──► (response written) ──► HEAD
  *   response: NONE ──► HEAD ──► BODY ──► NONE
  */
@@ -33,6 +40,7 @@ struct front_h1 {
     enum tx_state tx;
     bool keep_alive;      /**< another request may follow this one */
     bool close_delimited; /**< the response's body ends with the connection (HTTP/1.0) */
+    bool half_closed;     /**< the client has ended its side */
     struct h1_reader reader;
     struct h1_writer writer;
     struct h1_body body;
@@ -297,7 +305,8 @@ static bool input_body(struct front_h1 *h, const uint8_t *data, size_t len, size
     struct exchange *x = h->x;
     size_t room = pipe_room(&x->up), n, body_len;
     const uint8_t *body;
-    if (room == 0 && len > 0) { /* at len 0 the body may have its end to tell, which needs no room */
+    if (room == 0 &&
+        len > 0) { /* at len 0 the body may have its end to tell, which needs no room */
         conn_pause_reading(h->front->conn, CONN_PAUSE_BODY);
         return false;
     }
@@ -347,7 +356,8 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 static void end_response(struct front_h1 *h)
 {
     struct exchange *x = h->x;
-    bool another = h->keep_alive && h->rx == RX_DONE && !h->front->worker->draining;
+    bool another =
+        h->keep_alive && h->rx == RX_DONE && !h->half_closed && !h->front->worker->draining;
     h->x = NULL;
     h->tx = TX_NONE;
     exchange_end(x, EXCHANGE_OK);
@@ -472,6 +482,9 @@ static void on_head(struct exchange *x)
         return;
     }
     h->tx = TX_HEAD;
+    if (h->half_closed) {
+        set_timer(h, 0);
+    }
     conn_want_output(h->front->conn);
 }
 
@@ -520,8 +533,13 @@ static void eof(struct conn *c, bool clean)
     struct front_h1 *h = of_conn(c);
     if (h->x == NULL) {
         front_finish(h->front);
-    } else {
+    } else if (h->rx != RX_DONE) {
         cut(h, EXCHANGE_CLIENT_GONE);
+    } else {
+        h->half_closed = true;
+        if (h->tx == TX_NONE) {
+            set_timer(h, HALF_CLOSED_MS);
+        }
     }
 }
 
@@ -538,7 +556,9 @@ static const struct conn_ops conn_ops = {
 static void on_timeout(struct front *f)
 {
     struct front_h1 *h = checked(f->state);
-    if (h->x != NULL) {
+    if (h->half_closed) {
+        cut(h, EXCHANGE_CLIENT_GONE);
+    } else if (h->x != NULL) {
         exchange_refuse(h->x, 408);
     } else {
         front_finish(f);

@@ -47,6 +47,10 @@ enum variable {
     VAR_PID,
     VAR_ALPN,
     VAR_HTTP, /* a request field */
+    VAR_TLS_CIPHER,
+    VAR_TLS_PROTOCOL,
+    VAR_TLS_REUSED,
+    VAR_TLS_SNI,
     VAR_BACKEND_HOST,
     VAR_BACKEND_PORT,
 };
@@ -70,6 +74,13 @@ static const struct {
     {"request_time", VAR_REQUEST_TIME},
     {"pid", VAR_PID},
     {"alpn", VAR_ALPN},
+    {"tls_cipher", VAR_TLS_CIPHER},
+    {"tls_protocol", VAR_TLS_PROTOCOL},
+    {"tls_session_reused", VAR_TLS_REUSED},
+    {"tls_sni", VAR_TLS_SNI},
+    {"ssl_cipher", VAR_TLS_CIPHER},
+    {"ssl_protocol", VAR_TLS_PROTOCOL},
+    {"ssl_session_reused", VAR_TLS_REUSED},
     {"backend_host", VAR_BACKEND_HOST},
     {"backend_port", VAR_BACKEND_PORT},
 };
@@ -397,6 +408,20 @@ static void put_part(struct record *r, const struct exchange *x, const struct pa
     case VAR_HTTP:
         put_request_field(r, x, p);
         break;
+    case VAR_TLS_CIPHER:
+        put_text(r, x->client->tls_cipher != NULL ? x->client->tls_cipher : "-");
+        break;
+    case VAR_TLS_PROTOCOL:
+        put_text(r, x->client->tls_protocol != NULL ? x->client->tls_protocol : "-");
+        break;
+    case VAR_TLS_REUSED:
+        put_text(r, !x->client->tls ? "-" : x->client->tls_reused ? "r" : ".");
+        break;
+    case VAR_TLS_SNI: {
+        const char *sni = x->client->tls_sni;
+        put_str(r, (struct str){sni, sni != NULL ? strlen(sni) : 0});
+        break;
+    }
     case VAR_BACKEND_HOST:
     case VAR_BACKEND_PORT:
         put_backend(r, x, p->var == VAR_BACKEND_PORT);
