@@ -45,7 +45,7 @@ def pytest_runtest_makereport(item, call):
         proxies = list(getattr(item, "proxies", []))
         for proxy in proxies + [p for p in Proxy.running if p not in proxies]:
             try:
-                text = proxy.stderr()[-4000:]
+                text = proxy.stderr()[proxy.shown :][-4000:]
             except OSError:
                 continue
             report.sections.append((f"nghttpx {' '.join(proxy.cmd[1:])}", text or "(no output)"))
@@ -211,6 +211,7 @@ def grid(_grid, clients, request):
     """The shared proxy, alive before and after the test, and no backend saw a protocol error."""
     _grid.ready()
     request.node.proxies = [_grid.proxy]
+    _grid.proxy.shown = len(_grid.proxy.stderr())
     for origin in _grid.origins.values():
         origin.errors.clear()
     yield _grid

@@ -353,37 +353,50 @@ def test_upload_that_the_client_gives_up_never_leaves_a_connection_to_reuse(
     assert resp.get("x-conn") != str(record.conn_id)
 
 
-@pytest.mark.parametrize("front", FRONTS)
-def test_response_that_the_client_gives_up(start_proxy, make_origin, clients, token, front):
+def leave(client, how, started):
+    """The ways of a client to lose interest."""
+    if how == "rst-stream":
+        client.reset(started)
+    elif how == "fin":
+        client.close()
+    else:
+        client.wire.reset()
+
+
+LEAVING = [("h1", "fin"), ("h1", "tcp-reset"), ("h1-tls", "fin"), ("h2-tls", "rst-stream"), ("h2-tls", "fin"), ("h2-prior", "tcp-reset")]
+leaving = pytest.mark.parametrize("front,how", LEAVING)
+
+
+@leaving
+def test_response_that_the_client_gives_up(start_proxy, make_origin, clients, token, front, how):
     origin = make_origin()
     proxy = start_proxy([origin])
     client = clients.connect(front, proxy)
     started = client.start("GET", f"/hold-open?id={token}")
-    if front == "h1":
+    if client.protocol == "h1":
         client.read_final_head()
-        client.wire.reset()
     else:
         client.wait_head(started)
-        client.reset(started)
+    leave(client, how, started)
     record = origin.one(token)
     wait_for(lambda: record.finished, "the backend's connection is closed")
     resp = clients.connect(front, proxy).request("GET", "/hello")
     assert resp.body == b"hello\n" and resp.get("x-conn") != str(record.conn_id)
 
 
-@pytest.mark.parametrize("front", FRONTS)
-def test_h2_backend_hears_of_a_reset(grid, clients, token, front):
-    """And its connection serves others on."""
+@leaving
+def test_request_that_the_client_gives_up_before_the_answer(grid, clients, token, front, how):
+    """The h2 backend's stream is reset; its connection serves others on."""
     origin = grid.origins["h2"]
     client = clients.connect(front, grid.proxy, host_of("h2"))
     conn_before = client.request("GET", "/hello").get("x-conn")
     started = client.start("GET", f"/never?id={token}")
-    if front == "h1":
+    if client.protocol == "h1":
         client.wire.flush()
     else:
         client.pump(0)
     wait_for(lambda: origin.find(token), "the request at the backend")
-    client.reset(started) if front != "h1" else client.wire.reset()
+    leave(client, how, started)
     wait_for(lambda: origin.one(token).finished, "the backend's stream is reset")
     resp = clients.connect(front, grid.proxy, host_of("h2")).request("GET", "/hello")
     assert resp.get("x-conn") == conn_before

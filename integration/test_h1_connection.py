@@ -4,7 +4,6 @@ import pytest
 
 from lib.behaviours import pattern_bytes
 from lib.h1client import render_head
-from lib.waiting import wait_for
 
 HOST = "h1.test"
 
@@ -76,17 +75,6 @@ def test_http_1_0_closes(grid, clients):
     client = clients.connect("h1", grid.proxy, HOST)
     assert client.request("GET", "/hello", version="HTTP/1.0").body == b"hello\n"
     client.wire.wait_eof()
-
-
-@pytest.mark.parametrize("back", ["h1", "h2"])
-def test_a_half_closed_client_gets_its_answer(grid, clients, token, back):
-    """Shutting down the sending side behind a whole request is no hanging up."""
-    client = clients.connect("h1", grid.proxy, f"{back}.test")
-    client.start("GET", f"/gate?id={token}")
-    client.wire.shutdown_write()
-    wait_for(lambda: grid.origins[back].find(token), "the request at the backend")
-    grid.origins[back].release(token)
-    assert client.finish().body == b"released"
 
 
 def test_request_behind_a_connection_close_is_not_served(grid, clients, token):

@@ -67,7 +67,7 @@ class OriginLoop:
 
 
 class Origin:
-    def __init__(self, loop, proto, tls=None, unix=None, recv_buffer=0, send_buffer=0, settings=None):
+    def __init__(self, loop, proto, tls=None, unix=None, recv_buffer=0, send_buffer=0, settings=None, port=None):
         self.loop, self.proto, self.tls, self.unix = loop, proto, tls, unix
         self.recv_buffer, self.send_buffer = recv_buffer, send_buffer
         self.h2_settings = settings or {}
@@ -77,14 +77,14 @@ class Origin:
         self.open = set()
         self.gates = {}
         self.barriers = {}
-        self.port = None
+        self.port = port
         loop.call(self._start())
 
     async def _start(self):
         if self.unix:
             self._server = await asyncio.start_unix_server(self._accept, self.unix, limit=1 << 18)
             return
-        self.port = free_port()
+        self.port = self.port or free_port()
         self._server = await asyncio.start_server(
             self._accept, "127.0.0.1", self.port, ssl=self.tls, limit=1 << 18, backlog=512
         )

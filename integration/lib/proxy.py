@@ -66,7 +66,9 @@ class Proxy:
         self.tls_port = self.clear_port = None
         self.process = None
         self._reported = 0
+        self.shown = 0  # what earlier tests have seen of its output
         self.status = None
+        self.ending = False  # it was told to end
 
     # ---- start
 
@@ -171,6 +173,7 @@ class Proxy:
     # ---- end
 
     def signal(self, number):
+        self.ending = self.ending or number in (signal.SIGQUIT, signal.SIGTERM)
         self.process.send_signal(number)
 
     def wait_exit(self, timeout=STOP_SECONDS):
@@ -200,7 +203,8 @@ class Proxy:
         """Graceful end; a failure of the test if it is none."""
         try:
             if self.alive():
-                self.signal(signal.SIGQUIT)
+                if not self.ending:
+                    self.signal(signal.SIGQUIT)
                 self.wait_exit()
             status = self.process.returncode
             report = self.sanitizer_report()
