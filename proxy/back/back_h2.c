@@ -37,6 +37,7 @@ struct back_h2 {
     uint32_t nwaiting;
     struct list streams; /**< exchanges with a stream */
     bool ready;          /**< connected */
+    bool settings_seen;  /**< the peer has said how many streams it takes */
     bool closing;        /**< no new exchanges; goes with its last stream */
     struct timer timer;  /**< the peer is silent, or does not acknowledge our settings */
     struct reap reap;
@@ -88,6 +89,8 @@ static void let_go(struct back_h2 *b, struct exchange *x)
 {
     if (x->back_stream != 0) {
         h2_stream_set_user(b->engine, x->back_stream, NULL);
+        /* What the front has not taken yet holds back nothing but this stream, and that is over. */
+        (void)h2_conn_consume(b->engine, x->back_stream, (uint32_t)x->down.len);
     } else {
         b->nwaiting--;
     }
@@ -235,10 +238,21 @@ static bool submit(struct back_h2 *b, struct exchange *x)
     return true;
 }
 
+/*
+ * Before the peer's SETTINGS nobody knows how many streams it takes, and too many may cost the
+ * connection: one goes ahead, so that nothing waits a round trip for nothing, and the others follow
+ * (RFC 9113, 5.1.2 and 6.5.2).
+ */
+static bool may_submit(const struct back_h2 *b)
+{
+    return b->ready && h2_conn_can_request(b->engine) &&
+           (b->settings_seen || list_empty(&b->streams));
+}
+
 /* Gives streams to those who wait, as many as there are. */
 static void submit_waiting(struct back_h2 *b)
 {
-    while (!list_empty(&b->waiting) && h2_conn_can_request(b->engine)) {
+    while (!list_empty(&b->waiting) && may_submit(b)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
         list_remove(&x->back_node);
         b->nwaiting--;
@@ -251,8 +265,7 @@ static void submit_waiting(struct back_h2 *b)
 
 static bool has_room(const struct back_h2 *b)
 {
-    return b->ready ? h2_conn_can_request(b->engine) && b->nwaiting == 0
-                    : b->nwaiting < MAX_WAITING;
+    return b->settings_seen ? may_submit(b) && b->nwaiting == 0 : b->nwaiting < MAX_WAITING;
 }
 
 static struct back_h2 *open_connection(struct pool *p)
@@ -309,7 +322,7 @@ bool back_h2_take(struct pool *p, struct exchange *x)
     x->back_ops = &exchange_ops;
     x->back = b;
     x->back_stream = 0;
-    if (b->ready) {
+    if (may_submit(b)) {
         if (!submit(b, x)) {
             exchange_detach_back(x);
             return false;
@@ -334,6 +347,19 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
 }
 
 /* ---------------------------------------------------------------- responses, inwards */
+
+/* Those who waited for a connection that turned out to take fewer streams: the pool has, or opens,
+ * another one. */
+static void send_elsewhere(struct back_h2 *b)
+{
+    while (!list_empty(&b->waiting)) {
+        struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
+        let_go(b, x);
+        if (!back_h2_take(b->pool, x)) {
+            exchange_fail(x, EXCHANGE_BACKEND_CONNECT);
+        }
+    }
+}
 
 /* The response is complete. */
 static void finish(struct back_h2 *b, struct exchange *x)
@@ -444,7 +470,9 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
         submit_waiting(b);
         break;
     case H2_EVENT_SETTINGS:
+        b->settings_seen = true;
         submit_waiting(b);
+        send_elsewhere(b);
         break;
     case H2_EVENT_GOAWAY:
         take_goaway(b, ev->last_stream_id);

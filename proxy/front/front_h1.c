@@ -20,8 +20,8 @@
 
 /*
  * A client that ends its side behind a whole request has either gone, or only has no more to say
- * and wants its answer: TCP does not tell. It is given this long for the answer to begin; a backend
- * must not work on for nobody.
+ * and wants its answer: TCP does not tell. It is served as long as there is something to send at
+ * least this often; a backend must not work on for nobody.
  */
 #define HALF_CLOSED_MS 1000u
 
@@ -482,9 +482,6 @@ static void on_head(struct exchange *x)
         return;
     }
     h->tx = TX_HEAD;
-    if (h->half_closed) {
-        set_timer(h, 0);
-    }
     conn_want_output(h->front->conn);
 }
 
@@ -527,6 +524,12 @@ static void ready(struct conn *c)
     (void)c; /* it was, before this protocol took over */
 }
 
+static void watch_half_closed(struct front_h1 *h)
+{
+    h->x->timer_mark = h->x->sent_bytes;
+    set_timer(h, HALF_CLOSED_MS);
+}
+
 static void eof(struct conn *c, bool clean)
 {
     (void)clean;
@@ -537,9 +540,7 @@ static void eof(struct conn *c, bool clean)
         cut(h, EXCHANGE_CLIENT_GONE);
     } else {
         h->half_closed = true;
-        if (h->tx == TX_NONE) {
-            set_timer(h, HALF_CLOSED_MS);
-        }
+        watch_half_closed(h);
     }
 }
 
@@ -556,7 +557,9 @@ static const struct conn_ops conn_ops = {
 static void on_timeout(struct front *f)
 {
     struct front_h1 *h = checked(f->state);
-    if (h->half_closed) {
+    if (h->half_closed && (h->x->sent_bytes != h->x->timer_mark || h->x->down.len > 0)) {
+        watch_half_closed(h);
+    } else if (h->half_closed) {
         cut(h, EXCHANGE_CLIENT_GONE);
     } else if (h->x != NULL) {
         exchange_refuse(h->x, 408);
