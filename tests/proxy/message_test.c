@@ -1,0 +1,555 @@
+/*
+ * What becomes of fields on their way: RFC 9110, 7.6 and sections 3.5 and 3.6 of the option
+ * reference. Every case is one rule; what it leaves alone is shown by the fields that come out.
+ */
+#include "exchange/message.h"
+
+#include "proxy_testing.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* With these options a message gets nothing that it did not bring. */
+#define PLAIN "no-via\nno-add-x-forwarded-proto\n"
+
+#define GET11 "GET /p HTTP/1.1\nHost: a.example\n"
+#define GET20 ":method: GET\n:scheme: http\n:authority: a.example\n:path: /p\n"
+
+struct request_case {
+    const char *rule, *options;
+    int from; /* 10, 11, 20 */
+    int to;   /* 1, 2 */
+    const char *in, *out;
+    bool tls;
+};
+
+static void run_requests(const struct request_case *c, size_t n)
+{
+    for (; n > 0; n--, c++) {
+        struct rig r;
+        struct told told;
+        rig_open(&r, c->options);
+        r.client.tls = c->tls;
+        struct exchange *x = rig_exchange(&r, &told);
+        testing_request(x, c->from, c->in);
+        testing_expect_fields(c->rule, message_request_fields(x, c->to), c->out);
+        rig_exchange_end(&r, x);
+        rig_close(&r);
+    }
+}
+
+#define OUT1 "host: a.example\n"
+#define OUT2 GET20
+
+static void requests_lose_what_is_meant_for_one_connection(void **state)
+{
+    (void)state;
+    static const struct request_case cases[] = {
+        {"hop-by-hop fields go nowhere", PLAIN, 11, 1,
+         GET11 "Connection: keep-alive\nKeep-Alive: timeout=5\nProxy-Connection: close\n"
+               "HTTP2-Settings: AAMAAABk\nAccept: */*\n",
+         OUT1 "accept: */*\n", false},
+        {"Upgrade goes nowhere", PLAIN, 11, 1,
+         GET11 "Connection: upgrade\nUpgrade: websocket\nAccept: */*\n", OUT1 "accept: */*\n",
+         false},
+        {"the same towards HTTP/2", PLAIN, 11, 2,
+         GET11 "Connection: upgrade, HTTP2-Settings\nKeep-Alive: timeout=5\nUpgrade: h2c\n"
+               "HTTP2-Settings: AAMAAABk\nAccept: */*\n",
+         OUT2 "accept: */*\n", false},
+        {"what Connection names is dropped", PLAIN, 11, 1,
+         GET11 "Connection: close, X-One ,, x-two\nX-One: 1\nx-TWO: 2\nX-Three: 3\n",
+         OUT1 "x-three: 3\n", false},
+        {"every Connection field counts, and every field of a name", PLAIN, 11, 2,
+         GET11 "X-One: 1\nConnection: x-one\nX-Two: 2\nConnection: x-two\nX-One: 3\n", OUT2, false},
+        {"a part of a name is not a name", PLAIN, 11, 1,
+         GET11 "Connection: x-on, x-oneone\nX-One: 1\n", OUT1 "x-one: 1\n", false},
+        {"Connection cannot take away what others rely on", PLAIN, 11, 1,
+         GET11 "Connection: host, content-length, content-type, content-encoding, forwarded, "
+               "x-forwarded-for, x-forwarded-host, x-forwarded-port, x-real-ip, via, "
+               "authorization, cookie, cache-control\n"
+               "Content-Length: 3\nContent-Type: text/plain\nContent-Encoding: br\n"
+               "Forwarded: for=x\nX-Forwarded-For: 10.0.0.1\nX-Forwarded-Host: h\n"
+               "X-Forwarded-Port: 80\nX-Real-IP: 10.0.0.2\nVia: 1.1 z\nAuthorization: Basic eA==\n"
+               "Cookie: a=1\nCache-Control: no-cache\n",
+         OUT1 "content-type: text/plain\ncontent-encoding: br\nforwarded: for=x\n"
+              "x-forwarded-for: 10.0.0.1\nx-forwarded-host: h\nx-forwarded-port: 80\n"
+              "x-real-ip: 10.0.0.2\nvia: 1.1 z\nauthorization: Basic eA==\n"
+              "cache-control: no-cache\ncookie: a=1\ncontent-length: 3\n",
+         false},
+        {"Connection cannot take away what the proxy adds", "add-x-forwarded-for", 11, 1,
+         GET11 "Connection: x-forwarded-for, x-forwarded-proto, via\n",
+         OUT1 "x-forwarded-for: 192.0.2.7\nx-forwarded-proto: http\nvia: 1.1 nghttpx\n", false},
+        {"te is trailers or nothing, and then Connection says so", PLAIN, 11, 1,
+         GET11 "Connection: te\nTE: gzip, trailers;q=0.5\n", OUT1 "connection: te\nte: trailers\n",
+         false},
+        {"te without trailers goes", PLAIN, 11, 1, GET11 "Connection: TE\nTE: gzip\n", OUT1, false},
+        {"te from HTTP/2 to HTTP/1", PLAIN, 20, 1, GET20 "te: trailers\n",
+         OUT1 "connection: te\nte: trailers\n", false},
+        {"te from HTTP/1 to HTTP/2", PLAIN, 11, 2, GET11 "Connection: te\nTE: Trailers, deflate\n",
+         OUT2 "te: trailers\n", false},
+        {"HTTP/2 to HTTP/2 keeps te", PLAIN, 20, 2, GET20 "te: trailers\nx: y\n",
+         OUT2 "x: y\nte: trailers\n", false},
+        {"early-data is stripped", PLAIN, 20, 1, GET20 "early-data: 1\n", OUT1, false},
+        {"no-strip-incoming-early-data", PLAIN "no-strip-incoming-early-data", 20, 1,
+         GET20 "early-data: 1\n", OUT1 "early-data: 1\n", false},
+    };
+    run_requests(cases, COUNT(cases));
+}
+
+static void requests_say_whom_they_are_for(void **state)
+{
+    (void)state;
+    static const struct request_case cases[] = {
+        {"Host is kept, with its port", PLAIN, 11, 1, "GET / HTTP/1.1\nhOST: a.example:8080\n",
+         "host: a.example:8080\n", false},
+        {"Host comes first", PLAIN, 11, 1, "GET / HTTP/1.1\nAccept: */*\nHost: a.example\n",
+         "host: a.example\naccept: */*\n", false},
+        {"the authority of the target replaces Host (RFC 9112, 3.2.2)", PLAIN, 11, 1,
+         "GET http://b.example/ HTTP/1.1\nHost: a.example\n", "host: b.example\n", false},
+        {"without one: the backend's", PLAIN "backend=127.0.0.1,8080\n", 10, 1, "GET / HTTP/1.0\n",
+         "host: 127.0.0.1:8080\n", false},
+        {"the backend's usual port is not said", PLAIN, 10, 1, "GET / HTTP/1.0\n",
+         "host: 127.0.0.1\n", false},
+        {"an IPv6 backend has brackets", PLAIN "backend=::1,8080\n", 10, 1, "GET / HTTP/1.0\n",
+         "host: [::1]:8080\n", false},
+        {"a UNIX socket is localhost", PLAIN "backend=unix:/tmp/s\n", 10, 1, "GET / HTTP/1.0\n",
+         "host: localhost\n", false},
+        {"host-rewrite", PLAIN "host-rewrite\nbackend=127.0.0.1,8080\n", 11, 1, GET11,
+         "host: 127.0.0.1:8080\n", false},
+        {"host-rewrite of :authority", PLAIN "host-rewrite\nbackend=127.0.0.1,8080\n", 20, 2, GET20,
+         ":method: GET\n:scheme: http\n:authority: 127.0.0.1:8080\n:path: /p\n", false},
+        {"pseudo-header fields first", PLAIN, 11, 2,
+         "GET /p HTTP/1.1\nAccept: */*\nHost: a.example\n", OUT2 "accept: */*\n", false},
+        {"the scheme is the transport's", PLAIN, 11, 2, "GET /p HTTP/1.1\nHost: a.example\n",
+         ":method: GET\n:scheme: https\n:authority: a.example\n:path: /p\n", true},
+        {"a host field of HTTP/2 is not repeated", PLAIN, 20, 2, GET20 "host: a.example\n", OUT2,
+         false},
+        {"the path is normalised", PLAIN, 11, 2,
+         "GET /a/../%70/./%2f?q=%70 HTTP/1.1\nHost: a.example\n",
+         ":method: GET\n:scheme: http\n:authority: a.example\n:path: /p/%2F?q=%70\n", false},
+        {"OPTIONS * stays", PLAIN, 11, 2, "OPTIONS * HTTP/1.1\nHost: a.example\n",
+         ":method: OPTIONS\n:scheme: http\n:authority: a.example\n:path: *\n", false},
+    };
+    run_requests(cases, COUNT(cases));
+}
+
+static void cookies_are_joined_for_one_and_crumbled_for_two(void **state)
+{
+    (void)state;
+    static const struct request_case cases[] = {
+        {"joined for HTTP/1", PLAIN, 20, 1,
+         GET20 "cookie: a=1\nx: y\ncookie: b=2\ncookie: c=3; d=4\n",
+         OUT1 "x: y\ncookie: a=1; b=2; c=3; d=4\n", false},
+        {"crumbled for HTTP/2", PLAIN, 11, 2, GET11 "Cookie: a=1; b=2;c=3;  d=4\n",
+         OUT2 "cookie: a=1\ncookie: b=2\ncookie: c=3\ncookie: d=4\n", false},
+        {"crumbs stay crumbs", PLAIN, 20, 2, GET20 "cookie: a=1\ncookie: b=2; c=3\n",
+         OUT2 "cookie: a=1\ncookie: b=2\ncookie: c=3\n", false},
+        {"http2-no-cookie-crumbling", PLAIN "http2-no-cookie-crumbling", 20, 2,
+         GET20 "cookie: a=1\ncookie: b=2; c=3\n", OUT2 "cookie: a=1; b=2; c=3\n", false},
+        {"nothing between semicolons is nothing", PLAIN, 11, 2, GET11 "Cookie: ;; a=1;; ;b=2;\n",
+         OUT2 "cookie: a=1\ncookie: b=2\n", false},
+        {"an empty one goes", PLAIN, 20, 1, GET20 "cookie:\n", OUT1, false},
+        {"as many crumbs as there are semicolons", PLAIN, 11, 2,
+         GET11 "Cookie: a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p;q;r;s;t\n",
+         OUT2 "cookie: a\ncookie: b\ncookie: c\ncookie: d\ncookie: e\ncookie: f\ncookie: g\n"
+              "cookie: h\ncookie: i\ncookie: j\ncookie: k\ncookie: l\ncookie: m\ncookie: n\n"
+              "cookie: o\ncookie: p\ncookie: q\ncookie: r\ncookie: s\ncookie: t\n",
+         false},
+    };
+    run_requests(cases, COUNT(cases));
+}
+
+static void requests_get_their_framing_anew(void **state)
+{
+    (void)state;
+#define POST11 "POST /p HTTP/1.1\nHost: a.example\n"
+#define POST20 ":method: POST\n:scheme: http\n:authority: a.example\n:path: /p\n"
+    static const struct request_case cases[] = {
+        {"a length is written in one way", PLAIN, 11, 1, POST11 "Content-Length: 007\n",
+         OUT1 "content-length: 7\n", false},
+        {"the largest length", PLAIN, 11, 1, POST11 "Content-Length: 9223372036854775807\n",
+         OUT1 "content-length: 9223372036854775807\n", false},
+        {"chunked stays chunked", PLAIN, 11, 1, POST11 "Transfer-Encoding: Chunked\n",
+         OUT1 "transfer-encoding: chunked\n", false},
+        {"chunked to HTTP/2 is no field", PLAIN, 11, 2, POST11 "Transfer-Encoding: chunked\n",
+         POST20, false},
+        {"a length goes to HTTP/2", PLAIN, 11, 2, POST11 "Content-Length: 7\n",
+         POST20 "content-length: 7\n", false},
+        {"POST without a body says 0 (RFC 9110, 8.6)", PLAIN, 11, 1, POST11,
+         OUT1 "content-length: 0\n", false},
+        {"so does PUT", PLAIN, 11, 1, "PUT /p HTTP/1.1\nHost: a.example\n",
+         OUT1 "content-length: 0\n", false},
+        {"GET says nothing", PLAIN, 11, 1, GET11, OUT1, false},
+        {"a length of 0 is passed on", PLAIN, 11, 1, GET11 "Content-Length: 0\n",
+         OUT1 "content-length: 0\n", false},
+        {"100-continue is passed on", PLAIN, 11, 1,
+         POST11 "Expect: 100-Continue\nContent-Length: 1\n",
+         OUT1 "expect: 100-Continue\ncontent-length: 1\n", false},
+        {"but not from HTTP/1.0 (RFC 9110, 10.1.1)", PLAIN, 10, 1,
+         "POST /p HTTP/1.0\nHost: a.example\nExpect: 100-continue\nContent-Length: 1\n",
+         OUT1 "content-length: 1\n", false},
+        {"no other expectation is passed on", PLAIN, 20, 1, GET20 "expect: much\n", OUT1, false},
+    };
+    run_requests(cases, COUNT(cases));
+    /* A body of HTTP/2 whose length nobody said. */
+    struct rig r;
+    struct told told;
+    rig_open(&r, PLAIN);
+    struct exchange *x = rig_exchange(&r, &told);
+    testing_request(x, 20, POST20);
+    x->request.m.has_body = true;
+    testing_expect_fields("to HTTP/1", message_request_fields(x, 1),
+                          OUT1 "transfer-encoding: chunked\n");
+    testing_expect_fields("to HTTP/2", message_request_fields(x, 2), POST20);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+static void requests_tell_where_they_come_from(void **state)
+{
+    (void)state;
+    static const struct request_case cases[] = {
+        {"by default: the scheme, and Via", "", 11, 1, GET11,
+         OUT1 "x-forwarded-proto: http\nvia: 1.1 nghttpx\n", false},
+        {"https", "", 11, 1, GET11, OUT1 "x-forwarded-proto: https\nvia: 1.1 nghttpx\n", true},
+        {"Via is the version that came: 2", "", 20, 1, GET20,
+         OUT1 "x-forwarded-proto: http\nvia: 2 nghttpx\n", false},
+        {"Via is the version that came: 1.0", "", 10, 1, "GET /p HTTP/1.0\nHost: a.example\n",
+         OUT1 "x-forwarded-proto: http\nvia: 1.0 nghttpx\n", false},
+        {"Via is appended to, in one field", "no-add-x-forwarded-proto", 11, 1,
+         GET11 "Via: 1.0 one\nAccept: */*\nVia: 1.1 two, 1.1 three\n",
+         OUT1 "accept: */*\nvia: 1.0 one, 1.1 two, 1.1 three, 1.1 nghttpx\n", false},
+        {"no-via leaves Via alone", PLAIN, 11, 1, GET11 "Via: 1.0 one\nVia: 1.1 two\n",
+         OUT1 "via: 1.0 one\nvia: 1.1 two\n", false},
+        {"an X-Forwarded-Proto of the client is no fact", "no-via", 11, 1,
+         GET11 "X-Forwarded-Proto: https\n", OUT1 "x-forwarded-proto: http\n", false},
+        {"kept: ours comes behind it", "no-via\nno-strip-incoming-x-forwarded-proto", 11, 1,
+         GET11 "X-Forwarded-Proto: https\n", OUT1 "x-forwarded-proto: https, http\n", false},
+        {"stripped and not added", PLAIN, 11, 1, GET11 "X-Forwarded-Proto: https\n", OUT1, false},
+        {"kept and not added", PLAIN "no-strip-incoming-x-forwarded-proto", 11, 1,
+         GET11 "X-Forwarded-Proto: https\n", OUT1 "x-forwarded-proto: https\n", false},
+        {"X-Forwarded-For passes when nothing is said", PLAIN, 11, 1,
+         GET11 "X-Forwarded-For: 10.0.0.1\n", OUT1 "x-forwarded-for: 10.0.0.1\n", false},
+        {"X-Forwarded-For is appended to", PLAIN "add-x-forwarded-for", 11, 2,
+         GET11 "X-Forwarded-For: 10.0.0.1\nX-Forwarded-For: 10.0.0.2\n",
+         OUT2 "x-forwarded-for: 10.0.0.1, 10.0.0.2, 192.0.2.7\n", false},
+        {"X-Forwarded-For is stripped", PLAIN "strip-incoming-x-forwarded-for", 11, 1,
+         GET11 "X-Forwarded-For: 10.0.0.1\n", OUT1, false},
+        {"stripped and added", PLAIN "add-x-forwarded-for\nstrip-incoming-x-forwarded-for", 11, 1,
+         GET11 "X-Forwarded-For: 10.0.0.1\n", OUT1 "x-forwarded-for: 192.0.2.7\n", false},
+        {"an empty X-Forwarded-For is no entry", PLAIN "add-x-forwarded-for", 11, 1,
+         GET11 "X-Forwarded-For:\n", OUT1 "x-forwarded-for: 192.0.2.7\n", false},
+        {"the order: for, proto, via, then what the operator adds",
+         "add-x-forwarded-for\nadd-request-header=X-B: 2\nadd-request-header=Accept: 1", 11, 1,
+         GET11 "Accept: */*\n",
+         OUT1 "accept: */*\nx-forwarded-for: 192.0.2.7\nx-forwarded-proto: http\n"
+              "via: 1.1 nghttpx\nx-b: 2\naccept: 1\n",
+         false},
+    };
+    run_requests(cases, COUNT(cases));
+}
+
+/* ---------------------------------------------------------------- responses */
+
+struct response_case {
+    const char *rule, *options;
+    const char *request; /* of HTTP/1.1 unless it begins with a colon; NULL: GET11 */
+    int from, to;
+    const char *in, *out;
+    bool tls;
+};
+
+static void run_responses(const struct response_case *c, size_t n)
+{
+    for (; n > 0; n--, c++) {
+        struct rig r;
+        struct told told;
+        rig_open(&r, c->options);
+        r.client.tls = c->tls;
+        struct exchange *x = rig_exchange(&r, &told);
+        const char *request = c->request != NULL ? c->request : GET11;
+        testing_request(x, request[0] == ':' ? 20 : 11, request);
+        testing_response(x, c->from, c->in);
+        testing_expect_fields(c->rule, message_response_fields(x, c->to), c->out);
+        rig_exchange_end(&r, x);
+        rig_close(&r);
+    }
+}
+
+#define QUIET "no-via\nno-server-rewrite\n"
+#define OK11  "HTTP/1.1 200 OK\n"
+
+static void responses_keep_what_is_for_the_client(void **state)
+{
+    (void)state;
+    static const struct response_case cases[] = {
+        {"hop-by-hop fields go nowhere", QUIET, NULL, 11, 1,
+         OK11 "Connection: close\nKeep-Alive: timeout=5\nProxy-Connection: x\nUpgrade: h2c\n"
+              "Transfer-Encoding: chunked\nDate: d\n",
+         "date: d\n", false},
+        {"towards HTTP/2 too, behind the status", QUIET, NULL, 11, 2,
+         OK11 "Connection: close\nTransfer-Encoding: chunked\nDate: d\n", ":status: 200\ndate: d\n",
+         false},
+        {"what Connection names is dropped", QUIET, NULL, 11, 2,
+         OK11 "X-One: 1\nConnection: x-one, set-cookie, location, content-type\nSet-Cookie: a=1\n"
+              "Location: /x\nContent-Type: t\nX-Two: 2\n",
+         ":status: 200\nset-cookie: a=1\ncontent-type: t\nx-two: 2\nlocation: /x\n", false},
+        {"cookies are set one by one", QUIET, NULL, 20, 1,
+         ":status: 200\nset-cookie: a=1\nset-cookie: b=2\n", "set-cookie: a=1\nset-cookie: b=2\n",
+         false},
+        {"our name, and the version that the backend spoke", "", NULL, 11, 1,
+         OK11 "Server: theirs\nDate: d\n", "server: nghttpx\ndate: d\nvia: 1.1 nghttpx\n", false},
+        {"another name", "server-name=x", NULL, 10, 2, "HTTP/1.0 404 No\n",
+         ":status: 404\nserver: x\nvia: 1.0 nghttpx\n", false},
+        {"their name", "no-server-rewrite", NULL, 20, 1, ":status: 200\nserver: theirs\n",
+         "server: theirs\nvia: 2 nghttpx\n", false},
+        {"Via is appended to", "no-server-rewrite", NULL, 11, 1,
+         OK11 "Via: 1.1 a\nVia: 1.1 b\nDate: d\n", "date: d\nvia: 1.1 a, 1.1 b, 1.1 nghttpx\n",
+         false},
+        {"what the operator adds comes last", "add-response-header=X-A: 1\nno-server-rewrite", NULL,
+         11, 1, OK11 "X-A: 0\n", "x-a: 0\nvia: 1.1 nghttpx\nx-a: 1\n", false},
+        {"a length is made anew", QUIET, NULL, 11, 1, OK11 "Content-Length: 007\nDate: d\n",
+         "date: d\ncontent-length: 7\n", false},
+        {"the length that HEAD asks for is kept", QUIET, "HEAD /p HTTP/1.1\nHost: a.example\n", 11,
+         2, OK11 "Content-Length: 7\n", ":status: 200\ncontent-length: 7\n", false},
+        {"and that of 304", QUIET, NULL, 11, 1, "HTTP/1.1 304 NM\nContent-Length: 7\n",
+         "content-length: 7\n", false},
+        {"204 has none (RFC 9110, 8.6)", QUIET, NULL, 20, 1, ":status: 204\ncontent-length: 0\n",
+         "", false},
+        {"interim responses are passed as they are", "add-response-header=X-A: 1", NULL, 11, 2,
+         "HTTP/1.1 103 Early Hints\nLink: </a>; rel=preload\nConnection: x-b\nX-B: 1\n",
+         ":status: 103\nlink: </a>; rel=preload\n", false},
+    };
+    run_responses(cases, COUNT(cases));
+}
+
+static void location_is_rewritten_when_it_names_the_host_that_was_asked(void **state)
+{
+    (void)state;
+#define REDIRECT "HTTP/1.1 302 Found\nLocation: "
+#define CASE(rule, options, tls, authority, in, out)                                               \
+    {                                                                                              \
+        rule, QUIET options, "GET / HTTP/1.1\nHost: " authority "\n", 11, 1, REDIRECT in "\n",     \
+            "location: " out "\n", tls                                                             \
+    }
+    static const struct response_case cases[] = {
+        CASE("the client's scheme", "", true, "a.example", "http://a.example/x",
+             "https://a.example/x"),
+        CASE("the client's scheme in the clear", "", false, "a.example", "https://a.example/x",
+             "http://a.example/x"),
+        CASE("the client's port", "", false, "a.example:3000", "http://a.example/x",
+             "http://a.example:3000/x"),
+        CASE("whatever port it names", "", true, "a.example", "http://a.example:8080/x",
+             "https://a.example/x"),
+        CASE("in any case of letters", "", true, "a.example", "HTTP://A.Example/X",
+             "https://a.example/X"),
+        CASE("without a path", "", true, "a.example", "http://a.example", "https://a.example"),
+        CASE("a query right behind it", "", true, "a.example", "http://a.example?q",
+             "https://a.example?q"),
+        CASE("a fragment right behind it", "", true, "a.example", "http://a.example#f",
+             "https://a.example#f"),
+        CASE("IPv6", "", true, "[::1]:3000", "http://[::1]:80/x", "https://[::1]:3000/x"),
+        CASE("another host is left", "", true, "a.example", "http://b.example/x",
+             "http://b.example/x"),
+        CASE("a longer host is another", "", true, "a.example", "http://a.example.org/x",
+             "http://a.example.org/x"),
+        CASE("userinfo is left", "", true, "a.example", "http://a.example@b.example/x",
+             "http://a.example@b.example/x"),
+        CASE("a relative one is left", "", true, "a.example", "/x", "/x"),
+        CASE("//host is no absolute URI", "", true, "a.example", "//a.example/x", "//a.example/x"),
+        CASE("other schemes are left", "", true, "a.example", "ftp://a.example/x",
+             "ftp://a.example/x"),
+        CASE("not even a host", "", true, "a.example", "http:///x", "http:///x"),
+        CASE("half a URI", "", true, "a.example", "http://", "http://"),
+        CASE("host-rewrite: the backend's name is ours", "host-rewrite\nbackend=127.0.0.1,8080",
+             true, "a.example", "http://127.0.0.1:8080/x", "https://a.example/x"),
+        CASE("host-rewrite: the client's is not", "host-rewrite\nbackend=127.0.0.1,8080", true,
+             "a.example", "http://a.example/x", "http://a.example/x"),
+        CASE("no-location-rewrite", "no-location-rewrite", true, "a.example", "http://a.example/x",
+             "http://a.example/x"),
+    };
+    run_responses(cases, COUNT(cases));
+}
+
+static void errors_of_our_own_get_no_additions(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, "add-response-header=x-a: 1");
+    struct exchange *x = rig_exchange(&r, &told);
+    testing_request(x, 11, GET11);
+    testing_response(x, 11, "HTTP/1.1 502 Bad\nServer: own\nContent-Length: 5\nDate: d\n");
+    x->response.m.nfields = 1;
+    x->error = EXCHANGE_NO_BACKEND;
+    testing_expect_fields("as it is", message_response_fields(x, 1),
+                          "server: own\ncontent-length: 5\n");
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+/* ---------------------------------------------------------------- trailers */
+
+static void trailers_carry_nothing_that_a_head_decides(void **state)
+{
+    (void)state;
+    /* RFC 9110, 6.5.1: framing, routing, authentication, and what was decided on already. */
+    static const char *const never[] = {"content-length",
+                                        "content-type",
+                                        "content-encoding",
+                                        "content-range",
+                                        "host",
+                                        "authorization",
+                                        "cookie",
+                                        "set-cookie",
+                                        "cache-control",
+                                        "expect",
+                                        "max-forwards",
+                                        "range",
+                                        "via",
+                                        "forwarded",
+                                        "x-forwarded-for",
+                                        "x-forwarded-host",
+                                        "x-forwarded-port",
+                                        "x-forwarded-proto",
+                                        "x-real-ip",
+                                        "trailer",
+                                        "connection",
+                                        "keep-alive",
+                                        "transfer-encoding",
+                                        "upgrade",
+                                        "te",
+                                        "proxy-connection",
+                                        "http2-settings",
+                                        "proxy-authorization",
+                                        "www-authenticate",
+                                        "proxy-authenticate"};
+    for (int version = 11; version <= 20; version += 9) {
+        struct rig r;
+        struct told told;
+        rig_open(&r, "");
+        struct exchange *x = rig_exchange(&r, &told);
+        testing_request(x, 11, GET11);
+        for (size_t i = 0; i < COUNT(never); i++) {
+            char text[128];
+            snprintf(text, sizeof(text), "x-sum: 1\n%s: 1\ngrpc-status: 0\n", never[i]);
+            testing_trailers(x, &x->response.m, version, text);
+            testing_expect_fields(never[i], message_trailers(x, &x->response.m),
+                                  "x-sum: 1\ngrpc-status: 0\n");
+        }
+        testing_trailers(x, &x->request.m, version, "");
+        testing_expect_fields("none", message_trailers(x, &x->request.m), "");
+        rig_exchange_end(&r, x);
+        rig_close(&r);
+    }
+}
+
+/* ---------------------------------------------------------------- questions */
+
+static void a_body_may_follow_by_method_and_status(void **state)
+{
+    (void)state;
+    static const struct {
+        enum h1_method method;
+        int status;
+        bool may;
+    } cases[] = {
+        {H1_METHOD_GET, 200, true},   {H1_METHOD_GET, 404, true},    {H1_METHOD_GET, 100, false},
+        {H1_METHOD_GET, 199, false},  {H1_METHOD_GET, 204, false},   {H1_METHOD_GET, 304, false},
+        {H1_METHOD_HEAD, 200, false}, {H1_METHOD_HEAD, 404, false},  {H1_METHOD_GET, 205, true},
+        {H1_METHOD_OTHER, 200, true}, {H1_METHOD_OPTIONS, 200, true}};
+    struct rig r;
+    struct told told;
+    rig_open(&r, "");
+    struct exchange *x = rig_exchange(&r, &told);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        x->request.method = cases[i].method;
+        x->response.status = cases[i].status;
+        assert_int_equal(message_response_may_have_body(x), cases[i].may);
+    }
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+static void a_target_is_finished_or_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path, *expected; /* NULL: refused */
+        size_t path_len;
+    } cases[] = {
+        {"GET", "/a/./b?x#y", NULL, 0}, {"GET", "/a/./b?x", "/a/b?x", 4},
+        {"GET", "*", NULL, 0},          {"OPTIONS", "*", "*", 1},
+        {"GET", "", NULL, 0},           {"GET", "/ ", NULL, 0},
+        {"GET", "x", NULL, 0},          {"GET", "/\\x", NULL, 0},
+        {"CONNECT", "", "/", 1},        {"get", "/%41", "/A", 2},
+    };
+    struct rig r;
+    struct told told;
+    rig_open(&r, "");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct exchange *x = rig_exchange(&r, &told);
+        x->request.method_text = (struct str){cases[i].method, strlen(cases[i].method)};
+        x->request.path = (struct str){cases[i].path, strlen(cases[i].path)};
+        bool ok = message_finish_request(x);
+        assert_int_equal(ok, cases[i].expected != NULL);
+        if (ok) {
+            assert_int_equal(x->request.path.len, strlen(cases[i].expected));
+            assert_memory_equal(x->request.path.s, cases[i].expected, x->request.path.len);
+            assert_int_equal(x->request.path_len, cases[i].path_len);
+        }
+        rig_exchange_end(&r, x);
+    }
+    rig_close(&r);
+}
+
+static void fields_outlive_what_they_were_read_from(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, "");
+    struct exchange *x = rig_exchange(&r, &told);
+    char text[] = ":status: 200\nx-a: 1\nempty:\n";
+    struct h2_field f[4];
+    size_t n = testing_parse_fields(text, f, COUNT(f));
+    message_set_fields_h2(x, &x->response.m, f, n);
+    message_set_trailers_h2(x, &x->response.m, f + 1, n - 1);
+    memset(text, '?', sizeof(text) - 1);
+    memset(f, 0, sizeof(f));
+    char *fields = testing_fields_text(x->response.m.fields, x->response.m.nfields);
+    char *trailers = testing_fields_text(x->response.m.trailers, x->response.m.ntrailers);
+    assert_string_equal(fields, "x-a: 1\nempty: \n");
+    assert_string_equal(trailers, fields);
+    free(fields);
+    free(trailers);
+    assert_null(message_find(&x->response.m, H2_TOKEN_HOST));
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_lose_what_is_meant_for_one_connection),
+        cmocka_unit_test(requests_say_whom_they_are_for),
+        cmocka_unit_test(cookies_are_joined_for_one_and_crumbled_for_two),
+        cmocka_unit_test(requests_get_their_framing_anew),
+        cmocka_unit_test(requests_tell_where_they_come_from),
+        cmocka_unit_test(responses_keep_what_is_for_the_client),
+        cmocka_unit_test(location_is_rewritten_when_it_names_the_host_that_was_asked),
+        cmocka_unit_test(errors_of_our_own_get_no_additions),
+        cmocka_unit_test(trailers_carry_nothing_that_a_head_decides),
+        cmocka_unit_test(a_body_may_follow_by_method_and_status),
+        cmocka_unit_test(a_target_is_finished_or_refused),
+        cmocka_unit_test(fields_outlive_what_they_were_read_from),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
