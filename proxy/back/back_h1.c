@@ -320,7 +320,8 @@ static bool input_body(struct back_h1 *b, const uint8_t *data, size_t len, size_
     struct exchange *x = b->x;
     size_t room = pipe_room(&x->down), n, body_len;
     const uint8_t *body;
-    if (room == 0 && len > 0) { /* at len 0 the body may have its end to tell, which needs no room */
+    if (room == 0 &&
+        len > 0) { /* at len 0 the body may have its end to tell, which needs no room */
         conn_pause_reading(b->conn, CONN_PAUSE_BODY);
         return false;
     }
