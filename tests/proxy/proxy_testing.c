@@ -36,7 +36,9 @@ static struct config *load(const char *options)
         size_t len = strcspn(options, "\n");
         assert_true(used + len + 3 < sizeof(text) && argc < 62);
         argv[argc++] = text + used;
-        used += (size_t)sprintf(text + used, "--%.*s", (int)len, options) + 1;
+        used += (size_t)sprintf(text + used, "%s%.*s", options[0] == '/' ? "" : "--", (int)len,
+                                options) +
+                1;
         options += len + (options[len] == '\n');
     }
     argv[argc] = NULL;

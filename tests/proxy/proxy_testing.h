@@ -26,8 +26,9 @@ struct rig {
 };
 
 /**
- * `options` are lines "name=value" or "name" as on the command line, without the dashes. There is
- * one clear-text frontend; a backend that is not given is 127.0.0.1,80. Nothing listens.
+ * `options` are lines "name=value" or "name" as on the command line, without the dashes; a
+ * line that begins with '/' is an argument as it is (key, certificate). There is one clear-text
+ * frontend; a backend that is not given is 127.0.0.1,80. Nothing listens.
  */
 void rig_open(struct rig *r, const char *options);
 /** The same with both TLS contexts; the options name key and certificate (and cacert). */
