@@ -96,27 +96,46 @@ void rig_turn(struct rig *r)
     ev_run(r->worker->loop, EVRUN_NOWAIT);
 }
 
+struct wait {
+    ev_prepare prepare;
+    ev_timer deadline;
+    bool (*done)(const void *ctx);
+    const void *ctx;
+    bool late;
+};
+
 static void on_deadline(struct ev_loop *loop, ev_timer *t, int revents)
 {
-    (void)loop;
     (void)revents;
-    *(bool *)t->data = true;
+    struct wait *w = container_of(t, struct wait, deadline);
+    w->late = true;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_prepare(struct ev_loop *loop, ev_prepare *p, int revents)
+{
+    (void)revents;
+    struct wait *w = container_of(p, struct wait, prepare);
+    if (w->done(w->ctx)) {
+        ev_break(loop, EVBREAK_ALL);
+    }
 }
 
 void rig_until(struct rig *r, bool (*done)(const void *ctx), const void *ctx)
 {
-    bool late = false;
-    ev_timer deadline;
-    ev_now_update(r->worker->loop);
-    ev_timer_init(&deadline, on_deadline, 10., 0.);
-    deadline.data = &late;
-    ev_timer_start(r->worker->loop, &deadline);
-    while (!done(ctx) && !late) {
-        ev_run(r->worker->loop, EVRUN_ONCE);
-    }
-    ev_timer_stop(r->worker->loop, &deadline);
-    rig_turn(r);
-    if (late) {
+    struct ev_loop *loop = r->worker->loop;
+    struct wait w = {.done = done, .ctx = ctx};
+    ev_now_update(loop);
+    ev_timer_init(&w.deadline, on_deadline, 10., 0.);
+    ev_timer_start(loop, &w.deadline);
+    /* Asked before each sleep, behind the worker's end of turn. */
+    ev_prepare_init(&w.prepare, on_prepare);
+    ev_set_priority(&w.prepare, EV_MINPRI);
+    ev_prepare_start(loop, &w.prepare);
+    ev_run(loop, 0);
+    ev_prepare_stop(loop, &w.prepare);
+    ev_timer_stop(loop, &w.deadline);
+    if (w.late) {
         fail_msg("what was waited for did not come");
     }
 }

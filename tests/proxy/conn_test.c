@@ -1,0 +1,904 @@
+/* A connection between the kernel and its user: net/conn.h says what holds. */
+#include "net/conn.h"
+
+#include "cert_testing.h"
+#include "proxy_testing.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tls/tls.h"
+
+/* ---------------------------------------------------------------- a user that remembers */
+
+struct user {
+    struct conn *conn;
+    uint8_t *seen; /* what it took, in order */
+    size_t nseen, offered, inputs;
+    size_t most;           /* what it takes of one offer; SIZE_MAX: everything */
+    enum conn_pause pause; /* said in each input(); 0: nothing */
+    unsigned readies, eofs, fails, outputs;
+    bool clean;
+    enum conn_error why;
+    uint64_t to_send, sent; /* octets of its endless stream */
+    uint64_t finish_at;     /* conn_finish() when so many were output; 0: never */
+    const char *close_in;   /* name of the op that closes */
+};
+
+static void maybe_close(struct user *u, const char *op)
+{
+    if (u->close_in != NULL && strcmp(u->close_in, op) == 0) {
+        conn_close(u->conn);
+        u->conn = NULL;
+    }
+}
+
+static struct user *user_of(struct conn *c)
+{
+    struct user *u = c->user;
+    assert_ptr_equal(u->conn, c); /* after close and finish nothing is told any more */
+    return u;
+}
+
+static void on_ready(struct conn *c)
+{
+    struct user *u = user_of(c);
+    u->readies++;
+    maybe_close(u, "ready");
+}
+
+static size_t on_input(struct conn *c, uint8_t *data, size_t len)
+{
+    struct user *u = user_of(c);
+    assert_true(len > 0 && u->eofs == 0);
+    size_t n = len < u->most ? len : u->most;
+    u->inputs++;
+    u->offered = len;
+    u->seen = realloc(u->seen, u->nseen + n + 1);
+    assert_non_null(u->seen);
+    memcpy(u->seen + u->nseen, data, n);
+    u->nseen += n;
+    u->seen[u->nseen] = '\0';
+    if (u->pause != 0) {
+        conn_pause_reading(c, u->pause);
+    }
+    maybe_close(u, "input");
+    return n;
+}
+
+static void on_eof(struct conn *c, bool clean)
+{
+    struct user *u = user_of(c);
+    u->eofs++;
+    u->clean = clean;
+    maybe_close(u, "eof");
+}
+
+static uint8_t octet(uint64_t at)
+{
+    return (uint8_t)(at * 131 + (at >> 9));
+}
+
+static size_t on_output(struct conn *c, uint8_t *buf, size_t cap)
+{
+    struct user *u = user_of(c);
+    u->outputs++;
+    size_t n = u->to_send - u->sent < cap ? (size_t)(u->to_send - u->sent) : cap;
+    for (size_t i = 0; i < n; i++) {
+        buf[i] = octet(u->sent++);
+    }
+    if (u->finish_at > 0 && u->sent >= u->finish_at) {
+        conn_finish(c);
+        u->conn = NULL;
+    }
+    maybe_close(u, "output");
+    return n;
+}
+
+static void on_failed(struct conn *c, enum conn_error why)
+{
+    struct user *u = user_of(c);
+    u->fails++;
+    u->why = why;
+    conn_close(c);
+    u->conn = NULL;
+}
+
+static const struct conn_ops ops = {
+    .ready = on_ready, .input = on_input, .eof = on_eof, .output = on_output, .failed = on_failed};
+
+/* ---------------------------------------------------------------- a connection and its peer */
+
+struct scene {
+    struct rig rig;
+    struct user user;
+    int peer; /* the other end, not blocking */
+};
+
+static void accept_one(struct scene *s, int fd, SSL_CTX *ctx)
+{
+    s->user = (struct user){.most = SIZE_MAX};
+    s->user.conn = conn_accept(s->rig.worker, fd, ctx, &ops, &s->user, 30000);
+    assert_non_null(s->user.conn);
+}
+
+static void scene_open(struct scene *s)
+{
+    int fds[2];
+    rig_open(&s->rig, "");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    s->peer = fds[1];
+    accept_one(s, fds[0], NULL);
+}
+
+static void scene_close(struct scene *s)
+{
+    if (s->user.conn != NULL) {
+        conn_close(s->user.conn);
+    }
+    free(s->user.seen);
+    if (s->peer >= 0) {
+        close(s->peer);
+    }
+    rig_turn(&s->rig);
+    rig_close(&s->rig);
+}
+
+/* A listener on the loopback, and its address. */
+static int listener(struct sockaddr_in *addr)
+{
+    socklen_t len = sizeof(*addr);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    *addr = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)addr, sizeof(*addr)), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)addr, &len), 0);
+    return fd;
+}
+
+/* The same as scene_open, over TCP. */
+static void scene_open_tcp(struct scene *s)
+{
+    struct sockaddr_in addr;
+    rig_open(&s->rig, "");
+    int l = listener(&addr);
+    s->peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(s->peer, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    int fd = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert_true(fd >= 0);
+    close(l);
+    assert_int_equal(fcntl(s->peer, F_SETFL, O_NONBLOCK), 0);
+    accept_one(s, fd, NULL);
+}
+
+static struct conn_target target_of(const struct sockaddr *addr, socklen_t len)
+{
+    return (struct conn_target){.addr = addr,
+                                .addr_len = len,
+                                .alpn = "http/1.1",
+                                .connect_timeout = 30000,
+                                .write_timeout = 30000};
+}
+
+static void say(struct scene *s, const char *text)
+{
+    assert_int_equal(write(s->peer, text, strlen(text)), strlen(text));
+    rig_turn(&s->rig);
+}
+
+static void expect_seen(const struct scene *s, const char *text)
+{
+    assert_string_equal(s->user.seen != NULL ? (const char *)s->user.seen : "", text);
+}
+
+/* Reads what the peer gets; checks that it is the stream from *at on. 0: its end. */
+static ssize_t peer_read(struct scene *s, uint64_t *at)
+{
+    uint8_t buf[8192];
+    ssize_t n = read(s->peer, buf, sizeof(buf));
+    for (ssize_t i = 0; i < n; i++) {
+        assert_int_equal(buf[i], octet((*at)++));
+    }
+    return n;
+}
+
+/* ---------------------------------------------------------------- input */
+
+static void input_that_is_not_taken_is_kept_and_offered_again(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    s.user.most = 0;
+    say(&s, "abc");
+    assert_int_equal(s.user.offered, 3);
+    assert_int_equal(s.user.nseen, 0);
+    say(&s, "de"); /* with what came before, in one piece */
+    assert_int_equal(s.user.offered, 5);
+    s.user.most = 2;
+    conn_retry_input(s.user.conn);
+    rig_turn(&s.rig);
+    expect_seen(&s, "ab");
+    assert_int_equal(s.user.inputs, 3); /* not over and over */
+    s.user.most = SIZE_MAX;
+    say(&s, "f");
+    expect_seen(&s, "abcdef");
+    scene_close(&s);
+}
+
+static void while_paused_nothing_is_told_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    conn_pause_reading(s.user.conn, CONN_PAUSE_BODY);
+    say(&s, "abc");
+    say(&s, "def");
+    assert_int_equal(s.user.inputs, 0);
+    conn_resume_reading(s.user.conn, CONN_PAUSE_BODY);
+    rig_turn(&s.rig);
+    rig_turn(&s.rig);
+    expect_seen(&s, "abcdef");
+    /* Paused in the middle of an offer: the rest of it is kept. */
+    s.user.most = 2;
+    s.user.pause = CONN_PAUSE_BODY;
+    say(&s, "ghijkl");
+    say(&s, "mn");
+    expect_seen(&s, "abcdefgh");
+    s.user.pause = 0;
+    s.user.most = SIZE_MAX;
+    conn_resume_reading(s.user.conn, CONN_PAUSE_BODY);
+    rig_turn(&s.rig);
+    rig_turn(&s.rig);
+    expect_seen(&s, "abcdefghijklmn");
+    scene_close(&s);
+}
+
+static void only_when_no_reason_is_left_is_it_read_again(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    conn_pause_reading(s.user.conn, CONN_PAUSE_BODY);
+    conn_pause_reading(s.user.conn, CONN_PAUSE_PIPELINE);
+    say(&s, "abc");
+    conn_resume_reading(s.user.conn, CONN_PAUSE_PIPELINE);
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.inputs, 0);
+    conn_resume_reading(s.user.conn, CONN_PAUSE_PIPELINE); /* it was none any more */
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.inputs, 0);
+    conn_resume_reading(s.user.conn, CONN_PAUSE_BODY);
+    rig_turn(&s.rig);
+    rig_turn(&s.rig);
+    expect_seen(&s, "abc");
+    scene_close(&s);
+}
+
+static void the_kernel_keeps_what_a_paused_connection_is_sent(void **state)
+{
+    (void)state;
+    struct scene s;
+    static const uint8_t block[65536];
+    size_t total = 0;
+    scene_open(&s);
+    conn_pause_reading(s.user.conn, CONN_PAUSE_BODY);
+    for (int i = 0; i < 100; i++) {
+        ssize_t n = write(s.peer, block, sizeof(block));
+        total += n > 0 ? (size_t)n : 0;
+        rig_turn(&s.rig);
+    }
+    assert_true(total < 100 * sizeof(block)); /* the peer had to stop */
+    assert_int_equal(buffer_len(&s.user.conn->rx), 0);
+    scene_close(&s);
+}
+
+static void the_end_is_told_after_the_data_and_once(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    assert_int_equal(write(s.peer, "abc", 3), 3);
+    shutdown(s.peer, SHUT_WR);
+    for (int i = 0; i < 4; i++) {
+        rig_turn(&s.rig);
+    }
+    expect_seen(&s, "abc");
+    assert_int_equal(s.user.eofs, 1);
+    assert_true(s.user.clean);
+    scene_close(&s);
+    /* The same for one that pauses: data on resuming, then the end. */
+    scene_open(&s);
+    conn_pause_reading(s.user.conn, CONN_PAUSE_BODY);
+    assert_int_equal(write(s.peer, "abc", 3), 3);
+    shutdown(s.peer, SHUT_WR);
+    for (int i = 0; i < 4; i++) {
+        rig_turn(&s.rig);
+    }
+    assert_int_equal(s.user.inputs + s.user.eofs, 0);
+    conn_resume_reading(s.user.conn, CONN_PAUSE_BODY);
+    for (int i = 0; i < 4; i++) {
+        rig_turn(&s.rig);
+    }
+    expect_seen(&s, "abc");
+    assert_int_equal(s.user.eofs, 1);
+    scene_close(&s);
+}
+
+static void a_client_that_waits_for_its_answer_is_heard_leaving(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    s.user.pause = CONN_PAUSE_PIPELINE;
+    say(&s, "abc");
+    shutdown(s.peer, SHUT_WR);
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.eofs, 1);
+    scene_close(&s);
+    /* But not before the next request, which is kept. */
+    scene_open(&s);
+    s.user.pause = CONN_PAUSE_PIPELINE;
+    say(&s, "abc");
+    say(&s, "def");
+    shutdown(s.peer, SHUT_WR);
+    rig_turn(&s.rig);
+    expect_seen(&s, "abc");
+    assert_int_equal(s.user.eofs, 0);
+    s.user.pause = 0;
+    conn_resume_reading(s.user.conn, CONN_PAUSE_PIPELINE);
+    for (int i = 0; i < 3; i++) {
+        rig_turn(&s.rig);
+    }
+    expect_seen(&s, "abcdef");
+    assert_int_equal(s.user.eofs, 1);
+    scene_close(&s);
+}
+
+/* ---------------------------------------------------------------- output */
+
+static void output_is_asked_for_once_for_a_turn(void **state)
+{
+    (void)state;
+    struct scene s;
+    uint64_t at = 0;
+    scene_open(&s);
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.outputs, 0); /* nobody wanted any */
+    s.user.to_send = 100;
+    conn_want_output(s.user.conn);
+    conn_want_output(s.user.conn);
+    assert_int_equal(s.user.outputs, 0); /* not from inside */
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.outputs, 2); /* the second time: that is all */
+    assert_int_equal(peer_read(&s, &at), 100);
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.outputs, 2);
+    scene_close(&s);
+}
+
+static void output_is_pulled_only_when_the_socket_has_room(void **state)
+{
+    (void)state;
+    struct scene s;
+    uint64_t at = 0;
+    scene_open(&s);
+    s.user.to_send = 4u << 20;
+    conn_want_output(s.user.conn);
+    rig_turn(&s.rig);
+    assert_true(conn_blocked(s.user.conn));
+    uint64_t sent = s.user.sent;
+    unsigned outputs = s.user.outputs;
+    assert_true(sent < s.user.to_send);
+    assert_true(s.user.conn->tx_bytes + buffer_len(&s.user.conn->tx) == sent);
+    assert_true(buffer_len(&s.user.conn->tx) <= WORKER_IO_SIZE);
+    for (int i = 0; i < 5; i++) { /* wanting does not help */
+        conn_want_output(s.user.conn);
+        rig_turn(&s.rig);
+    }
+    assert_int_equal(s.user.outputs, outputs);
+    while (at < s.user.to_send) {
+        ssize_t n = peer_read(&s, &at);
+        assert_true(n > 0 || (n < 0 && errno == EAGAIN));
+        if (n < 0) {
+            rig_turn(&s.rig);
+        }
+    }
+    assert_int_equal(s.user.sent, s.user.to_send);
+    rig_turn(&s.rig);
+    assert_false(conn_blocked(s.user.conn));
+    assert_false(ev_is_active(&s.user.conn->wev));
+    scene_close(&s);
+}
+
+static bool has_failed(const void *ctx)
+{
+    return ((const struct user *)ctx)->fails > 0;
+}
+
+static void a_peer_that_does_not_read_is_given_up(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    s.user.conn->write_timeout = 60;
+    s.user.to_send = 8u << 20;
+    conn_want_output(s.user.conn);
+    rig_until(&s.rig, has_failed, &s.user);
+    assert_int_equal(s.user.why, CONN_ERR_WRITE_TIMEOUT);
+    scene_close(&s);
+}
+
+static void a_connection_that_breaks_is_told(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    close(s.peer);
+    s.peer = -1;
+    s.user.to_send = 10;
+    conn_want_output(s.user.conn);
+    rig_until(&s.rig, has_failed, &s.user);
+    assert_int_equal(s.user.why, CONN_ERR_IO);
+    scene_close(&s);
+    /* And while reading: a reset. */
+    scene_open_tcp(&s);
+    struct linger now = {.l_onoff = 1};
+    setsockopt(s.peer, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    close(s.peer);
+    s.peer = -1;
+    rig_until(&s.rig, has_failed, &s.user);
+    assert_int_equal(s.user.why, CONN_ERR_IO);
+    scene_close(&s);
+}
+
+/* ---------------------------------------------------------------- ending */
+
+static bool no_conns(const void *ctx)
+{
+    return list_empty(&((const struct worker *)ctx)->conns);
+}
+
+static void finishing_sends_everything_and_waits_for_the_peer(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {1, 1000, 3u << 20};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        struct scene s;
+        uint64_t at = 0;
+        ssize_t n;
+        scene_open_tcp(&s);
+        s.user.to_send = s.user.finish_at = sizes[i];
+        conn_want_output(s.user.conn);
+        rig_turn(&s.rig);
+        while ((n = peer_read(&s, &at)) != 0) { /* up to the end that is told */
+            assert_true(n > 0 || errno == EAGAIN);
+            rig_turn(&s.rig);
+        }
+        assert_int_equal(at, sizes[i]);
+        /* What the peer still says is swallowed, it is not answered by a reset. */
+        for (int j = 0; j < 3; j++) {
+            assert_int_equal(write(s.peer, "more", 4), 4);
+            rig_turn(&s.rig);
+        }
+        assert_int_equal(read(s.peer, &(char){0}, 1), 0);
+        assert_int_equal(s.user.inputs, 0);
+        assert_false(list_empty(&s.rig.worker->conns)); /* it lingers */
+        close(s.peer);
+        s.peer = -1;
+        rig_until(&s.rig, no_conns, s.rig.worker);
+        scene_close(&s);
+    }
+}
+
+static void finishing_with_nothing_to_say_ends_at_once(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    conn_finish(s.user.conn);
+    s.user.conn = NULL;
+    rig_turn(&s.rig);
+    assert_int_equal(read(s.peer, &(char){0}, 1), 0);
+    scene_close(&s); /* the worker closes those that linger */
+    /* The peer had ended first: there is nobody to wait for. */
+    scene_open(&s);
+    shutdown(s.peer, SHUT_WR);
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.eofs, 1);
+    conn_finish(s.user.conn);
+    s.user.conn = NULL;
+    rig_turn(&s.rig);
+    assert_true(list_empty(&s.rig.worker->conns));
+    assert_int_equal(read(s.peer, &(char){0}, 1), 0);
+    scene_close(&s);
+}
+
+static void a_reset_is_no_regular_end(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open_tcp(&s);
+    conn_reset_on_close(s.user.conn);
+    conn_close(s.user.conn);
+    s.user.conn = NULL;
+    assert_int_equal(read(s.peer, &(char){0}, 1), -1);
+    assert_int_equal(errno, ECONNRESET);
+    scene_close(&s);
+}
+
+static void closing_is_allowed_from_everywhere(void **state)
+{
+    (void)state;
+    static const char *const where[] = {"input", "eof", "output"};
+    for (size_t i = 0; i < COUNT(where); i++) {
+        struct scene s;
+        scene_open(&s);
+        s.user.close_in = where[i];
+        s.user.to_send = 10;
+        say(&s, "abc");
+        if (s.user.conn != NULL) {
+            shutdown(s.peer, SHUT_WR);
+            rig_turn(&s.rig);
+        }
+        if (s.user.conn != NULL) {
+            conn_want_output(s.user.conn);
+            rig_turn(&s.rig);
+        }
+        assert_null(s.user.conn);
+        assert_true(list_empty(&s.rig.worker->conns));
+        assert_true(list_empty(&s.rig.worker->reap));
+        scene_close(&s);
+    }
+}
+
+/* ---------------------------------------------------------------- connecting */
+
+static void refusal_is_told_and_never_from_inside_the_call(void **state)
+{
+    (void)state;
+    struct scene s = {.peer = -1};
+    struct sockaddr_in addr;
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    rig_open(&s.rig, "");
+    close(listener(&addr)); /* now nobody listens there */
+    snprintf(un.sun_path, sizeof(un.sun_path), "%s/none", testing_folder());
+    const struct conn_target targets[] = {
+        target_of((const struct sockaddr *)(const void *)&addr, sizeof(addr)),
+        target_of((const struct sockaddr *)(const void *)&un, sizeof(un))};
+    for (size_t i = 0; i < COUNT(targets); i++) {
+        s.user = (struct user){.most = SIZE_MAX};
+        struct conn *c = s.user.conn = conn_connect(s.rig.worker, &targets[i], &ops, &s.user);
+        assert_non_null(c);
+        assert_int_equal(s.user.fails, 0);
+        assert_int_equal(c->state, CONN_CONNECTING);
+        conn_want_output(c); /* is of no consequence */
+        rig_until(&s.rig, has_failed, &s.user);
+        assert_int_equal(s.user.why, CONN_ERR_CONNECT);
+        assert_int_equal(s.user.readies + s.user.outputs, 0);
+    }
+    scene_close(&s);
+}
+
+static bool is_ready(const void *ctx)
+{
+    return ((const struct user *)ctx)->readies > 0;
+}
+
+static bool has_input(const void *ctx)
+{
+    return ((const struct user *)ctx)->inputs > 0;
+}
+
+static void a_connection_is_ready_and_then_asked_for_output(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct sockaddr_in addr;
+    uint64_t at = 0;
+    rig_open(&s.rig, "");
+    int l = listener(&addr);
+    struct conn_target target =
+        target_of((const struct sockaddr *)(const void *)&addr, sizeof(addr));
+    s.user = (struct user){.most = SIZE_MAX, .to_send = 3};
+    s.user.conn = conn_connect(s.rig.worker, &target, &ops, &s.user);
+    assert_int_equal(s.user.readies, 0);
+    rig_until(&s.rig, is_ready, &s.user);
+    assert_int_equal(s.user.readies, 1);
+    s.peer = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(s.peer >= 0);
+    close(l);
+    assert_int_equal(peer_read(&s, &at), 3);
+    assert_int_equal(s.user.conn->write_timer.at, 0); /* the connect time-out is over */
+    say(&s, "abc");
+    rig_until(&s.rig, has_input, &s.user);
+    expect_seen(&s, "abc");
+    scene_close(&s);
+}
+
+static void connecting_may_be_given_up(void **state)
+{
+    (void)state;
+    for (int finish = 0; finish <= 1; finish++) {
+        struct scene s;
+        struct sockaddr_in addr;
+        rig_open(&s.rig, "");
+        s.peer = listener(&addr);
+        struct conn_target target =
+            target_of((const struct sockaddr *)(const void *)&addr, sizeof(addr));
+        s.user = (struct user){.most = SIZE_MAX};
+        s.user.conn = conn_connect(s.rig.worker, &target, &ops, &s.user);
+        if (finish) {
+            conn_finish(s.user.conn);
+        } else {
+            conn_close(s.user.conn);
+        }
+        s.user.conn = NULL;
+        rig_turn(&s.rig);
+        assert_true(list_empty(&s.rig.worker->conns));
+        scene_close(&s);
+    }
+}
+
+/* ---------------------------------------------------------------- TLS */
+
+/* Both ends are connections of the same worker. */
+struct tls_scene {
+    struct rig rig;
+    struct user server, client;
+};
+
+static void open_tls(struct tls_scene *s, const char *name)
+{
+    char options[512];
+    struct sockaddr_in addr;
+    snprintf(options, sizeof(options), "%s\n%s\ncacert=%s", cert_path("conn", "key"),
+             cert_path("conn", "cert"), cert_path("conn", "cert"));
+    rig_open_tls(&s->rig, options);
+    int l = listener(&addr);
+    struct conn_target target =
+        target_of((const struct sockaddr *)(const void *)&addr, sizeof(addr));
+    target.ctx = s->rig.client_ctx;
+    target.sni = name;
+    target.verify = true;
+    s->client = s->server = (struct user){.most = SIZE_MAX};
+    s->client.conn = conn_connect(s->rig.worker, &target, &ops, &s->client);
+    assert_non_null(s->client.conn);
+    int fd = -1;
+    for (int i = 0; i < 1000 && fd < 0; i++) {
+        ev_run(s->rig.worker->loop, EVRUN_NOWAIT);
+        fd = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }
+    assert_true(fd >= 0);
+    close(l);
+    s->server.conn = conn_accept(s->rig.worker, fd, s->rig.server_ctx, &ops, &s->server, 30000);
+    assert_non_null(s->server.conn);
+}
+
+static void close_tls(struct tls_scene *s)
+{
+    if (s->server.conn != NULL) {
+        conn_close(s->server.conn);
+    }
+    if (s->client.conn != NULL) {
+        conn_close(s->client.conn);
+    }
+    free(s->server.seen);
+    free(s->client.seen);
+    rig_close(&s->rig);
+}
+
+static bool both_ready(const void *ctx)
+{
+    const struct tls_scene *s = ctx;
+    return s->server.readies > 0 && s->client.readies > 0;
+}
+
+static bool client_has_all(const void *ctx)
+{
+    const struct tls_scene *s = ctx;
+    return s->client.nseen >= s->server.to_send;
+}
+
+static bool client_saw_end(const void *ctx)
+{
+    return ((const struct tls_scene *)ctx)->client.eofs > 0;
+}
+
+static void tls_carries_the_same_bytes_and_a_clean_end(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    size_t len;
+    const char *alpn = conn_alpn(s.client.conn, &len);
+    assert_int_equal(len, 8);
+    assert_memory_equal(alpn, "http/1.1", 8);
+    s.server.to_send = s.server.finish_at = 300000;
+    conn_want_output(s.server.conn);
+    rig_until(&s.rig, client_saw_end, &s);
+    assert_true(s.client.clean); /* close_notify */
+    assert_int_equal(s.client.nseen, 300000);
+    for (size_t i = 0; i < s.client.nseen; i++) {
+        assert_int_equal(s.client.seen[i], octet(i));
+    }
+    close_tls(&s);
+}
+
+static bool client_has_some(const void *ctx)
+{
+    return ((const struct tls_scene *)ctx)->client.nseen > 0;
+}
+
+static void a_pause_in_the_middle_of_records_loses_nothing(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.client.pause = CONN_PAUSE_BODY;
+    s.server.to_send = 200000;
+    conn_want_output(s.server.conn);
+    while (s.client.nseen < s.server.to_send) { /* a pause in each input */
+        rig_turn(&s.rig);
+        s.client.most = s.client.most == 777 ? 5000 : 777;
+        conn_resume_reading(s.client.conn, CONN_PAUSE_BODY);
+    }
+    for (size_t i = 0; i < s.client.nseen; i++) {
+        assert_int_equal(s.client.seen[i], octet(i));
+    }
+    assert_int_equal(s.client.eofs + s.client.fails, 0);
+    close_tls(&s);
+}
+
+static void an_end_without_close_notify_is_not_clean(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.server.to_send = 10;
+    conn_want_output(s.server.conn);
+    rig_until(&s.rig, client_has_some, &s);
+    conn_close(s.server.conn); /* cut off, as anybody on the way could */
+    s.server.conn = NULL;
+    rig_until(&s.rig, client_saw_end, &s);
+    assert_false(s.client.clean);
+    close_tls(&s);
+}
+
+static void a_certificate_for_another_name_fails_the_connection(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "b.example");
+    rig_until(&s.rig, has_failed, &s.client);
+    assert_int_equal(s.client.why, CONN_ERR_TLS);
+    assert_int_equal(s.client.readies, 0);
+    rig_until(&s.rig, has_failed, &s.server); /* by the alert */
+    assert_int_equal(s.server.why, CONN_ERR_TLS);
+    close_tls(&s);
+}
+
+static void a_handshake_that_does_not_go_on_times_out(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    struct sockaddr_in addr;
+    char options[512];
+    snprintf(options, sizeof(options), "%s\n%s", cert_path("conn", "key"),
+             cert_path("conn", "cert"));
+    rig_open_tls(&s.rig, options);
+    int l = listener(&addr); /* connects, and says nothing */
+    struct conn_target target =
+        target_of((const struct sockaddr *)(const void *)&addr, sizeof(addr));
+    target.ctx = s.rig.client_ctx;
+    target.sni = "a.example";
+    target.connect_timeout = 60;
+    s.server = s.client = (struct user){.most = SIZE_MAX};
+    s.client.conn = conn_connect(s.rig.worker, &target, &ops, &s.client);
+    rig_until(&s.rig, has_failed, &s.client);
+    assert_int_equal(s.client.why, CONN_ERR_CONNECT_TIMEOUT);
+    close(l);
+    close_tls(&s);
+}
+
+static void an_end_in_the_handshake_is_a_failure(void **state)
+{
+    (void)state;
+    struct scene s;
+    char options[512];
+    int fds[2];
+    snprintf(options, sizeof(options), "%s\n%s", cert_path("conn", "key"),
+             cert_path("conn", "cert"));
+    rig_open_tls(&s.rig, options);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    s.peer = fds[1];
+    accept_one(&s, fds[0], s.rig.server_ctx);
+    close(s.peer);
+    s.peer = -1;
+    rig_until(&s.rig, has_failed, &s.user);
+    assert_int_equal(s.user.why, CONN_ERR_TLS);
+    scene_close(&s);
+}
+
+static void a_connection_at_rest_holds_no_buffers(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.server.to_send = 100000;
+    conn_want_output(s.server.conn);
+    rig_until(&s.rig, client_has_all, &s);
+    rig_turn(&s.rig);
+    struct conn *const conns[] = {s.server.conn, s.client.conn};
+    for (size_t i = 0; i < COUNT(conns); i++) {
+        assert_null(conns[i]->rx.mem);
+        assert_null(conns[i]->tx.mem);
+        assert_null(conns[i]->tls->in_mem);
+    }
+    close_tls(&s);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    cert_make(&(struct cert_wish){
+        .file = "conn", .common_name = "conn", .alt_names = "DNS:a.example", .days = 10});
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    tls_cleanup();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(input_that_is_not_taken_is_kept_and_offered_again),
+        cmocka_unit_test(while_paused_nothing_is_told_and_nothing_is_lost),
+        cmocka_unit_test(only_when_no_reason_is_left_is_it_read_again),
+        cmocka_unit_test(the_kernel_keeps_what_a_paused_connection_is_sent),
+        cmocka_unit_test(the_end_is_told_after_the_data_and_once),
+        cmocka_unit_test(a_client_that_waits_for_its_answer_is_heard_leaving),
+        cmocka_unit_test(output_is_asked_for_once_for_a_turn),
+        cmocka_unit_test(output_is_pulled_only_when_the_socket_has_room),
+        cmocka_unit_test(a_peer_that_does_not_read_is_given_up),
+        cmocka_unit_test(a_connection_that_breaks_is_told),
+        cmocka_unit_test(finishing_sends_everything_and_waits_for_the_peer),
+        cmocka_unit_test(finishing_with_nothing_to_say_ends_at_once),
+        cmocka_unit_test(a_reset_is_no_regular_end),
+        cmocka_unit_test(closing_is_allowed_from_everywhere),
+        cmocka_unit_test(refusal_is_told_and_never_from_inside_the_call),
+        cmocka_unit_test(a_connection_is_ready_and_then_asked_for_output),
+        cmocka_unit_test(connecting_may_be_given_up),
+        cmocka_unit_test(tls_carries_the_same_bytes_and_a_clean_end),
+        cmocka_unit_test(a_pause_in_the_middle_of_records_loses_nothing),
+        cmocka_unit_test(an_end_without_close_notify_is_not_clean),
+        cmocka_unit_test(a_certificate_for_another_name_fails_the_connection),
+        cmocka_unit_test(a_handshake_that_does_not_go_on_times_out),
+        cmocka_unit_test(an_end_in_the_handshake_is_a_failure),
+        cmocka_unit_test(a_connection_at_rest_holds_no_buffers),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
