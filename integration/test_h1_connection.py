@@ -77,6 +77,16 @@ def test_http_1_0_closes(grid, clients):
     client.wire.wait_eof()
 
 
+@pytest.mark.parametrize("back", ["h1", "h2"])
+def test_a_half_closed_client_gets_an_answer_that_begins_at_once(grid, clients, back):
+    """TCP does not tell whether a client that ended its side still listens: it gets the benefit of the doubt."""
+    client = clients.connect("h1", grid.proxy, f"{back}.test")
+    client.start("GET", "/big?n=3000000")
+    client.wire.shutdown_write()
+    resp = client.finish()
+    assert resp.complete and len(resp.body) == 3000000
+
+
 def test_request_behind_a_connection_close_is_not_served(grid, clients, token):
     client = clients.connect("h1", grid.proxy, HOST)
     client.start("GET", "/hello", headers=[("Connection", "close")])

@@ -1,5 +1,6 @@
 """Which backend gets a request (contract 2.1), and listeners of other kinds (2.2)."""
 
+import socket
 from collections import Counter
 
 import pytest
@@ -131,12 +132,19 @@ def test_a_backend_that_returns_is_used_again(start_proxy, make_origin, clients,
         second.stop()
 
 
+def connects(family, address):
+    with socket.socket(family) as sock:
+        sock.settimeout(5)
+        return sock.connect_ex(address) == 0
+
+
 def test_unix_socket_listener(start_proxy, make_origin, clients, certs, workdir):
     path, tls_path = f"{workdir}/front.sock", f"{workdir}/tls.sock"
     proxy = start_proxy(
         [make_origin()], args=[f"-funix:{path};no-tls", f"-funix:{tls_path}", "--add-x-forwarded-for"]
     )
     assert proxy.alive()
+    wait_for(lambda: connects(socket.AF_UNIX, path) and connects(socket.AF_UNIX, tls_path), "both listeners")
     client = clients.add(H1Client(Wire(path), "x.test"))
     assert client.request("GET", "/hello").body == b"hello\n"
     link = clients.add(Wire(tls_path, certs.client_context(["h2"]), "front.test"))
@@ -148,9 +156,9 @@ def test_ipv6_and_any_listeners(start_proxy, make_origin, clients, family, host)
     port = free_port()
     try:
         start_proxy([make_origin()], fronts=("clear",), args=[f"-f{host},{port};no-tls"])
-        import socket
-
         for address in ["::1"] + (["127.0.0.1"] if family == "any" else []):
+            kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+            wait_for(lambda: connects(kind, (address, port)), f"listening on {address}")
             with socket.create_connection((address, port), 5) as sock:
                 sock.settimeout(5)
                 sock.send(b"GET /hello HTTP/1.1\r\nHost: x.test\r\nConnection: close\r\n\r\n")

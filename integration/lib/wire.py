@@ -81,6 +81,13 @@ class Wire:
         self.received += got
         return got
 
+    def _poll(self, read, write, timeout):
+        poll = select.poll()
+        poll.register(self.sock, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
+        events = sum(event for _, event in poll.poll(max(0, timeout) * 1000))
+        broken = events & (select.POLLERR | select.POLLHUP)
+        return read and events & select.POLLIN or broken, write and events & select.POLLOUT or broken
+
     def pump(self, timeout, read=True, limit=1 << 18):
         """Moves what can be moved, waiting at most `timeout` for the first byte. Returns the octets read."""
         if self.eof:
@@ -91,9 +98,7 @@ class Wire:
             return self._read(limit)
         if not read and not self.out:
             return 0
-        readable, writable, _ = select.select(
-            [self.sock] if read else [], [self.sock] if self.out else [], [], max(0, timeout)
-        )
+        readable, writable = self._poll(read, bool(self.out), timeout)
         if writable:
             self._write()
         return self._read(limit) if readable else 0
@@ -119,7 +124,7 @@ class Wire:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise Timeout(f"{len(self.out)} bytes not taken by the peer")
-            if select.select([self.sock], [self.sock], [], left)[0]:
+            if self._poll(True, True, left)[0]:
                 self._read(1 << 18)
 
     def wait_eof(self, timeout=5.0):

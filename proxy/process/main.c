@@ -56,7 +56,7 @@ static void raise_file_limit(const struct config *cfg)
     }
 }
 
-static bool needs_tls(const struct config *cfg)
+static bool fronts_need_tls(const struct config *cfg)
 {
     for (size_t i = 0; i < cfg->nfrontend; i++) {
         if (cfg->frontend[i].tls) {
@@ -66,17 +66,32 @@ static bool needs_tls(const struct config *cfg)
     return false;
 }
 
+static bool backs_need_tls(const struct config *cfg)
+{
+    for (size_t i = 0; i < cfg->nbackend; i++) {
+        if (cfg->backend[i].tls) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool set_up_tls(struct program *p)
 {
     tls_prepare();
-    if (needs_tls(p->cfg)) {
+    if (fronts_need_tls(p->cfg)) {
         p->server_ctx = tls_server_ctx(p->cfg);
         if (p->server_ctx == NULL) {
             return false;
         }
     }
-    p->client_ctx = tls_client_ctx(p->cfg);
-    return p->client_ctx != NULL;
+    if (backs_need_tls(p->cfg)) { /* the system's certificates cost 1 MiB and some milliseconds */
+        p->client_ctx = tls_client_ctx(p->cfg);
+        if (p->client_ctx == NULL) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Everything that can be wrong is found here, before anybody is served. */
