@@ -32,3 +32,11 @@ h2.stream.H2Stream._initialize_content_length = _initialize_content_length
 _States, _Inputs = h2.connection.ConnectionState, h2.connection.ConnectionInputs
 for _state in (_States.CLIENT_OPEN, _States.SERVER_OPEN):
     h2.connection.H2ConnectionStateMachine._transitions[(_state, _Inputs.RECV_GOAWAY)] = (None, _state)
+
+
+# RFC 9113, 5.1: what was on its way when a stream was reset is ignored; python3-h2 knows that of all HEADERS but those
+# with a 1xx.
+_Stream, _Input = h2.stream.StreamState, h2.stream.StreamInputs
+h2.stream._transitions[(_Stream.CLOSED, _Input.RECV_INFORMATIONAL_HEADERS)] = h2.stream._transitions[
+    (_Stream.CLOSED, _Input.RECV_HEADERS)
+]

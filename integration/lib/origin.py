@@ -61,7 +61,14 @@ class OriginLoop:
     def call(self, coroutine, timeout=10):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
 
+    async def _cancel_all(self):
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def stop(self):
+        self.call(self._cancel_all())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(5)
 

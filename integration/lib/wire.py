@@ -58,7 +58,7 @@ class Wire:
             except OSError as exc:
                 # The peer may have answered before it closed: what it sent is still to be read.
                 self.error = exc
-                self.out.clear()
+                self.out = bytearray()
                 return
             self.sent += n
             del self.out[:n]
