@@ -1,0 +1,213 @@
+/* From the configuration to groups of backends, and the choice of a backend. */
+#include "route/routes.h"
+
+#include "back/back.h"
+#include "net/clock.h"
+#include "proxy_testing.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+
+static void backends_are_named_for_fields_tls_and_log(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *option, *authority, *label, *sni;
+        int family;
+    } cases[] = {
+        {"127.0.0.1,80", "127.0.0.1", "127.0.0.1,80", "127.0.0.1", AF_INET},
+        {"127.0.0.1,8080", "127.0.0.1:8080", "127.0.0.1,8080", "127.0.0.1", AF_INET},
+        {"127.0.0.1,443", "127.0.0.1:443", "127.0.0.1,443", "127.0.0.1", AF_INET},
+        {"127.0.0.1,443;;tls", "127.0.0.1", "127.0.0.1,443", "127.0.0.1", AF_INET},
+        {"127.0.0.1,80;;tls", "127.0.0.1:80", "127.0.0.1,80", "127.0.0.1", AF_INET},
+        {"127.0.0.1,443;;tls;sni=a.example", "127.0.0.1", "127.0.0.1,443", "a.example", AF_INET},
+        {"::1,80", "[::1]", "::1,80", "::1", AF_INET6},
+        {"::1,8080", "[::1]:8080", "::1,8080", "::1", AF_INET6},
+        {"unix:/tmp/a.sock", "localhost", "unix:/tmp/a.sock", NULL, AF_UNIX},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rig r;
+        char options[128];
+        snprintf(options, sizeof(options), "backend=%s", cases[i].option);
+        rig_open(&r, options);
+        const struct backend *b = &r.routes->backends[0];
+        assert_int_equal(r.routes->nbackends, 1);
+        assert_string_equal(b->authority, cases[i].authority);
+        assert_string_equal(b->label, cases[i].label);
+        if (cases[i].sni != NULL) {
+            assert_string_equal(b->sni, cases[i].sni);
+        } else {
+            assert_null(b->sni);
+        }
+        assert_int_equal(b->naddrs, 1);
+        assert_int_equal(b->addrs[0].addr.ss_family, cases[i].family);
+        rig_close(&r);
+    }
+}
+
+static void a_backend_that_does_not_resolve_is_no_start(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, "backend=127.0.0.1,80\nbackend=::1,80\nbackend-address-family=auto");
+    /* An address of the family that is not wanted: no name server is asked. */
+    r.cfg->backend_address_family = CFG_FAMILY_IPV6;
+    assert_null(routes_new(r.cfg));
+    r.cfg->backend_address_family = CFG_FAMILY_IPV4;
+    assert_null(routes_new(r.cfg));
+    routes_free(NULL);
+    rig_close(&r);
+}
+
+/* ---------------------------------------------------------------- groups */
+
+static const char *match(struct rig *r, const char *authority, const char *path, size_t path_len)
+{
+    struct request q = {.authority = {authority, strlen(authority)},
+                        .path = {path, strlen(path)},
+                        .path_len = path_len};
+    return routes_match(r->routes, &q)->pattern;
+}
+
+static void requests_are_matched_by_host_and_path_alone(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, "backend=127.0.0.1,81;a.example/:/b\nbackend=127.0.0.1,82;/b\n"
+                 "backend=127.0.0.1,83");
+    assert_int_equal(r.routes->ngroups, 3);
+    static const struct {
+        const char *authority, *path, *pattern;
+        size_t path_len;
+    } cases[] = {
+        {"a.example", "/x", "a.example/", 2},  {"a.example:8080", "/x", "a.example/", 2},
+        {"A.Example:", "/x", "a.example/", 2}, {"[::1]:80", "/x", "/", 2},
+        {"b.example", "/b", "/b", 2},          {"", "/b", "/b", 2},
+        {"b.example", "/b?/x", "/b", 2}, /* the query is no part of it */
+        {"b.example", "/b/", "/", 3},          {"", "*", "/", 1},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_string_equal(match(&r, cases[i].authority, cases[i].path, cases[i].path_len),
+                            cases[i].pattern);
+    }
+    rig_close(&r);
+}
+
+static const struct group *group_of(struct rig *r, const char *pattern)
+{
+    for (size_t i = 0; i < r->routes->ngroups; i++) {
+        if (strcmp(r->routes->groups[i].pattern, pattern) == 0) {
+            assert_int_equal(r->routes->groups[i].index, i);
+            return &r->routes->groups[i];
+        }
+    }
+    fail_msg("no group %s", pattern);
+    return NULL;
+}
+
+static void backends_with_one_pattern_are_one_group(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, "backend=127.0.0.1,80;/a/../b\nbackend=127.0.0.1,81;/b:/\n"
+                 "backend=127.0.0.1,82;/%62");
+    const struct group *b = group_of(&r, "/b"), *all = group_of(&r, "/");
+    assert_int_equal(r.routes->ngroups, 2);
+    assert_int_equal(b->nbackends, 3);
+    assert_int_equal(all->nbackends, 1);
+    assert_int_equal(all->backends[0], 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(b->backends[i], i);
+    }
+    rig_close(&r);
+}
+
+/* ---------------------------------------------------------------- choosing */
+
+static uint32_t pick(struct rig *r, unsigned attempt)
+{
+    struct pool *p = routes_pick(r->worker, group_of(r, "/"), attempt);
+    return p != NULL ? p->index : UINT32_MAX;
+}
+
+#define THREE "backend=127.0.0.1,81\nbackend=127.0.0.1,82\nbackend=127.0.0.1,83"
+
+static void backends_take_turns(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, THREE);
+    uint32_t first = pick(&r, 0);
+    for (uint32_t i = 1; i < 10; i++) {
+        assert_int_equal(pick(&r, 0), (first + i) % 3);
+    }
+    rig_close(&r);
+}
+
+static void one_that_failed_lately_stands_back(void **state)
+{
+    (void)state;
+    struct rig r;
+    unsigned count[3] = {0};
+    rig_open(&r, THREE);
+    r.worker->pools[1].blocked_until = clock_ms() + 60000;
+    for (int i = 0; i < 100; i++) {
+        count[pick(&r, 0)]++;
+    }
+    assert_int_equal(count[1], 0);
+    assert_true(count[0] > 20 && count[2] > 20);
+    r.worker->pools[1].blocked_until = clock_ms(); /* over */
+    for (int i = 0; i < 3; i++) {
+        count[pick(&r, 0)]++;
+    }
+    assert_int_equal(count[1], 1);
+    /* All of them: the one that may be back first. */
+    r.worker->pools[0].blocked_until = clock_ms() + 60000;
+    r.worker->pools[1].blocked_until = clock_ms() + 50000;
+    r.worker->pools[2].blocked_until = clock_ms() + 70000;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(pick(&r, 0), 1);
+    }
+    rig_close(&r);
+}
+
+static void attempts_are_bounded_by_the_groups_size(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, THREE);
+    for (unsigned attempt = 0; attempt <= 3; attempt++) { /* each, and one again */
+        assert_true(pick(&r, attempt) < 3);
+    }
+    assert_int_equal(pick(&r, 4), UINT32_MAX);
+    rig_close(&r);
+    rig_open(&r, "");
+    assert_int_equal(pick(&r, 0), 0);
+    assert_int_equal(pick(&r, 1), 0);
+    assert_int_equal(pick(&r, 2), UINT32_MAX);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(backends_are_named_for_fields_tls_and_log),
+        cmocka_unit_test(a_backend_that_does_not_resolve_is_no_start),
+        cmocka_unit_test(requests_are_matched_by_host_and_path_alone),
+        cmocka_unit_test(backends_with_one_pattern_are_one_group),
+        cmocka_unit_test(backends_take_turns),
+        cmocka_unit_test(one_that_failed_lately_stands_back),
+        cmocka_unit_test(attempts_are_bounded_by_the_groups_size),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
