@@ -35,9 +35,10 @@ struct back_h1 {
     struct list node;   /**< pool->idle, while idle */
     enum tx_state tx;
     enum rx_state rx;
-    bool reused;     /**< it has carried an exchange before */
-    bool any_input;  /**< a byte of the response has come */
-    bool keep_alive; /**< the response allows another request */
+    bool reused;        /**< it has carried an exchange before */
+    bool any_input;     /**< a byte of the response has come */
+    uint64_t idle_turn; /**< the turn in which it became idle */
+    bool keep_alive;    /**< the response allows another request */
     uint8_t interim;
     struct h1_reader reader;
     struct h1_writer writer;
@@ -159,17 +160,40 @@ static void begin(struct back_h1 *b, struct exchange *x)
     }
 }
 
+/*
+ * An idle connection is watched, so what its backend says unasked is seen by the loop. In the turn
+ * in which it became idle the loop has not looked yet: a full read may have left a second response
+ * in the socket.
+ */
+static bool is_silent(struct back_h1 *b)
+{
+    return b->idle_turn != b->pool->worker->turn || conn_is_silent(b->conn);
+}
+
+/* A connection that waits for a request; NULL: none. */
+static struct back_h1 *take_idle(struct pool *p)
+{
+    while (!list_empty(&p->idle)) {
+        struct back_h1 *b = container_of(p->idle.next, struct back_h1, node);
+        list_remove(&b->node);
+        if (is_silent(b)) {
+            return b;
+        }
+        destroy(b);
+    }
+    return NULL;
+}
+
 bool back_h1_take(struct pool *p, struct exchange *x)
 {
     /* A second try gets a new connection: what closed one kept connection may be closing all of
      * them. */
-    if (!list_empty(&p->idle) && x->tries <= 1) {
-        struct back_h1 *b = container_of(p->idle.next, struct back_h1, node);
-        list_remove(&b->node);
+    struct back_h1 *b = x->tries <= 1 ? take_idle(p) : NULL;
+    if (b != NULL) {
         begin(b, x);
         return true;
     }
-    struct back_h1 *b = xcalloc(1, sizeof(*b));
+    b = xcalloc(1, sizeof(*b));
     b->magic = BACK_MAGIC;
     b->pool = p;
     list_init(&b->node);
@@ -231,6 +255,7 @@ static void finish(struct back_h1 *b, size_t left_over)
         return;
     }
     b->reused = true;
+    b->idle_turn = w->turn;
     list_prepend(&b->pool->idle, &b->node);
     touch(b);
 }

@@ -168,12 +168,6 @@ static void on_timeout(struct timer *t)
     fail_conn(b, EXCHANGE_BACKEND_TIMEOUT);
 }
 
-/* Octets of the exchange that have moved over this stream. */
-static uint64_t stream_progress(const struct exchange *x)
-{
-    return x->up.taken + x->down.taken + x->down.len;
-}
-
 static void on_stream_timer(struct timer *t);
 
 /* --backend-stream-write-timeout while request bytes wait for window, --backend-stream-read-timeout
@@ -181,11 +175,16 @@ static void on_stream_timer(struct timer *t);
 static void watch_stream(struct exchange *x)
 {
     const struct config *cfg = x->worker->cfg;
-    uint64_t ms = x->up.len > 0      ? cfg->backend_stream_write_timeout
-                  : x->down.len == 0 ? cfg->backend_stream_read_timeout
-                                     : 0;
+    uint64_t ms = 0;
+    x->back_timer_reads = x->up.len == 0;
+    if (x->up.len > 0) {
+        x->back_timer_mark = x->up.taken + exchange_step(x->up.len);
+        ms = cfg->backend_stream_write_timeout;
+    } else if (x->down.len == 0) {
+        x->back_timer_mark = x->down.taken + 1;
+        ms = cfg->backend_stream_read_timeout;
+    }
     x->back_timer.fire = on_stream_timer;
-    x->back_timer_mark = stream_progress(x);
     timer_set(&x->worker->wheel, &x->back_timer, ms);
 }
 
@@ -194,8 +193,8 @@ static void on_stream_timer(struct timer *t)
 {
     struct exchange *x = container_of(t, struct exchange, back_timer);
     struct back_h2 *b = checked(x->back);
-    bool waits = x->up.len > 0 || x->down.len == 0;
-    if (!waits || stream_progress(x) != x->back_timer_mark) {
+    uint64_t moved = x->back_timer_reads ? x->down.taken + x->down.len : x->up.taken;
+    if (moved >= x->back_timer_mark) {
         watch_stream(x);
         return;
     }

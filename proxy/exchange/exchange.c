@@ -142,6 +142,9 @@ void exchange_fail(struct exchange *x, enum exchange_error why)
 
 void exchange_refuse(struct exchange *x, int status)
 {
+    if (x->error != EXCHANGE_OK) {
+        return; /* an error is on its way to the client already */
+    }
     if (x->back_ops != NULL) {
         x->back_ops->abort(x, EXCHANGE_CLIENT_PROTOCOL);
     }
@@ -157,6 +160,7 @@ int exchange_status_of_error(const struct exchange *x)
 void exchange_make_error(struct exchange *x)
 {
     pipe_clear(&x->down);
+    x->down.ended = false;
     error_page_make(x, exchange_status_of_error(x));
     x->down.ended = true;
 }

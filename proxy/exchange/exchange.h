@@ -123,9 +123,11 @@ struct exchange {
     enum exchange_error error; /**< why it failed; EXCHANGE_OK otherwise */
     int refuse_status;         /**< exchange_refuse: what to answer; 0: the error's own status */
     struct timer timer;        /**< the front's, for a client that does not read or send */
-    uint64_t timer_mark;       /**< octets that had moved when it was set */
+    uint64_t timer_mark;       /**< octets that must have moved when it fires */
+    bool timer_reads;          /**< it waits for the request, not for the response to leave */
     struct timer back_timer;   /**< the back's, for a backend that does not read or send */
     uint64_t back_timer_mark;
+    bool back_timer_reads;
 
     uint64_t started_ms;     /**< of clock_ms(), when the head was complete */
     struct timespec started; /**< the same by the wall clock */
@@ -166,6 +168,15 @@ int exchange_status_of_error(const struct exchange *x);
 /** By the front: makes the error response in x->response and x->down, instead of what a backend
  * said. */
 void exchange_make_error(struct exchange *x);
+
+/**
+ * Of `waiting` octets, how many have to leave within a stream's write time-out. All of a few, but
+ * not just one of many: a peer that opens its window octet by octet would hold them for ever.
+ */
+static inline uint64_t exchange_step(size_t waiting)
+{
+    return waiting < 4096 ? waiting : 4096;
+}
 
 /* Moving bytes: the writer's and the reader's calls. */
 

@@ -148,10 +148,14 @@ static bool is_listed(const struct h2_field *f, const char *word)
     return false;
 }
 
+static bool nominates_too_many(const struct message *m);
+
 bool message_finish_request(struct exchange *x)
 {
     struct request *r = &x->request;
-    r->method = h1_method_lookup(r->method_text.s, r->method_text.len);
+    if (nominates_too_many(&r->m)) {
+        return false;
+    }
     if (r->method == H1_METHOD_OPTIONS && r->path.len == 1 && r->path.s[0] == '*') {
         r->path_len = 1;
     } else if (r->method == H1_METHOD_CONNECT) {
@@ -315,23 +319,53 @@ static bool is_hop_by_hop(uint8_t token)
     }
 }
 
-/* Whether a Connection field of this message names the field. */
-static bool is_nominated(const struct message *m, const struct h2_field *f)
+/*
+ * The fields that Connection names. No honest message nominates many; a list of thousands would
+ * have every field compared with each of them, so requests with more are refused, and more of a
+ * response are not looked at.
+ */
+#define MAX_NOMINATED 32
+
+struct nominated {
+    struct str names[MAX_NOMINATED];
+    size_t n;
+    bool too_many;
+};
+
+static void find_nominated(const struct message *m, struct nominated *out)
 {
-    if (is_protected(f->token)) {
-        return false;
-    }
-    for (size_t i = 0; i < m->nfields; i++) {
-        const struct h2_field *c = &m->fields[i];
-        if (c->token != H2_TOKEN_CONNECTION) {
+    out->n = 0;
+    out->too_many = false;
+    for (size_t i = 0; m->http_major == 1 && i < m->nfields; i++) {
+        const struct h2_field *f = &m->fields[i];
+        if (f->token != H2_TOKEN_CONNECTION) {
             continue;
         }
-        const char *pos = c->value;
+        const char *pos = f->value;
         struct str e;
-        while (next_element(&pos, c->value + c->value_len, &e)) {
-            if (e.len == f->name_len && strncasecmp(e.s, f->name, e.len) == 0) {
-                return true;
+        while (next_element(&pos, f->value + f->value_len, &e)) {
+            if (out->n == MAX_NOMINATED) {
+                out->too_many = true;
+                return;
             }
+            out->names[out->n++] = e;
+        }
+    }
+}
+
+static bool nominates_too_many(const struct message *m)
+{
+    struct nominated list;
+    find_nominated(m, &list);
+    return list.too_many;
+}
+
+static bool is_nominated(const struct nominated *list, const struct h2_field *f)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct str *e = &list->names[i];
+        if (e->len == f->name_len && strncasecmp(e->s, f->name, e->len) == 0) {
+            return !is_protected(f->token);
         }
     }
     return false;
@@ -342,14 +376,13 @@ static bool is_nominated(const struct message *m, const struct h2_field *f)
 static void put_passing(struct field_list *l, const struct message *m,
                         bool (*drop)(const void *ctx, uint8_t token), const void *ctx)
 {
-    bool has_connection = m->http_major == 1 && message_find(m, H2_TOKEN_CONNECTION) != NULL;
+    struct nominated nominated;
+    find_nominated(m, &nominated);
     for (size_t i = 0; i < m->nfields; i++) {
         const struct h2_field *f = &m->fields[i];
-        if (is_hop_by_hop(f->token) || drop(ctx, f->token) ||
-            (has_connection && is_nominated(m, f))) {
-            continue;
+        if (!is_hop_by_hop(f->token) && !drop(ctx, f->token) && !is_nominated(&nominated, f)) {
+            put(l, f);
         }
-        put(l, f);
     }
 }
 
@@ -398,14 +431,17 @@ static void put_cookies(struct exchange *x, struct field_list *l, int http_major
         }
         const char *p = f->value, *end = f->value + f->value_len;
         while (p < end) {
-            const char *stop = memchr(p, ';', (size_t)(end - p));
-            const char *next = stop == NULL ? end : stop + 1;
-            stop = stop == NULL ? end : stop;
+            const char *semicolon = memchr(p, ';', (size_t)(end - p));
+            const char *stop = semicolon == NULL ? end : semicolon,
+                       *next = stop + (semicolon != NULL);
+            while (p < stop && (*p == ' ' || *p == '\t')) {
+                p++;
+            }
+            while (stop > p && (stop[-1] == ' ' || stop[-1] == '\t')) {
+                stop--;
+            }
             if (stop > p) {
                 put_token(l, H2_TOKEN_COOKIE, p, (size_t)(stop - p));
-            }
-            while (next < end && *next == ' ') {
-                next++;
             }
             p = next;
         }

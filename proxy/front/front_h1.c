@@ -141,7 +141,11 @@ static struct exchange *new_exchange(struct front_h1 *h)
 static void refuse_head(struct front_h1 *h)
 {
     enum h1_error error = h->reader.head.error;
-    struct exchange *x = h->x != NULL ? h->x : new_exchange(h);
+    struct exchange *x = h->x;
+    if (x == NULL) {
+        x = new_exchange(h);
+        x->request.method = h->reader.head.method;
+    }
     LOG(INFO, "%s: request refused: %s", x->client->addr, h1_error_text(error));
     stop_reading(h);
     exchange_refuse(x, h1_error_status(error));
@@ -158,6 +162,7 @@ static void set_request(struct front_h1 *h, struct exchange *x, const char *base
     const struct h1_head *head = &h->reader.head;
     struct request *r = &x->request;
     message_set_fields_h1(x, &r->m, head, base);
+    r->method = head->method;
     r->method_text = span(base, head->method_text);
     r->target = span(base, head->target);
     r->scheme = x->client->tls ? (struct str){"https", 5} : (struct str){"http", 4};
@@ -511,6 +516,7 @@ static void on_abort(struct exchange *x, enum exchange_error why)
     exchange_make_error(x);
     h->keep_alive = false;
     h->tx = TX_HEAD;
+    stop_reading(h); /* the rest of the request means nothing any more */
     conn_want_output(h->front->conn);
 }
 
@@ -561,6 +567,9 @@ static void on_timeout(struct front *f)
         watch_half_closed(h);
     } else if (h->half_closed) {
         cut(h, EXCHANGE_CLIENT_GONE);
+    } else if (h->x != NULL && (f->conn->paused & CONN_PAUSE_BODY) != 0) {
+        /* It is the backend that does not read; the back watches it. */
+        set_timer(h, f->worker->cfg->frontend_stream_read_timeout);
     } else if (h->x != NULL) {
         exchange_refuse(h->x, 408);
     } else {

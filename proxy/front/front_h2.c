@@ -105,6 +105,7 @@ static void note_streams(struct front_h2 *h)
 /* ---------------------------------------------------------------- ending */
 
 static void answered(struct exchange *x);
+static void reap_answered(struct front_h2 *h);
 
 static void end_exchange(struct front_h2 *h, struct exchange *x, enum exchange_error why)
 {
@@ -247,6 +248,7 @@ bool front_h2_upgrade(struct front *f, struct exchange *x, const char *settings,
     }
     h->upgraded = true;
     take_over(h);
+    conn_retry_input(f->conn); /* the client's preface may have come with the request */
     f->client.alpn = "h2c";
     front_is_last_request(f);
     x->up.ended = true;
@@ -267,6 +269,7 @@ static bool set_request(struct exchange *x, const struct h2_event *ev)
         switch (f->token) {
         case H2_TOKEN_PSEUDO_METHOD:
             r->method_text = value;
+            r->method = h1_method_lookup(value.s, value.len);
             break;
         case H2_TOKEN_PSEUDO_SCHEME:
             r->scheme = value;
@@ -301,22 +304,21 @@ static bool set_request(struct exchange *x, const struct h2_event *ev)
 
 static void on_stream_timer(struct timer *t);
 
-/* Response bytes wait for window, or the request's body is not complete. */
-static bool waits_for_client(const struct exchange *x)
-{
-    return x->down.len > 0 || !x->up.ended;
-}
-
+/* What it waits for: octets of the response that should leave, or any octet of the request. */
 static void watch_client(struct exchange *x)
 {
     const struct config *cfg = x->worker->cfg;
-    x->timer.fire = on_stream_timer;
-    x->timer_mark = x->sent_bytes + x->up.taken + x->up.len;
-    if (waits_for_client(x)) {
-        timer_set(&x->worker->wheel, &x->timer,
-                  x->down.len > 0 ? cfg->frontend_stream_write_timeout
-                                  : cfg->frontend_stream_read_timeout);
+    uint64_t ms = 0;
+    if (x->down.len > 0) {
+        x->timer_mark = x->sent_bytes + exchange_step(x->down.len);
+        ms = cfg->frontend_stream_write_timeout;
+    } else if (!x->up.ended && x->up.len == 0) {
+        x->timer_mark = x->up.taken + 1;
+        ms = cfg->frontend_stream_read_timeout;
     }
+    x->timer_reads = x->down.len == 0;
+    x->timer.fire = on_stream_timer;
+    timer_set(&x->worker->wheel, &x->timer, ms);
 }
 
 static void take_request(struct front_h2 *h, const struct h2_event *ev)
@@ -407,7 +409,8 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
         h->block_since = in_block ? now : 0;
         arm_timer(h);
     }
-    note_streams(h);
+    reap_answered(h); /* not only when there is room to write: a client that does not read must not
+                         pile them up */
     conn_want_output(c);
     return len - unread;
 }
@@ -464,15 +467,14 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
 
 /*
  * One timer for each exchange that waits for its client. It is not moved with every byte: when it
- * fires it is looked up whether any moved since, and only a client that stood still for the whole
- * time has timed out.
+ * fires it is looked up whether as many moved as had to.
  */
 static void on_stream_timer(struct timer *t)
 {
     struct exchange *x = container_of(t, struct exchange, timer);
     struct front_h2 *h = checked(x->front);
-    uint64_t progress = x->sent_bytes + x->up.taken + x->up.len;
-    if (progress != x->timer_mark || !waits_for_client(x)) {
+    uint64_t moved = x->timer_reads ? x->up.taken + x->up.len : x->sent_bytes;
+    if (moved >= x->timer_mark || (x->timer_reads && x->up.ended)) {
         watch_client(x);
         return;
     }

@@ -14,6 +14,10 @@
 
 #define CONN_MAGIC 0x636f6e6eu /* "conn" */
 
+/* What waits for the socket is one read of ours, encrypted; only a peer that makes TLS talk gets it
+ * beyond this. */
+#define MAX_BLOCKED (4u * WORKER_IO_SIZE)
+
 /* After our side was shut down the peer gets this long to read what is on its way and to close (RFC
  * 9112, 9.6). */
 #define LINGER_MS 3000u
@@ -350,8 +354,15 @@ static void read_tls(struct conn *c)
             return;
         }
     }
-    if (c->state != CONN_CLOSED) {
-        tls_keep_input(c->tls);
+    if (c->state == CONN_CLOSED) {
+        return;
+    }
+    tls_keep_input(c->tls);
+    if (conn_blocked(c)) {
+        conn_want_output(c); /* reading can make TLS answer (KeyUpdate) */
+    }
+    if (buffer_len(&c->tx) > MAX_BLOCKED) {
+        conn_fail(c, CONN_ERR_TLS);
     }
 }
 
@@ -600,6 +611,18 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int revents)
 }
 
 /* ---------------------------------------------------------------- questions */
+
+bool conn_is_silent(const struct conn *c)
+{
+    uint8_t byte;
+    if (c->state != CONN_OPEN || c->eof_seen || buffer_len(&c->rx) > 0) {
+        return false;
+    }
+    if (c->tls != NULL && (c->tls->in_len > 0 || SSL_pending(c->tls->ssl) > 0)) {
+        return false;
+    }
+    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
 
 const char *conn_alpn(const struct conn *c, size_t *len)
 {

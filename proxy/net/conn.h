@@ -142,6 +142,9 @@ void conn_reset_on_close(struct conn *c);
 /** Closes at once. */
 void conn_close(struct conn *c);
 
+/** Whether nothing has come that was not handed out: asks the socket. */
+bool conn_is_silent(const struct conn *c);
+
 /** The agreed ALPN protocol, "" without one. */
 const char *conn_alpn(const struct conn *c, size_t *len);
 /** What went wrong, for the log. */

@@ -85,7 +85,8 @@ static bool set_up_tls(struct program *p)
             return false;
         }
     }
-    if (backs_need_tls(p->cfg)) { /* the system's certificates cost 1 MiB and some milliseconds */
+    if (backs_need_tls(p->cfg) ||
+        p->cfg->cacert != NULL) { /* the system's certificates cost 1 MiB and some milliseconds */
         p->client_ctx = tls_client_ctx(p->cfg);
         if (p->client_ctx == NULL) {
             return false;

@@ -26,9 +26,19 @@ static void run_reaper(struct worker *w)
     }
 }
 
+/* Everybody is served, and what was said has been handed to the kernel. */
 static bool is_done(const struct worker *w)
 {
-    return w->draining && w->nfronts == 0 && list_empty(&w->listeners);
+    if (!w->draining || w->nfronts > 0 || !list_empty(&w->listeners)) {
+        return false;
+    }
+    list_each(node, &w->conns)
+    {
+        if (container_of(node, struct conn, node)->state == CONN_FINISHING) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /*
@@ -56,6 +66,7 @@ static void on_end_of_turn(struct ev_loop *loop, ev_prepare *prepare, int revent
     (void)revents;
     struct worker *w = container_of(prepare, struct worker, end_of_turn);
     end_turn(w);
+    w->turn++;
     if (is_done(w)) {
         ev_break(loop, EVBREAK_ALL);
     }

@@ -60,6 +60,7 @@ struct worker {
     struct list conns;  /**< every struct conn that is not closed */
     struct list dirty, resuming, reap;
     struct pool *pools; /**< one for each backend of `routes` */
+    uint64_t turn;      /**< counts the turns */
     uint32_t nexchanges;
     uint32_t nfronts;
     bool draining;
