@@ -149,6 +149,9 @@ static void cookies_are_joined_for_one_and_crumbled_for_two(void **state)
          OUT1 "x: y\ncookie: a=1; b=2; c=3; d=4\n", false},
         {"crumbled for HTTP/2", PLAIN, 11, 2, GET11 "Cookie: a=1; b=2;c=3;  d=4\n",
          OUT2 "cookie: a=1\ncookie: b=2\ncookie: c=3\ncookie: d=4\n", false},
+        {"blanks around a crumb are no part of it (RFC 9113, 8.2.1)", PLAIN, 11, 2,
+         GET11 "Cookie: a=1 ;\tb=2 \t; c d ; ;\n", OUT2 "cookie: a=1\ncookie: b=2\ncookie: c d\n",
+         false},
         {"crumbs stay crumbs", PLAIN, 20, 2, GET20 "cookie: a=1\ncookie: b=2; c=3\n",
          OUT2 "cookie: a=1\ncookie: b=2\ncookie: c=3\n", false},
         {"http2-no-cookie-crumbling", PLAIN "http2-no-cookie-crumbling", 20, 2,
@@ -497,6 +500,7 @@ static void a_target_is_finished_or_refused(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct exchange *x = rig_exchange(&r, &told);
         x->request.method_text = (struct str){cases[i].method, strlen(cases[i].method)};
+        x->request.method = h1_method_lookup(cases[i].method, strlen(cases[i].method));
         x->request.path = (struct str){cases[i].path, strlen(cases[i].path)};
         bool ok = message_finish_request(x);
         assert_int_equal(ok, cases[i].expected != NULL);
@@ -504,6 +508,34 @@ static void a_target_is_finished_or_refused(void **state)
             assert_int_equal(x->request.path.len, strlen(cases[i].expected));
             assert_memory_equal(x->request.path.s, cases[i].expected, x->request.path.len);
             assert_int_equal(x->request.path_len, cases[i].path_len);
+        }
+        rig_exchange_end(&r, x);
+    }
+    rig_close(&r);
+}
+
+static void a_request_that_nominates_too_many_fields_is_refused(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, PLAIN);
+    for (int n = 30; n <= 34; n++) {
+        char text[600] = "connection: ";
+        for (int i = 0; i < n; i++) {
+            sprintf(text + strlen(text), "%sx-%d", i == 0 ? "" : i % 2 ? "," : "\nconnection: ", i);
+        }
+        strcat(text, "\nx-0: 1\nx-29: 1\n");
+        struct exchange *x = rig_exchange(&r, &told);
+        struct h2_field f[40];
+        x->request.m.http_major = x->request.m.http_minor = 1;
+        x->request.m.fields = f;
+        x->request.m.nfields = testing_parse_fields(text, f, COUNT(f));
+        x->request.path = (struct str){"/", 1};
+        x->request.authority = (struct str){"a.example", 9};
+        assert_int_equal(message_finish_request(x), n <= 32);
+        if (n <= 32) {
+            testing_expect_fields("as many as that", message_request_fields(x, 1), OUT1);
         }
         rig_exchange_end(&r, x);
     }
@@ -549,6 +581,7 @@ int main(void)
         cmocka_unit_test(trailers_carry_nothing_that_a_head_decides),
         cmocka_unit_test(a_body_may_follow_by_method_and_status),
         cmocka_unit_test(a_target_is_finished_or_refused),
+        cmocka_unit_test(a_request_that_nominates_too_many_fields_is_refused),
         cmocka_unit_test(fields_outlive_what_they_were_read_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

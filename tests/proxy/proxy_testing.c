@@ -238,6 +238,7 @@ static void request_h1(struct exchange *x, const char *text)
     struct h1_head *h = parse_head(x, H1_REQUEST, text, &base);
     struct h1_framing framing = h1_body_framing(h, H1_METHOD_OTHER);
     message_set_fields_h1(x, &r->m, h, base);
+    r->method = h->method;
     r->method_text = span(base, h->method_text);
     r->target = span(base, h->target);
     r->path = h->form == H1_FORM_ASTERISK ? r->target : span(base, h->path);
@@ -253,7 +254,11 @@ static void request_h1(struct exchange *x, const char *text)
 static int64_t length_of(const struct message *m)
 {
     const struct h2_field *f = message_find(m, H2_TOKEN_CONTENT_LENGTH);
-    return f != NULL ? strtoll(f->value, NULL, 10) : -1;
+    int64_t n = 0;
+    for (uint32_t i = 0; f != NULL && i < f->value_len; i++) {
+        n = n * 10 + f->value[i] - '0';
+    }
+    return f != NULL ? n : -1;
 }
 
 static struct str pseudo(const struct h2_field *f, size_t n, uint8_t token)
@@ -274,6 +279,7 @@ static void request_h2(struct exchange *x, const char *text)
     size_t n = testing_parse_fields(copy, f, COUNT(f));
     message_set_fields_h2(x, &r->m, f, n);
     r->method_text = pseudo(f, n, H2_TOKEN_PSEUDO_METHOD);
+    r->method = h1_method_lookup(r->method_text.s, r->method_text.len);
     r->authority = pseudo(f, n, H2_TOKEN_PSEUDO_AUTHORITY);
     r->target = r->path = pseudo(f, n, H2_TOKEN_PSEUDO_PATH);
     r->m.content_length = length_of(&r->m);
