@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "config.h"
-#include "exchange/h1_reader.h"
+#include "exchange/h1_receiver.h"
 #include "exchange/h1_writer.h"
 #include "exchange/message.h"
 #include "ops/log.h"
@@ -25,7 +25,6 @@
 #define MAX_INTERIM 16
 
 enum tx_state { TX_HEAD, TX_BODY, TX_DONE };
-enum rx_state { RX_HEAD, RX_BODY, RX_TRAILERS, RX_DONE };
 
 struct back_h1 {
     uint32_t magic;
@@ -34,20 +33,18 @@ struct back_h1 {
     struct exchange *x; /**< NULL: idle */
     struct list node;   /**< pool->idle, while idle */
     enum tx_state tx;
-    enum rx_state rx;
     bool reused;        /**< it has carried an exchange before */
     bool any_input;     /**< a byte of the response has come */
     uint64_t idle_turn; /**< the turn in which it became idle */
     bool keep_alive;    /**< the response allows another request */
     uint8_t interim;
-    struct h1_reader reader;
+    struct h1_receiver receiver;
     struct h1_writer writer;
-    struct h1_body body;
     struct timer timer; /**< read time-out, or the keep-alive one while idle */
     struct reap reap;
 };
 
-static void begin_head(struct back_h1 *b, enum h1_kind kind);
+static void begin_response(struct back_h1 *b);
 
 static const struct conn_ops conn_ops;
 static const struct exchange_ops exchange_ops;
@@ -71,7 +68,7 @@ static void free_back(struct reap *r)
     struct back_h1 *b = container_of(r, struct back_h1, reap);
     timer_remove(&b->timer);
     buffer_free(&b->writer.spill);
-    h1_reader_release(&b->reader);
+    h1_receiver_release(&b->receiver);
     b->magic = 0;
     free(b);
 }
@@ -145,13 +142,12 @@ static void begin(struct back_h1 *b, struct exchange *x)
 {
     b->x = x;
     b->tx = TX_HEAD;
-    b->rx = RX_HEAD;
     b->any_input = false;
     b->keep_alive = false;
     b->interim = 0;
     b->writer =
         (struct h1_writer){.chunked = x->request.m.has_body && x->request.m.content_length < 0};
-    begin_head(b, H1_RESPONSE);
+    begin_response(b);
     x->back_ops = &exchange_ops;
     x->back = b;
     if (b->conn->state == CONN_OPEN) {
@@ -248,7 +244,6 @@ static void finish(struct back_h1 *b, size_t left_over)
                     !b->conn->eof_seen && !w->draining && w->cfg->backend_keep_alive_timeout > 0;
     exchange_detach_back(x);
     b->x = NULL;
-    b->rx = RX_DONE;
     exchange_end_down(x);
     if (!reusable) {
         destroy(b);
@@ -260,12 +255,12 @@ static void finish(struct back_h1 *b, size_t left_over)
     touch(b);
 }
 
-static void begin_head(struct back_h1 *b, enum h1_kind kind)
+static void begin_response(struct back_h1 *b)
 {
     const struct config *cfg = b->pool->worker->cfg;
-    h1_reader_begin(&b->reader, b->pool->worker, kind,
-                    (struct h1_limits){.head_bytes = (uint32_t)cfg->response_header_field_buffer,
-                                       .fields = (uint32_t)cfg->max_response_header_fields});
+    h1_receiver_begin(&b->receiver, b->pool->worker, H1_RESPONSE,
+                      (struct h1_limits){.head_bytes = (uint32_t)cfg->response_header_field_buffer,
+                                         .fields = (uint32_t)cfg->max_response_header_fields});
 }
 
 static bool take_interim(struct back_h1 *b)
@@ -275,7 +270,7 @@ static bool take_interim(struct back_h1 *b)
         return false; /* nobody asked for another protocol; nobody needs so many */
     }
     x->front_ops->head(x);
-    begin_head(b, H1_RESPONSE);
+    begin_response(b);
     return true;
 }
 
@@ -283,7 +278,7 @@ static bool take_interim(struct back_h1 *b)
 static bool take_head(struct back_h1 *b, const uint8_t *data)
 {
     struct exchange *x = b->x;
-    const struct h1_head *h = &b->reader.head;
+    const struct h1_head *h = &b->receiver.reader.head;
     struct h1_framing framing = h1_body_framing(h, x->request.method);
     if (framing.error != H1_ERR_NONE) {
         return false;
@@ -298,79 +293,45 @@ static bool take_head(struct back_h1 *b, const uint8_t *data)
     m->has_body = framing.kind != H1_BODY_NONE;
     m->content_length = m->has_body && framing.kind != H1_BODY_LENGTH ? -1 : h->content_length;
     b->keep_alive = framing.keep_alive;
-    b->rx = m->has_body ? RX_BODY : RX_DONE;
-    h1_body_init(&b->body, framing);
+    h1_receiver_follow(&b->receiver, framing);
     x->front_ops->head(x);
     return true;
 }
 
-static void take_trailers(struct back_h1 *b, const uint8_t *data)
+static void refuse(struct back_h1 *b, const char *why)
 {
-    if (b->reader.head.nfields > 0) {
-        message_set_trailers_h1(b->x, &b->x->response.m, &b->reader.head, (const char *)data);
-    }
-    b->rx = RX_DONE;
-}
-
-/* Parses a head or a trailer section. False: nothing more to do with this input (more is needed, or
- * it failed). */
-static bool input_head(struct back_h1 *b, uint8_t *data, size_t len, size_t *used)
-{
-    b->any_input = true;
-    switch (h1_reader_parse(&b->reader, data, len)) {
-    case H1_DONE:
-        *used += b->reader.head.head_len;
-        if (b->rx == RX_TRAILERS) {
-            take_trailers(b, data);
-            return true;
-        }
-        if (take_head(b, data)) {
-            return true;
-        }
-        LOG(WARN, "backend %s: the response is refused", b->pool->backend->label);
-        break;
-    case H1_MORE:
-        return false;
-    default:
-        LOG(WARN, "backend %s: the response is malformed: %s", b->pool->backend->label,
-            h1_error_text(b->reader.head.error));
-        break;
-    }
+    LOG(WARN, "backend %s: the response is malformed: %s", b->pool->backend->label, why);
     fail(b, EXCHANGE_BACKEND_PROTOCOL);
-    return false;
 }
 
-static bool input_body(struct back_h1 *b, const uint8_t *data, size_t len, size_t *used)
+/* `left_over`: octets that came behind those of this step. */
+static void take_step(struct back_h1 *b, enum h1_step step, const struct h1_received *in,
+                      size_t left_over)
 {
-    struct exchange *x = b->x;
-    size_t room = pipe_room(&x->down), n, body_len;
-    const uint8_t *body;
-    if (room == 0 &&
-        len > 0) { /* at len 0 the body may have its end to tell, which needs no room */
-        conn_pause_reading(b->conn, CONN_PAUSE_BODY);
-        return false;
-    }
-    enum h1_rc rc = h1_body_next(&b->body, data, len < room ? len : room, &n, &body, &body_len);
-    *used += n;
-    switch (rc) {
-    case H1_DATA:
-        exchange_push_down(x, body, body_len);
-        return true;
-    case H1_DONE:
-        if (b->body.kind == H1_BODY_CHUNKED) {
-            b->rx = RX_TRAILERS;
-            begin_head(b, H1_TRAILERS);
-        } else {
-            b->rx = RX_DONE;
+    switch (step) {
+    case H1_STEP_HEAD:
+        if (!take_head(b, in->section)) {
+            refuse(b, "it does not fit the request");
         }
-        return true;
-    case H1_MORE:
-        return n > 0;
-    default:
-        LOG(WARN, "backend %s: the response body is malformed: %s", b->pool->backend->label,
-            h1_error_text(b->body.error));
-        fail(b, EXCHANGE_BACKEND_PROTOCOL);
-        return false;
+        break;
+    case H1_STEP_BODY:
+        exchange_push_down(b->x, in->body, in->body_len);
+        break;
+    case H1_STEP_FULL:
+        conn_pause_reading(b->conn, CONN_PAUSE_BODY);
+        break;
+    case H1_STEP_END:
+        if (in->trailers) {
+            message_set_trailers_h1(b->x, &b->x->response.m, &b->receiver.reader.head,
+                                    (const char *)in->section);
+        }
+        finish(b, left_over);
+        break;
+    case H1_STEP_ERROR:
+        refuse(b, h1_error_text(in->error));
+        break;
+    case H1_STEP_MORE:
+        break;
     }
 }
 
@@ -384,19 +345,16 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
         return len;
     }
     touch(b);
+    b->any_input = true;
     size_t used = 0;
-    bool go_on = true;
-    while (go_on && b->x != NULL) {
-        if (b->rx == RX_DONE) {
-            finish(b, len - used);
-        } else if (b->rx == RX_BODY) {
-            go_on = (used < len || b->body.kind == H1_BODY_LENGTH) &&
-                    input_body(b, data + used, len - used, &used);
-        } else {
-            go_on = used < len && input_head(b, data + used, len - used, &used);
-        }
+    enum h1_step step = H1_STEP_HEAD;
+    while (b->x != NULL && step != H1_STEP_MORE && step != H1_STEP_FULL) {
+        struct h1_received in;
+        step = h1_receiver_step(&b->receiver, data + used, len - used, pipe_room(&b->x->down), &in);
+        used += in.used;
+        take_step(b, step, &in, len - used);
     }
-    return b->conn->state == CONN_OPEN ? used : len;
+    return c->state == CONN_OPEN ? used : len;
 }
 
 /* ---------------------------------------------------------------- the connection's other news */
@@ -412,7 +370,8 @@ static void ready(struct conn *c)
 static void eof(struct conn *c, bool clean)
 {
     struct back_h1 *b = of_conn(c);
-    if (b->x != NULL && b->rx == RX_BODY && h1_body_may_end(&b->body) && clean) {
+    if (b->x != NULL && clean && b->receiver.part == H1_PART_BODY &&
+        b->receiver.body.kind == H1_BODY_CLOSE) {
         finish(b, 0);
     } else {
         fail(b, EXCHANGE_BACKEND_GONE);

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #include "config.h"
-#include "exchange/h1_reader.h"
+#include "exchange/h1_receiver.h"
 #include "exchange/h1_writer.h"
 #include "exchange/message.h"
 #include "ops/log.h"
@@ -25,25 +25,20 @@
  */
 #define HALF_CLOSED_MS 1000u
 
-/*
- *   request:  HEAD ──► BODY ──► TRAILERS ──► DONE ──► (response written) ──► HEAD
- *   response: NONE ──► HEAD ──► BODY ──► NONE
- */
-enum rx_state { RX_HEAD, RX_BODY, RX_TRAILERS, RX_DONE };
+/* The response: NONE ──► HEAD ──► BODY ──► (written) NONE */
 enum tx_state { TX_NONE, TX_HEAD, TX_BODY };
 
 struct front_h1 {
     uint32_t magic;
     struct front *front;
     struct exchange *x; /**< NULL between requests */
-    enum rx_state rx;
     enum tx_state tx;
     bool keep_alive;      /**< another request may follow this one */
     bool close_delimited; /**< the response's body ends with the connection (HTTP/1.0) */
     bool half_closed;     /**< the client has ended its side */
-    struct h1_reader reader;
+    bool request_read;    /**< nothing of the request is waited for any more */
+    struct h1_receiver receiver;
     struct h1_writer writer;
-    struct h1_body body;
     struct buffer interim; /**< 1xx heads that wait to be written */
 };
 
@@ -71,12 +66,13 @@ static struct front_h1 *of_exchange(struct exchange *x)
     return h;
 }
 
-static void begin_head(struct front_h1 *h, enum h1_kind kind)
+static void begin_request(struct front_h1 *h)
 {
     const struct config *cfg = h->front->worker->cfg;
-    h1_reader_begin(&h->reader, h->front->worker, kind,
-                    (struct h1_limits){.head_bytes = (uint32_t)cfg->request_header_field_buffer,
-                                       .fields = (uint32_t)cfg->max_request_header_fields});
+    h->request_read = false;
+    h1_receiver_begin(&h->receiver, h->front->worker, H1_REQUEST,
+                      (struct h1_limits){.head_bytes = (uint32_t)cfg->request_header_field_buffer,
+                                         .fields = (uint32_t)cfg->max_request_header_fields});
 }
 
 static void set_timer(struct front_h1 *h, uint64_t ms)
@@ -91,14 +87,14 @@ void front_h1_start(struct front *f)
     h->front = f;
     f->state = h;
     f->proto = &proto;
-    begin_head(h, H1_REQUEST);
+    begin_request(h);
     conn_set_user(f->conn, &conn_ops, f);
 }
 
 static void proto_free(struct front *f)
 {
     struct front_h1 *h = checked(f->state);
-    h1_reader_release(&h->reader);
+    h1_receiver_release(&h->receiver);
     buffer_free(&h->writer.spill);
     buffer_free(&h->interim);
     h->magic = 0;
@@ -121,7 +117,7 @@ static void cut(struct front_h1 *h, enum exchange_error why)
 /* Nothing more is read before this exchange is over. */
 static void stop_reading(struct front_h1 *h)
 {
-    h->rx = RX_DONE;
+    h->request_read = true;
     conn_pause_reading(h->front->conn, CONN_PAUSE_PIPELINE);
 }
 
@@ -138,13 +134,12 @@ static struct exchange *new_exchange(struct front_h1 *h)
 }
 
 /* What is not HTTP gets an answer too, and a line in the log; then the connection ends. */
-static void refuse_head(struct front_h1 *h)
+static void refuse(struct front_h1 *h, enum h1_error error)
 {
-    enum h1_error error = h->reader.head.error;
     struct exchange *x = h->x;
     if (x == NULL) {
         x = new_exchange(h);
-        x->request.method = h->reader.head.method;
+        x->request.method = h->receiver.reader.head.method;
     }
     LOG(INFO, "%s: request refused: %s", x->client->addr, h1_error_text(error));
     stop_reading(h);
@@ -159,7 +154,7 @@ static struct str span(const char *base, struct h1_span s)
 /* The strings of a request, from its head (a copy of which begins at base). */
 static void set_request(struct front_h1 *h, struct exchange *x, const char *base)
 {
-    const struct h1_head *head = &h->reader.head;
+    const struct h1_head *head = &h->receiver.reader.head;
     struct request *r = &x->request;
     message_set_fields_h1(x, &r->m, head, base);
     r->method = head->method;
@@ -189,7 +184,7 @@ static void set_request(struct front_h1 *h, struct exchange *x, const char *base
  * a body. */
 static const struct h2_field *wants_h2c(struct front_h1 *h, const struct exchange *x)
 {
-    const struct h1_head *head = &h->reader.head;
+    const struct h1_head *head = &h->receiver.reader.head;
     const struct h2_field *settings = NULL, *upgrade = NULL;
     if (x->client->tls || !head->connection_upgrade || head->minor_version == 0 ||
         x->request.m.has_body || h->front->worker->draining) {
@@ -222,35 +217,29 @@ static bool upgrade_to_h2(struct front_h1 *h, struct exchange *x)
         return false;
     }
     /* The front has another state now; this one is not needed any more. */
-    h1_reader_release(&h->reader);
+    h1_receiver_release(&h->receiver);
     h->magic = 0;
     free(h);
     return true;
 }
 
-enum taken { TAKEN, TAKEN_UPGRADED, TAKEN_REFUSED };
-
-static enum taken take_head(struct front_h1 *h, const uint8_t *data)
+/* A complete head. */
+static void take_head(struct front_h1 *h, const uint8_t *data)
 {
-    const struct h1_head *head = &h->reader.head;
+    const struct h1_head *head = &h->receiver.reader.head;
     struct h1_framing framing = h1_body_framing(head, H1_METHOD_OTHER);
-    if (framing.error != H1_ERR_NONE) {
-        h->reader.head.error = framing.error;
-        refuse_head(h);
-        return TAKEN_REFUSED;
-    }
+    assert(framing.error == H1_ERR_NONE); /* h1_head_parse() has asked it too */
     struct exchange *x = new_exchange(h);
     set_request(h, x, arena_copy(&x->arena, (const char *)data, head->head_len));
     x->request.m.has_body = framing.kind != H1_BODY_NONE;
     x->request.m.content_length = head->content_length;
     h->writer = (struct h1_writer){0};
     if (upgrade_to_h2(h, x)) {
-        return TAKEN_UPGRADED;
+        return; /* h is gone */
     }
     h->keep_alive = framing.keep_alive && !front_is_last_request(h->front);
+    h1_receiver_follow(&h->receiver, framing);
     if (x->request.m.has_body) {
-        h->rx = RX_BODY;
-        h1_body_init(&h->body, framing);
         set_timer(h, h->front->worker->cfg->frontend_stream_read_timeout);
     } else {
         x->up.ended = true;
@@ -258,84 +247,40 @@ static enum taken take_head(struct front_h1 *h, const uint8_t *data)
         stop_reading(h);
     }
     front_begin_exchange(x);
-    return TAKEN;
 }
 
-static void end_request(struct front_h1 *h)
+static void take_end(struct front_h1 *h, const struct h1_received *in)
 {
+    if (in->trailers) {
+        message_set_trailers_h1(h->x, &h->x->request.m, &h->receiver.reader.head,
+                                (const char *)in->section);
+    }
     stop_reading(h);
     set_timer(h, 0);
     exchange_end_up(h->x);
 }
 
-/* False: nothing more to do with this input. */
-static bool input_head(struct front_h1 *h, uint8_t *data, size_t len, size_t *used, bool *gone)
+static void take_step(struct front_h1 *h, enum h1_step step, const struct h1_received *in)
 {
-    if (!h->reader.begun && h->rx == RX_HEAD && h->front->requests > 0) {
-        set_timer(h, h->front->worker->cfg
-                         ->frontend_header_timeout); /* it ran as keep-alive time-out until now */
-    }
-    switch (h1_reader_parse(&h->reader, data, len)) {
-    case H1_MORE:
-        return false;
-    case H1_DONE:
-        *used += h->reader.head.head_len;
-        if (h->rx == RX_TRAILERS) {
-            if (h->reader.head.nfields > 0) {
-                message_set_trailers_h1(h->x, &h->x->request.m, &h->reader.head,
-                                        (const char *)data);
-            }
-            end_request(h);
-            return false;
-        }
-        switch (take_head(h, data)) {
-        case TAKEN:
-            return true;
-        case TAKEN_UPGRADED:
-            *gone = true;
-            return false;
-        case TAKEN_REFUSED:
-            return false;
-        }
-        return false;
-    default:
-        *used += len; /* what stands behind a malformed head means nothing */
-        refuse_head(h);
-        return false;
-    }
-}
-
-static bool input_body(struct front_h1 *h, const uint8_t *data, size_t len, size_t *used)
-{
-    struct exchange *x = h->x;
-    size_t room = pipe_room(&x->up), n, body_len;
-    const uint8_t *body;
-    if (room == 0 &&
-        len > 0) { /* at len 0 the body may have its end to tell, which needs no room */
-        conn_pause_reading(h->front->conn, CONN_PAUSE_BODY);
-        return false;
-    }
-    enum h1_rc rc = h1_body_next(&h->body, data, len < room ? len : room, &n, &body, &body_len);
-    *used += n;
-    switch (rc) {
-    case H1_DATA:
+    switch (step) {
+    case H1_STEP_HEAD:
+        take_head(h, in->section);
+        break;
+    case H1_STEP_BODY:
         set_timer(h, h->front->worker->cfg->frontend_stream_read_timeout);
-        exchange_push_up(x, body, body_len);
-        return true;
-    case H1_DONE:
-        if (h->body.kind == H1_BODY_CHUNKED) {
-            h->rx = RX_TRAILERS;
-            begin_head(h, H1_TRAILERS);
-            return true;
-        }
-        end_request(h);
-        return false;
-    case H1_MORE:
-        return n > 0;
-    default:
-        h->reader.head.error = h->body.error;
-        refuse_head(h);
-        return false;
+        exchange_push_up(h->x, in->body, in->body_len);
+        break;
+    case H1_STEP_FULL:
+        conn_pause_reading(h->front->conn, CONN_PAUSE_BODY);
+        break;
+    case H1_STEP_END:
+        take_end(h, in);
+        break;
+    case H1_STEP_ERROR:
+        refuse(h, in->error);
+        break;
+    case H1_STEP_MORE:
+        break;
     }
 }
 
@@ -343,13 +288,19 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 {
     struct front_h1 *h = of_conn(c);
     size_t used = 0;
-    bool go_on = true, gone = false;
-    while (go_on && !gone && c->state == CONN_OPEN && h->rx != RX_DONE) {
-        if (h->rx == RX_BODY) {
-            go_on = (used < len || h->body.kind == H1_BODY_LENGTH) &&
-                    input_body(h, data + used, len - used, &used);
-        } else {
-            go_on = used < len && input_head(h, data + used, len - used, &used, &gone);
+    enum h1_step step = H1_STEP_HEAD;
+    if (h->x == NULL && h->front->requests > 0 && !h1_receiver_in_message(&h->receiver)) {
+        set_timer(
+            h, h->front->worker->cfg->frontend_header_timeout); /* until now: keep-alive time-out */
+    }
+    while (step != H1_STEP_MORE && step != H1_STEP_FULL) {
+        struct h1_received in;
+        size_t room = h->x != NULL ? pipe_room(&h->x->up) : 0;
+        step = h1_receiver_step(&h->receiver, data + used, len - used, room, &in);
+        used += in.used;
+        take_step(h, step, &in);
+        if (c->state != CONN_OPEN || c->ops != &conn_ops || h->request_read) {
+            break; /* closed, upgraded, or nothing more of this request is wanted */
         }
     }
     return used;
@@ -362,7 +313,7 @@ static void end_response(struct front_h1 *h)
 {
     struct exchange *x = h->x;
     bool another =
-        h->keep_alive && h->rx == RX_DONE && !h->half_closed && !h->front->worker->draining;
+        h->keep_alive && h->request_read && !h->half_closed && !h->front->worker->draining;
     h->x = NULL;
     h->tx = TX_NONE;
     exchange_end(x, EXCHANGE_OK);
@@ -370,8 +321,7 @@ static void end_response(struct front_h1 *h)
         front_finish(h->front);
         return;
     }
-    h->rx = RX_HEAD;
-    begin_head(h, H1_REQUEST);
+    begin_request(h);
     set_timer(h, h->front->worker->cfg->frontend_keep_alive_timeout);
     conn_resume_reading(h->front->conn, CONN_PAUSE_PIPELINE);
 }
@@ -391,7 +341,7 @@ static const char *decide_framing(struct front_h1 *h)
         m->content_length = 0; /* the other side's protocol needed no length to say so */
     }
     /* A refusal before the request is all in: the rest of it is not worth reading. */
-    bool early_refusal = h->rx != RX_DONE && x->response.status >= 400;
+    bool early_refusal = !h->request_read && x->response.status >= 400;
     if (early_refusal || h->close_delimited || h->front->worker->draining) {
         h->keep_alive = false;
     }
@@ -542,7 +492,7 @@ static void eof(struct conn *c, bool clean)
     struct front_h1 *h = of_conn(c);
     if (h->x == NULL) {
         front_finish(h->front);
-    } else if (h->rx != RX_DONE) {
+    } else if (!h->request_read) {
         cut(h, EXCHANGE_CLIENT_GONE);
     } else {
         h->half_closed = true;
@@ -583,7 +533,7 @@ static void on_drain(struct front *f)
     h->keep_alive = false;
     if (h->x == NULL && f->requests == 0) {
         front_expect_soon(f);
-    } else if (h->x == NULL && !h->reader.begun) {
+    } else if (h->x == NULL && !h1_receiver_in_message(&h->receiver)) {
         front_finish(f);
     }
 }
