@@ -1,7 +1,7 @@
 /* A connection between the kernel and its user: net/conn.h says what holds. */
 #include "net/conn.h"
 
-#include "cert_testing.h"
+#include "conn_testing.h"
 #include "proxy_testing.h"
 
 #include <arpa/inet.h>
@@ -21,106 +21,6 @@
 
 #include <cmocka.h>
 
-#include "tls/tls.h"
-
-/* ---------------------------------------------------------------- a user that remembers */
-
-struct user {
-    struct conn *conn;
-    uint8_t *seen; /* what it took, in order */
-    size_t nseen, offered, inputs;
-    size_t most;           /* what it takes of one offer; SIZE_MAX: everything */
-    enum conn_pause pause; /* said in each input(); 0: nothing */
-    unsigned readies, eofs, fails, outputs;
-    bool clean;
-    enum conn_error why;
-    uint64_t to_send, sent; /* octets of its endless stream */
-    uint64_t finish_at;     /* conn_finish() when so many were output; 0: never */
-    const char *close_in;   /* name of the op that closes */
-};
-
-static void maybe_close(struct user *u, const char *op)
-{
-    if (u->close_in != NULL && strcmp(u->close_in, op) == 0) {
-        conn_close(u->conn);
-        u->conn = NULL;
-    }
-}
-
-static struct user *user_of(struct conn *c)
-{
-    struct user *u = c->user;
-    assert_ptr_equal(u->conn, c); /* after close and finish nothing is told any more */
-    return u;
-}
-
-static void on_ready(struct conn *c)
-{
-    struct user *u = user_of(c);
-    u->readies++;
-    maybe_close(u, "ready");
-}
-
-static size_t on_input(struct conn *c, uint8_t *data, size_t len)
-{
-    struct user *u = user_of(c);
-    assert_true(len > 0 && u->eofs == 0);
-    size_t n = len < u->most ? len : u->most;
-    u->inputs++;
-    u->offered = len;
-    u->seen = realloc(u->seen, u->nseen + n + 1);
-    assert_non_null(u->seen);
-    memcpy(u->seen + u->nseen, data, n);
-    u->nseen += n;
-    u->seen[u->nseen] = '\0';
-    if (u->pause != 0) {
-        conn_pause_reading(c, u->pause);
-    }
-    maybe_close(u, "input");
-    return n;
-}
-
-static void on_eof(struct conn *c, bool clean)
-{
-    struct user *u = user_of(c);
-    u->eofs++;
-    u->clean = clean;
-    maybe_close(u, "eof");
-}
-
-static uint8_t octet(uint64_t at)
-{
-    return (uint8_t)(at * 131 + (at >> 9));
-}
-
-static size_t on_output(struct conn *c, uint8_t *buf, size_t cap)
-{
-    struct user *u = user_of(c);
-    u->outputs++;
-    size_t n = u->to_send - u->sent < cap ? (size_t)(u->to_send - u->sent) : cap;
-    for (size_t i = 0; i < n; i++) {
-        buf[i] = octet(u->sent++);
-    }
-    if (u->finish_at > 0 && u->sent >= u->finish_at) {
-        conn_finish(c);
-        u->conn = NULL;
-    }
-    maybe_close(u, "output");
-    return n;
-}
-
-static void on_failed(struct conn *c, enum conn_error why)
-{
-    struct user *u = user_of(c);
-    u->fails++;
-    u->why = why;
-    conn_close(c);
-    u->conn = NULL;
-}
-
-static const struct conn_ops ops = {
-    .ready = on_ready, .input = on_input, .eof = on_eof, .output = on_output, .failed = on_failed};
-
 /* ---------------------------------------------------------------- a connection and its peer */
 
 struct scene {
@@ -132,7 +32,7 @@ struct scene {
 static void accept_one(struct scene *s, int fd, SSL_CTX *ctx)
 {
     s->user = (struct user){.most = SIZE_MAX};
-    s->user.conn = conn_accept(s->rig.worker, fd, ctx, &ops, &s->user, 30000);
+    s->user.conn = conn_accept(s->rig.worker, fd, ctx, &user_ops, &s->user, 30000);
     assert_non_null(s->user.conn);
 }
 
@@ -158,25 +58,12 @@ static void scene_close(struct scene *s)
     rig_close(&s->rig);
 }
 
-/* A listener on the loopback, and its address. */
-static int listener(struct sockaddr_in *addr)
-{
-    socklen_t len = sizeof(*addr);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    *addr = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)addr, sizeof(*addr)), 0);
-    assert_int_equal(listen(fd, 8), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)addr, &len), 0);
-    return fd;
-}
-
 /* The same as scene_open, over TCP. */
 static void scene_open_tcp(struct scene *s)
 {
     struct sockaddr_in addr;
     rig_open(&s->rig, "");
-    int l = listener(&addr);
+    int l = testing_listener(&addr);
     s->peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(s->peer, (struct sockaddr *)&addr, sizeof(addr)), 0);
     int fd = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -184,15 +71,6 @@ static void scene_open_tcp(struct scene *s)
     close(l);
     assert_int_equal(fcntl(s->peer, F_SETFL, O_NONBLOCK), 0);
     accept_one(s, fd, NULL);
-}
-
-static struct conn_target target_of(const struct sockaddr *addr, socklen_t len)
-{
-    return (struct conn_target){.addr = addr,
-                                .addr_len = len,
-                                .alpn = "http/1.1",
-                                .connect_timeout = 30000,
-                                .write_timeout = 30000};
 }
 
 static void say(struct scene *s, const char *text)
@@ -212,7 +90,7 @@ static ssize_t peer_read(struct scene *s, uint64_t *at)
     uint8_t buf[8192];
     ssize_t n = read(s->peer, buf, sizeof(buf));
     for (ssize_t i = 0; i < n; i++) {
-        assert_int_equal(buf[i], octet((*at)++));
+        assert_int_equal(buf[i], user_octet((*at)++));
     }
     return n;
 }
@@ -426,11 +304,6 @@ static void output_is_pulled_only_when_the_socket_has_room(void **state)
     scene_close(&s);
 }
 
-static bool has_failed(const void *ctx)
-{
-    return ((const struct user *)ctx)->fails > 0;
-}
-
 static void a_peer_that_does_not_read_is_given_up(void **state)
 {
     (void)state;
@@ -439,7 +312,7 @@ static void a_peer_that_does_not_read_is_given_up(void **state)
     s.user.conn->write_timeout = 60;
     s.user.to_send = 8u << 20;
     conn_want_output(s.user.conn);
-    rig_until(&s.rig, has_failed, &s.user);
+    rig_until(&s.rig, user_failed, &s.user);
     assert_int_equal(s.user.why, CONN_ERR_WRITE_TIMEOUT);
     scene_close(&s);
 }
@@ -453,7 +326,7 @@ static void a_connection_that_breaks_is_told(void **state)
     s.peer = -1;
     s.user.to_send = 10;
     conn_want_output(s.user.conn);
-    rig_until(&s.rig, has_failed, &s.user);
+    rig_until(&s.rig, user_failed, &s.user);
     assert_int_equal(s.user.why, CONN_ERR_IO);
     scene_close(&s);
     /* And while reading: a reset. */
@@ -462,7 +335,7 @@ static void a_connection_that_breaks_is_told(void **state)
     setsockopt(s.peer, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     close(s.peer);
     s.peer = -1;
-    rig_until(&s.rig, has_failed, &s.user);
+    rig_until(&s.rig, user_failed, &s.user);
     assert_int_equal(s.user.why, CONN_ERR_IO);
     scene_close(&s);
 }
@@ -567,6 +440,29 @@ static void closing_is_allowed_from_everywhere(void **state)
     }
 }
 
+static void it_is_silent_when_nothing_waits_anywhere(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    assert_true(conn_is_silent(s.user.conn));
+    assert_int_equal(write(s.peer, "abc", 3), 3);
+    assert_false(conn_is_silent(s.user.conn)); /* in the socket */
+    s.user.most = 1;
+    rig_turn(&s.rig);
+    assert_false(conn_is_silent(s.user.conn)); /* kept */
+    s.user.most = SIZE_MAX;
+    conn_retry_input(s.user.conn);
+    rig_turn(&s.rig);
+    expect_seen(&s, "abc");
+    assert_true(conn_is_silent(s.user.conn));
+    shutdown(s.peer, SHUT_WR);
+    assert_false(conn_is_silent(s.user.conn)); /* an end is something, too */
+    rig_turn(&s.rig);
+    assert_false(conn_is_silent(s.user.conn));
+    scene_close(&s);
+}
+
 /* ---------------------------------------------------------------- connecting */
 
 static void refusal_is_told_and_never_from_inside_the_call(void **state)
@@ -576,28 +472,23 @@ static void refusal_is_told_and_never_from_inside_the_call(void **state)
     struct sockaddr_in addr;
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     rig_open(&s.rig, "");
-    close(listener(&addr)); /* now nobody listens there */
+    close(testing_listener(&addr)); /* now nobody listens there */
     snprintf(un.sun_path, sizeof(un.sun_path), "%s/none", testing_folder());
     const struct conn_target targets[] = {
-        target_of((const struct sockaddr *)(const void *)&addr, sizeof(addr)),
-        target_of((const struct sockaddr *)(const void *)&un, sizeof(un))};
+        testing_target((const struct sockaddr *)(const void *)&addr, sizeof(addr)),
+        testing_target((const struct sockaddr *)(const void *)&un, sizeof(un))};
     for (size_t i = 0; i < COUNT(targets); i++) {
         s.user = (struct user){.most = SIZE_MAX};
-        struct conn *c = s.user.conn = conn_connect(s.rig.worker, &targets[i], &ops, &s.user);
+        struct conn *c = s.user.conn = conn_connect(s.rig.worker, &targets[i], &user_ops, &s.user);
         assert_non_null(c);
         assert_int_equal(s.user.fails, 0);
         assert_int_equal(c->state, CONN_CONNECTING);
         conn_want_output(c); /* is of no consequence */
-        rig_until(&s.rig, has_failed, &s.user);
+        rig_until(&s.rig, user_failed, &s.user);
         assert_int_equal(s.user.why, CONN_ERR_CONNECT);
         assert_int_equal(s.user.readies + s.user.outputs, 0);
     }
     scene_close(&s);
-}
-
-static bool is_ready(const void *ctx)
-{
-    return ((const struct user *)ctx)->readies > 0;
 }
 
 static bool has_input(const void *ctx)
@@ -605,20 +496,20 @@ static bool has_input(const void *ctx)
     return ((const struct user *)ctx)->inputs > 0;
 }
 
-static void a_connection_is_ready_and_then_asked_for_output(void **state)
+static void a_connection_user_ready_and_then_asked_for_output(void **state)
 {
     (void)state;
     struct scene s;
     struct sockaddr_in addr;
     uint64_t at = 0;
     rig_open(&s.rig, "");
-    int l = listener(&addr);
+    int l = testing_listener(&addr);
     struct conn_target target =
-        target_of((const struct sockaddr *)(const void *)&addr, sizeof(addr));
+        testing_target((const struct sockaddr *)(const void *)&addr, sizeof(addr));
     s.user = (struct user){.most = SIZE_MAX, .to_send = 3};
-    s.user.conn = conn_connect(s.rig.worker, &target, &ops, &s.user);
+    s.user.conn = conn_connect(s.rig.worker, &target, &user_ops, &s.user);
     assert_int_equal(s.user.readies, 0);
-    rig_until(&s.rig, is_ready, &s.user);
+    rig_until(&s.rig, user_ready, &s.user);
     assert_int_equal(s.user.readies, 1);
     s.peer = accept4(l, NULL, NULL, SOCK_CLOEXEC);
     assert_true(s.peer >= 0);
@@ -638,11 +529,11 @@ static void connecting_may_be_given_up(void **state)
         struct scene s;
         struct sockaddr_in addr;
         rig_open(&s.rig, "");
-        s.peer = listener(&addr);
+        s.peer = testing_listener(&addr);
         struct conn_target target =
-            target_of((const struct sockaddr *)(const void *)&addr, sizeof(addr));
+            testing_target((const struct sockaddr *)(const void *)&addr, sizeof(addr));
         s.user = (struct user){.most = SIZE_MAX};
-        s.user.conn = conn_connect(s.rig.worker, &target, &ops, &s.user);
+        s.user.conn = conn_connect(s.rig.worker, &target, &user_ops, &s.user);
         if (finish) {
             conn_finish(s.user.conn);
         } else {
@@ -653,223 +544,6 @@ static void connecting_may_be_given_up(void **state)
         assert_true(list_empty(&s.rig.worker->conns));
         scene_close(&s);
     }
-}
-
-/* ---------------------------------------------------------------- TLS */
-
-/* Both ends are connections of the same worker. */
-struct tls_scene {
-    struct rig rig;
-    struct user server, client;
-};
-
-static void open_tls(struct tls_scene *s, const char *name)
-{
-    char options[512];
-    struct sockaddr_in addr;
-    snprintf(options, sizeof(options), "%s\n%s\ncacert=%s", cert_path("conn", "key"),
-             cert_path("conn", "cert"), cert_path("conn", "cert"));
-    rig_open_tls(&s->rig, options);
-    int l = listener(&addr);
-    struct conn_target target =
-        target_of((const struct sockaddr *)(const void *)&addr, sizeof(addr));
-    target.ctx = s->rig.client_ctx;
-    target.sni = name;
-    target.verify = true;
-    s->client = s->server = (struct user){.most = SIZE_MAX};
-    s->client.conn = conn_connect(s->rig.worker, &target, &ops, &s->client);
-    assert_non_null(s->client.conn);
-    int fd = -1;
-    for (int i = 0; i < 1000 && fd < 0; i++) {
-        ev_run(s->rig.worker->loop, EVRUN_NOWAIT);
-        fd = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    }
-    assert_true(fd >= 0);
-    close(l);
-    s->server.conn = conn_accept(s->rig.worker, fd, s->rig.server_ctx, &ops, &s->server, 30000);
-    assert_non_null(s->server.conn);
-}
-
-static void close_tls(struct tls_scene *s)
-{
-    if (s->server.conn != NULL) {
-        conn_close(s->server.conn);
-    }
-    if (s->client.conn != NULL) {
-        conn_close(s->client.conn);
-    }
-    free(s->server.seen);
-    free(s->client.seen);
-    rig_close(&s->rig);
-}
-
-static bool both_ready(const void *ctx)
-{
-    const struct tls_scene *s = ctx;
-    return s->server.readies > 0 && s->client.readies > 0;
-}
-
-static bool client_has_all(const void *ctx)
-{
-    const struct tls_scene *s = ctx;
-    return s->client.nseen >= s->server.to_send;
-}
-
-static bool client_saw_end(const void *ctx)
-{
-    return ((const struct tls_scene *)ctx)->client.eofs > 0;
-}
-
-static void tls_carries_the_same_bytes_and_a_clean_end(void **state)
-{
-    (void)state;
-    struct tls_scene s;
-    open_tls(&s, "a.example");
-    rig_until(&s.rig, both_ready, &s);
-    size_t len;
-    const char *alpn = conn_alpn(s.client.conn, &len);
-    assert_int_equal(len, 8);
-    assert_memory_equal(alpn, "http/1.1", 8);
-    s.server.to_send = s.server.finish_at = 300000;
-    conn_want_output(s.server.conn);
-    rig_until(&s.rig, client_saw_end, &s);
-    assert_true(s.client.clean); /* close_notify */
-    assert_int_equal(s.client.nseen, 300000);
-    for (size_t i = 0; i < s.client.nseen; i++) {
-        assert_int_equal(s.client.seen[i], octet(i));
-    }
-    close_tls(&s);
-}
-
-static bool client_has_some(const void *ctx)
-{
-    return ((const struct tls_scene *)ctx)->client.nseen > 0;
-}
-
-static void a_pause_in_the_middle_of_records_loses_nothing(void **state)
-{
-    (void)state;
-    struct tls_scene s;
-    open_tls(&s, "a.example");
-    rig_until(&s.rig, both_ready, &s);
-    s.client.pause = CONN_PAUSE_BODY;
-    s.server.to_send = 200000;
-    conn_want_output(s.server.conn);
-    while (s.client.nseen < s.server.to_send) { /* a pause in each input */
-        rig_turn(&s.rig);
-        s.client.most = s.client.most == 777 ? 5000 : 777;
-        conn_resume_reading(s.client.conn, CONN_PAUSE_BODY);
-    }
-    for (size_t i = 0; i < s.client.nseen; i++) {
-        assert_int_equal(s.client.seen[i], octet(i));
-    }
-    assert_int_equal(s.client.eofs + s.client.fails, 0);
-    close_tls(&s);
-}
-
-static void an_end_without_close_notify_is_not_clean(void **state)
-{
-    (void)state;
-    struct tls_scene s;
-    open_tls(&s, "a.example");
-    rig_until(&s.rig, both_ready, &s);
-    s.server.to_send = 10;
-    conn_want_output(s.server.conn);
-    rig_until(&s.rig, client_has_some, &s);
-    conn_close(s.server.conn); /* cut off, as anybody on the way could */
-    s.server.conn = NULL;
-    rig_until(&s.rig, client_saw_end, &s);
-    assert_false(s.client.clean);
-    close_tls(&s);
-}
-
-static void a_certificate_for_another_name_fails_the_connection(void **state)
-{
-    (void)state;
-    struct tls_scene s;
-    open_tls(&s, "b.example");
-    rig_until(&s.rig, has_failed, &s.client);
-    assert_int_equal(s.client.why, CONN_ERR_TLS);
-    assert_int_equal(s.client.readies, 0);
-    rig_until(&s.rig, has_failed, &s.server); /* by the alert */
-    assert_int_equal(s.server.why, CONN_ERR_TLS);
-    close_tls(&s);
-}
-
-static void a_handshake_that_does_not_go_on_times_out(void **state)
-{
-    (void)state;
-    struct tls_scene s;
-    struct sockaddr_in addr;
-    char options[512];
-    snprintf(options, sizeof(options), "%s\n%s", cert_path("conn", "key"),
-             cert_path("conn", "cert"));
-    rig_open_tls(&s.rig, options);
-    int l = listener(&addr); /* connects, and says nothing */
-    struct conn_target target =
-        target_of((const struct sockaddr *)(const void *)&addr, sizeof(addr));
-    target.ctx = s.rig.client_ctx;
-    target.sni = "a.example";
-    target.connect_timeout = 60;
-    s.server = s.client = (struct user){.most = SIZE_MAX};
-    s.client.conn = conn_connect(s.rig.worker, &target, &ops, &s.client);
-    rig_until(&s.rig, has_failed, &s.client);
-    assert_int_equal(s.client.why, CONN_ERR_CONNECT_TIMEOUT);
-    close(l);
-    close_tls(&s);
-}
-
-static void an_end_in_the_handshake_is_a_failure(void **state)
-{
-    (void)state;
-    struct scene s;
-    char options[512];
-    int fds[2];
-    snprintf(options, sizeof(options), "%s\n%s", cert_path("conn", "key"),
-             cert_path("conn", "cert"));
-    rig_open_tls(&s.rig, options);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    s.peer = fds[1];
-    accept_one(&s, fds[0], s.rig.server_ctx);
-    close(s.peer);
-    s.peer = -1;
-    rig_until(&s.rig, has_failed, &s.user);
-    assert_int_equal(s.user.why, CONN_ERR_TLS);
-    scene_close(&s);
-}
-
-static void a_connection_at_rest_holds_no_buffers(void **state)
-{
-    (void)state;
-    struct tls_scene s;
-    open_tls(&s, "a.example");
-    rig_until(&s.rig, both_ready, &s);
-    s.server.to_send = 100000;
-    conn_want_output(s.server.conn);
-    rig_until(&s.rig, client_has_all, &s);
-    rig_turn(&s.rig);
-    struct conn *const conns[] = {s.server.conn, s.client.conn};
-    for (size_t i = 0; i < COUNT(conns); i++) {
-        assert_null(conns[i]->rx.mem);
-        assert_null(conns[i]->tx.mem);
-        assert_null(conns[i]->tls->in_mem);
-    }
-    close_tls(&s);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    cert_make(&(struct cert_wish){
-        .file = "conn", .common_name = "conn", .alt_names = "DNS:a.example", .days = 10});
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    tls_cleanup();
-    return 0;
 }
 
 int main(void)
@@ -889,16 +563,10 @@ int main(void)
         cmocka_unit_test(finishing_with_nothing_to_say_ends_at_once),
         cmocka_unit_test(a_reset_is_no_regular_end),
         cmocka_unit_test(closing_is_allowed_from_everywhere),
+        cmocka_unit_test(it_is_silent_when_nothing_waits_anywhere),
         cmocka_unit_test(refusal_is_told_and_never_from_inside_the_call),
-        cmocka_unit_test(a_connection_is_ready_and_then_asked_for_output),
+        cmocka_unit_test(a_connection_user_ready_and_then_asked_for_output),
         cmocka_unit_test(connecting_may_be_given_up),
-        cmocka_unit_test(tls_carries_the_same_bytes_and_a_clean_end),
-        cmocka_unit_test(a_pause_in_the_middle_of_records_loses_nothing),
-        cmocka_unit_test(an_end_without_close_notify_is_not_clean),
-        cmocka_unit_test(a_certificate_for_another_name_fails_the_connection),
-        cmocka_unit_test(a_handshake_that_does_not_go_on_times_out),
-        cmocka_unit_test(an_end_in_the_handshake_is_a_failure),
-        cmocka_unit_test(a_connection_at_rest_holds_no_buffers),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

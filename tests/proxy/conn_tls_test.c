@@ -1,0 +1,251 @@
+/* A connection that speaks TLS: the same as in the clear, and what TLS adds (net/conn.h). */
+#include "net/conn.h"
+
+#include "cert_testing.h"
+#include "conn_testing.h"
+#include "proxy_testing.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tls/tls.h"
+
+/* Both ends are connections of the same worker. */
+struct tls_scene {
+    struct rig rig;
+    struct user server, client;
+};
+
+static void open_tls(struct tls_scene *s, const char *name)
+{
+    char options[512];
+    struct sockaddr_in addr;
+    snprintf(options, sizeof(options), "%s\n%s\ncacert=%s", cert_path("conn", "key"),
+             cert_path("conn", "cert"), cert_path("conn", "cert"));
+    rig_open_tls(&s->rig, options);
+    int l = testing_listener(&addr);
+    struct conn_target target =
+        testing_target((const struct sockaddr *)(const void *)&addr, sizeof(addr));
+    target.ctx = s->rig.client_ctx;
+    target.sni = name;
+    target.verify = true;
+    s->client = s->server = (struct user){.most = SIZE_MAX};
+    s->client.conn = conn_connect(s->rig.worker, &target, &user_ops, &s->client);
+    assert_non_null(s->client.conn);
+    int fd = -1;
+    for (int i = 0; i < 1000 && fd < 0; i++) {
+        ev_run(s->rig.worker->loop, EVRUN_NOWAIT);
+        fd = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }
+    assert_true(fd >= 0);
+    close(l);
+    s->server.conn =
+        conn_accept(s->rig.worker, fd, s->rig.server_ctx, &user_ops, &s->server, 30000);
+    assert_non_null(s->server.conn);
+}
+
+static void close_tls(struct tls_scene *s)
+{
+    if (s->server.conn != NULL) {
+        conn_close(s->server.conn);
+    }
+    if (s->client.conn != NULL) {
+        conn_close(s->client.conn);
+    }
+    free(s->server.seen);
+    free(s->client.seen);
+    rig_close(&s->rig);
+}
+
+static bool both_ready(const void *ctx)
+{
+    const struct tls_scene *s = ctx;
+    return s->server.readies > 0 && s->client.readies > 0;
+}
+
+static bool client_has_all(const void *ctx)
+{
+    const struct tls_scene *s = ctx;
+    return s->client.nseen >= s->server.to_send;
+}
+
+static bool client_saw_end(const void *ctx)
+{
+    return ((const struct tls_scene *)ctx)->client.eofs > 0;
+}
+
+static void tls_carries_the_same_bytes_and_a_clean_end(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    size_t len;
+    const char *alpn = conn_alpn(s.client.conn, &len);
+    assert_int_equal(len, 8);
+    assert_memory_equal(alpn, "http/1.1", 8);
+    s.server.to_send = s.server.finish_at = 300000;
+    conn_want_output(s.server.conn);
+    rig_until(&s.rig, client_saw_end, &s);
+    assert_true(s.client.clean); /* close_notify */
+    assert_int_equal(s.client.nseen, 300000);
+    for (size_t i = 0; i < s.client.nseen; i++) {
+        assert_int_equal(s.client.seen[i], user_octet(i));
+    }
+    close_tls(&s);
+}
+
+static bool client_has_some(const void *ctx)
+{
+    return ((const struct tls_scene *)ctx)->client.nseen > 0;
+}
+
+static void a_pause_in_the_middle_of_records_loses_nothing(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.client.pause = CONN_PAUSE_BODY;
+    s.server.to_send = 200000;
+    conn_want_output(s.server.conn);
+    while (s.client.nseen < s.server.to_send) { /* a pause in each input */
+        rig_turn(&s.rig);
+        s.client.most = s.client.most == 777 ? 5000 : 777;
+        conn_resume_reading(s.client.conn, CONN_PAUSE_BODY);
+    }
+    for (size_t i = 0; i < s.client.nseen; i++) {
+        assert_int_equal(s.client.seen[i], user_octet(i));
+    }
+    assert_int_equal(s.client.eofs + s.client.fails, 0);
+    close_tls(&s);
+}
+
+static void an_end_without_close_notify_is_not_clean(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.server.to_send = 10;
+    conn_want_output(s.server.conn);
+    rig_until(&s.rig, client_has_some, &s);
+    conn_close(s.server.conn); /* cut off, as anybody on the way could */
+    s.server.conn = NULL;
+    rig_until(&s.rig, client_saw_end, &s);
+    assert_false(s.client.clean);
+    close_tls(&s);
+}
+
+static void a_certificate_for_another_name_fails_the_connection(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "b.example");
+    rig_until(&s.rig, user_failed, &s.client);
+    assert_int_equal(s.client.why, CONN_ERR_TLS);
+    assert_int_equal(s.client.readies, 0);
+    rig_until(&s.rig, user_failed, &s.server); /* by the alert */
+    assert_int_equal(s.server.why, CONN_ERR_TLS);
+    close_tls(&s);
+}
+
+static void a_handshake_that_does_not_go_on_times_out(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    struct sockaddr_in addr;
+    char options[512];
+    snprintf(options, sizeof(options), "%s\n%s", cert_path("conn", "key"),
+             cert_path("conn", "cert"));
+    rig_open_tls(&s.rig, options);
+    int l = testing_listener(&addr); /* connects, and says nothing */
+    struct conn_target target =
+        testing_target((const struct sockaddr *)(const void *)&addr, sizeof(addr));
+    target.ctx = s.rig.client_ctx;
+    target.sni = "a.example";
+    target.connect_timeout = 60;
+    s.server = s.client = (struct user){.most = SIZE_MAX};
+    s.client.conn = conn_connect(s.rig.worker, &target, &user_ops, &s.client);
+    rig_until(&s.rig, user_failed, &s.client);
+    assert_int_equal(s.client.why, CONN_ERR_CONNECT_TIMEOUT);
+    close(l);
+    close_tls(&s);
+}
+
+static void an_end_in_the_handshake_is_a_failure(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    char options[512];
+    int fds[2];
+    snprintf(options, sizeof(options), "%s\n%s", cert_path("conn", "key"),
+             cert_path("conn", "cert"));
+    rig_open_tls(&s.rig, options);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    s.server = s.client = (struct user){.most = SIZE_MAX};
+    s.server.conn =
+        conn_accept(s.rig.worker, fds[0], s.rig.server_ctx, &user_ops, &s.server, 30000);
+    close(fds[1]);
+    rig_until(&s.rig, user_failed, &s.server);
+    assert_int_equal(s.server.why, CONN_ERR_TLS);
+    close_tls(&s);
+}
+
+static void a_connection_at_rest_holds_no_buffers(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.server.to_send = 100000;
+    conn_want_output(s.server.conn);
+    rig_until(&s.rig, client_has_all, &s);
+    rig_turn(&s.rig);
+    struct conn *const conns[] = {s.server.conn, s.client.conn};
+    for (size_t i = 0; i < COUNT(conns); i++) {
+        assert_null(conns[i]->rx.mem);
+        assert_null(conns[i]->tx.mem);
+        assert_null(conns[i]->tls->in_mem);
+    }
+    close_tls(&s);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    cert_make(&(struct cert_wish){
+        .file = "conn", .common_name = "conn", .alt_names = "DNS:a.example", .days = 10});
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    tls_cleanup();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tls_carries_the_same_bytes_and_a_clean_end),
+        cmocka_unit_test(a_pause_in_the_middle_of_records_loses_nothing),
+        cmocka_unit_test(an_end_without_close_notify_is_not_clean),
+        cmocka_unit_test(a_certificate_for_another_name_fails_the_connection),
+        cmocka_unit_test(a_handshake_that_does_not_go_on_times_out),
+        cmocka_unit_test(an_end_in_the_handshake_is_a_failure),
+        cmocka_unit_test(a_connection_at_rest_holds_no_buffers),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
