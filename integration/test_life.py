@@ -138,6 +138,16 @@ def test_upload_finishes(start_proxy, make_origin, clients, token):
     ended_well(proxy)
 
 
+def test_signals_that_come_again_while_it_ends(start_proxy, make_origin):
+    """Up to its last moment: an impatient operator must not turn a good end into a death by signal."""
+    origin = make_origin()
+    for _ in range(15):
+        proxy = start_proxy([origin], fronts=("clear",))
+        while proxy.alive():
+            proxy.signal(signal.SIGQUIT)
+        assert proxy.process.returncode == 0
+
+
 def test_pid_file(start_proxy, make_origin, tmp_path):
     path = tmp_path / "pid"
     proxy = start_proxy([make_origin()], args=[f"--pid-file={path}"])
