@@ -645,6 +645,8 @@ struct field_list message_response_fields(struct exchange *x, int http_major)
 
 /* ---------------------------------------------------------------- out: trailers */
 
+/* Not what frames, routes, authenticates, modifies the request or controls the response (RFC
+ * 9110, 6.5.1). */
 static bool may_be_trailer(const struct h2_field *f)
 {
     switch (f->token) {
@@ -671,6 +673,17 @@ static bool may_be_trailer(const struct h2_field *f)
     case H2_TOKEN_X_FORWARDED_PROTO:
     case H2_TOKEN_X_REAL_IP:
     case H2_TOKEN_TRAILER:
+    case H2_TOKEN_AGE:
+    case H2_TOKEN_DATE:
+    case H2_TOKEN_EXPIRES:
+    case H2_TOKEN_LOCATION:
+    case H2_TOKEN_RETRY_AFTER:
+    case H2_TOKEN_VARY:
+    case H2_TOKEN_IF_MATCH:
+    case H2_TOKEN_IF_NONE_MATCH:
+    case H2_TOKEN_IF_MODIFIED_SINCE:
+    case H2_TOKEN_IF_UNMODIFIED_SINCE:
+    case H2_TOKEN_IF_RANGE:
         return false;
     default:
         return !is_hop_by_hop(f->token);

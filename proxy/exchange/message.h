@@ -41,8 +41,10 @@ void message_set_trailers_h1(struct exchange *x, struct message *m, const struct
 void message_set_trailers_h2(struct exchange *x, struct message *m, const struct h2_field *f,
                              size_t n);
 
-/** Finishes a request whose method_text, scheme, authority and target are set: method, path, te,
- * expect. False: the target is not acceptable. */
+/**
+ * Finishes a request whose method, scheme, authority, target and path (as it came) are set: path,
+ * te, expect. False: the target, or what Connection names, is not acceptable.
+ */
 bool message_finish_request(struct exchange *x);
 
 /** Whether a response may have a body: none has one to HEAD, and none with 1xx, 204 or 304 (RFC

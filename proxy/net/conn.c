@@ -369,7 +369,10 @@ static void read_tls(struct conn *c)
 static void swallow(struct conn *c)
 {
     ssize_t n = recv(c->fd, c->worker->rx, WORKER_IO_SIZE, 0);
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+    if (n == 0 && c->state == CONN_FINISHING) {
+        c->eof_seen = true; /* it may still read what is being sent */
+        ev_io_stop(c->worker->loop, &c->rev);
+    } else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         conn_close(c);
     }
 }
@@ -384,6 +387,10 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
     }
     if (c->eof_seen || (c->paused != 0 && !only_listens(c))) {
         ev_io_stop(loop, watcher); /* only now, so that a short pause costs no system call */
+        return;
+    }
+    if (c->tls != NULL && c->tls->in_len > 0) {
+        conn_retry_input(c); /* what came before goes first */
         return;
     }
     ssize_t n = recv(c->fd, c->worker->rx, WORKER_IO_SIZE, 0);

@@ -180,15 +180,29 @@ static void on_worker_done(struct ev_loop *loop, ev_async *a, int revents)
     ev_break(loop, EVBREAK_ALL);
 }
 
+static const struct {
+    int signum;
+    void (*cb)(struct ev_loop *, ev_signal *, int);
+} handlers[] = {{SIGQUIT, on_stop}, {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGUSR1, on_reopen}};
+enum { NHANDLERS = sizeof(handlers) / sizeof(handlers[0]) };
+
+/*
+ * Outside of run() our signals wait: before it, so that one that comes early is not lost; after it,
+ * so that one that comes late does not kill a program that is ending.
+ */
+static void hold_signals(int how)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (size_t i = 0; i < NHANDLERS; i++) {
+        sigaddset(&ours, handlers[i].signum);
+    }
+    pthread_sigmask(how, &ours, NULL);
+}
+
 /* Runs until every worker has finished. */
 static bool run(struct program *p)
 {
-    static const struct {
-        int signum;
-        void (*cb)(struct ev_loop *, ev_signal *, int);
-    } handlers[] = {
-        {SIGQUIT, on_stop}, {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGUSR1, on_reopen}};
-    enum { NHANDLERS = sizeof(handlers) / sizeof(handlers[0]) };
     struct ev_loop *loop = ev_default_loop(EVFLAG_NOENV);
     ev_signal watchers[NHANDLERS];
     ev_async done;
@@ -200,6 +214,7 @@ static bool run(struct program *p)
     ev_async_init(&done, on_worker_done);
     done.data = p;
     ev_async_start(loop, &done);
+    hold_signals(SIG_UNBLOCK);
     bool ok = true;
     for (size_t i = 0; i < p->nworkers && ok; i++) {
         ok = worker_start(p->workers[i], loop, &done);
@@ -214,6 +229,7 @@ static bool run(struct program *p)
     for (size_t i = 0; i < p->nstarted; i++) {
         worker_join(p->workers[i]);
     }
+    hold_signals(SIG_BLOCK);
     for (size_t i = 0; i < NHANDLERS; i++) {
         ev_signal_stop(loop, &watchers[i]);
     }
@@ -234,6 +250,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     signal(SIGPIPE, SIG_IGN);
+    hold_signals(SIG_BLOCK);
     bool ok = set_up(&p) && run(&p);
     tear_down(&p);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -546,6 +546,32 @@ static void connecting_may_be_given_up(void **state)
     }
 }
 
+static void a_peer_that_ends_its_side_still_gets_all_that_is_being_finished(void **state)
+{
+    (void)state;
+    struct scene s;
+    uint64_t at = 0;
+    ssize_t n;
+    scene_open(&s);
+    struct conn *c = s.user.conn;
+    s.user.to_send = s.user.finish_at = 1u << 20;
+    conn_want_output(c);
+    rig_turn(&s.rig);
+    while (s.user.conn != NULL) {
+        peer_read(&s, &at);
+        rig_turn(&s.rig);
+    }
+    assert_true(conn_blocked(c)); /* the last octets wait for the socket */
+    shutdown(s.peer, SHUT_WR);
+    rig_turn(&s.rig);
+    while ((n = peer_read(&s, &at)) != 0) {
+        assert_true(n > 0 || errno == EAGAIN);
+        rig_turn(&s.rig);
+    }
+    assert_int_equal(at, 1u << 20);
+    scene_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,6 +592,7 @@ int main(void)
         cmocka_unit_test(it_is_silent_when_nothing_waits_anywhere),
         cmocka_unit_test(refusal_is_told_and_never_from_inside_the_call),
         cmocka_unit_test(a_connection_user_ready_and_then_asked_for_output),
+        cmocka_unit_test(a_peer_that_ends_its_side_still_gets_all_that_is_being_finished),
         cmocka_unit_test(connecting_may_be_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
