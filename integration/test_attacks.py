@@ -482,3 +482,32 @@ def test_a_head_that_no_backend_answers_has_no_body(start_proxy, make_origin, cl
         assert client.wire.inbuf == b""
     else:
         assert client.request("GET", "/hello").body == b"hello\n"
+
+
+def test_a_head_too_large_on_the_wire_is_answered_too(start_proxy, make_origin, clients):
+    """431 (RFC 6585, 5), not the end of the connection, as long as the block is within reason: the state of HPACK
+    lives on, and so do the other streams."""
+    conn = clients.raw_h2(start_proxy([make_origin()]), "x.test")
+    fields = rawh2.request_fields("x.test") + [(f"x-{i}", "\x7e" * 900) for i in range(80)]
+    block = b"".join(b"\x00" + bytes([len(n)]) + n + b"\x7f" + hpack_tail(len(v)) + v
+                     for n, v in ((n.encode(), v.encode()) for n, v in fields if not n.startswith(":")))
+    block = conn.encode(fields[:4]) + block
+    assert len(block) > 70000
+    parts = [block[i : i + 16384] for i in range(0, len(block), 16384)]
+    conn.send(rawh2.HEADERS, rawh2.END_STREAM, 1, parts[0])
+    for part in parts[1:-1]:
+        conn.send(rawh2.CONTINUATION, 0, 1, part)
+    conn.send(rawh2.CONTINUATION, rawh2.END_HEADERS, 1, parts[-1])
+    assert conn.outcome(1) == ("response", 431)
+    conn.headers(3, rawh2.request_fields("x.test"))
+    assert conn.outcome(3) == ("response", 200)
+
+
+def hpack_tail(n):
+    """The rest of a length over 126 (RFC 7541, 5.1)."""
+    n -= 127
+    out = b""
+    while n >= 128:
+        out += bytes([n % 128 + 128])
+        n //= 128
+    return out + bytes([n])

@@ -249,7 +249,7 @@ def test_window_drip_does_not_help(start_proxy, make_origin, clients, token):
     begun = time.monotonic()
     while not client.wire.eof and not client.streams[sid].done:
         assert time.monotonic() - begun < 2 * LATEST, "kept alive by a dripping window"
-        client.give_credit(sid, 1)
+        client.h2.increment_flow_control_window(1, sid)
         client.pump(0.2)
 
 

@@ -279,6 +279,7 @@ static struct back_h2 *open_connection(struct pool *p)
     o.initial_window_size = (uint32_t)window;
     o.connection_window_size = (uint32_t)cfg->backend_http2_connection_window_size;
     o.limits.header_list_bytes = (uint32_t)cfg->response_header_field_buffer;
+    o.limits.header_block_bytes = 2 * (uint32_t)cfg->response_header_field_buffer;
     o.limits.header_fields = (uint32_t)cfg->max_response_header_fields;
 
     struct back_h2 *b = xcalloc(1, sizeof(*b));

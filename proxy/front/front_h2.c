@@ -161,6 +161,9 @@ static void limits_of(const struct config *cfg, struct h2_options *o)
     o->initial_window_size = (uint32_t)window;
     o->connection_window_size = (uint32_t)cfg->frontend_http2_connection_window_size;
     o->limits.header_list_bytes = (uint32_t)cfg->request_header_field_buffer;
+    o->limits.header_block_bytes =
+        2 *
+        (uint32_t)cfg->request_header_field_buffer; /* too large is still decoded, and answered */
     o->limits.header_fields = (uint32_t)cfg->max_request_header_fields;
 }
 

@@ -26,8 +26,8 @@ static const struct number_row numbers[] = {
      INT32_MAX},
     {"backend-http2-max-concurrent-streams", AT(backend_http2_max_concurrent_streams), 100, 0,
      INT32_MAX},
-    {"max-request-header-fields", AT(max_request_header_fields), 100, 1, INT64_MAX},
-    {"max-response-header-fields", AT(max_response_header_fields), 500, 1, INT64_MAX},
+    {"max-request-header-fields", AT(max_request_header_fields), 100, 1, 65535},
+    {"max-response-header-fields", AT(max_response_header_fields), 500, 1, 65535},
 };
 
 static const struct number_row sizes[] = {
@@ -47,8 +47,8 @@ static const struct number_row sizes[] = {
      0, UINT32_MAX},
     {"backend-http2-decoder-dynamic-table-size", AT(backend_http2_decoder_dynamic_table_size), 4096,
      0, UINT32_MAX},
-    {"request-header-field-buffer", AT(request_header_field_buffer), 65536, 1, INT64_MAX},
-    {"response-header-field-buffer", AT(response_header_field_buffer), 65536, 1, INT64_MAX},
+    {"request-header-field-buffer", AT(request_header_field_buffer), 65536, 1, 1 << 30},
+    {"response-header-field-buffer", AT(response_header_field_buffer), 65536, 1, 1 << 30},
 };
 
 static const struct number_row durations[] = {
