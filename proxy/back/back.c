@@ -41,7 +41,11 @@ void pool_connected(struct pool *p)
 
 void pool_connect_failed(struct pool *p, const char *why)
 {
-    LOG(WARN, "backend %s: no connection: %s", p->backend->label, why);
+    if ((p->failures & (p->failures + 1)) ==
+        0) { /* the 1st, 2nd, 4th …: an outage must not flood the log */
+        LOG(WARN, "backend %s: no connection: %s (%u in a row)", p->backend->label, why,
+            p->failures + 1);
+    }
     p->next_addr++; /* a name with several addresses: the next one's turn */
     double wait = 1.0;
     for (uint32_t i = 0; i < p->failures && i < 10; i++) {

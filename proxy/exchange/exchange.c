@@ -13,7 +13,8 @@
 #include "process/worker.h"
 #include "route/routes.h"
 
-/* A request that five connections could not take is not tried any further. */
+/* However many addresses there are: a request that five of them could not take is not tried any
+ * further. */
 #define MAX_TRIES 5
 
 static const struct {
@@ -101,16 +102,23 @@ void exchange_begin(struct exchange *x)
     exchange_retry(x, EXCHANGE_NO_BACKEND);
 }
 
+/*
+ * Every address once; and once more when it was not the address that failed but a connection that
+ * had been kept, or a stream that was refused.
+ */
+static bool may_try_again(const struct exchange *x, enum exchange_error why)
+{
+    size_t limit =
+        x->group->naddrs + (why == EXCHANGE_BACKEND_GONE || why == EXCHANGE_BACKEND_RESET);
+    return x->tries < limit && x->tries < MAX_TRIES;
+}
+
 void exchange_retry(struct exchange *x, enum exchange_error why)
 {
     assert(x->back_ops == NULL && x->up.taken == 0 && x->response.status == 0);
-    while (x->tries < MAX_TRIES) {
-        struct pool *p = routes_pick(x->worker, x->group, x->tries);
-        if (p == NULL) {
-            break;
-        }
+    while (may_try_again(x, why)) {
         x->tries++;
-        if (back_take(p, x)) {
+        if (back_take(routes_pick(x->worker, x->group), x)) {
             return;
         }
         why = EXCHANGE_BACKEND_CONNECT;

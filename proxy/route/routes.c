@@ -104,10 +104,11 @@ static struct group *find_group(struct routes *r, const char *pattern)
     return g;
 }
 
-static void add_to_group(struct group *g, uint32_t backend)
+static void add_to_group(const struct routes *r, struct group *g, uint32_t backend)
 {
     g->backends = xrealloc(g->backends, (g->nbackends + 1) * sizeof(*g->backends));
     g->backends[g->nbackends++] = backend;
+    g->naddrs += r->backends[backend].naddrs;
 }
 
 struct routes *routes_new(const struct config *cfg)
@@ -128,7 +129,7 @@ struct routes *routes_new(const struct config *cfg)
         b->sni = cb->sni != NULL ? cb->sni : cb->addr.host;
         ok = resolve(b, (enum cfg_family)cfg->backend_address_family) && ok;
         for (size_t j = 0; j < cb->npatterns; j++) {
-            add_to_group(find_group(r, cb->patterns[j]), (uint32_t)i);
+            add_to_group(r, find_group(r, cb->patterns[j]), (uint32_t)i);
         }
     }
     if (!ok) {
@@ -172,11 +173,8 @@ const struct group *routes_match(const struct routes *r, const struct request *r
     return &r->groups[index];
 }
 
-struct pool *routes_pick(struct worker *w, const struct group *g, unsigned attempt)
+struct pool *routes_pick(struct worker *w, const struct group *g)
 {
-    if (attempt > 0 && attempt > g->nbackends) {
-        return NULL; /* each was tried, and one a second time for the sake of a stale connection */
-    }
     uint64_t now = clock_ms();
     struct pool *blocked = NULL;
     for (size_t i = 0; i < g->nbackends; i++) {

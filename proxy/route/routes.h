@@ -42,6 +42,7 @@ struct group {
     char *pattern;
     uint32_t *backends; /**< indices */
     size_t nbackends;
+    size_t naddrs; /**< addresses of all of them together */
     uint32_t index;
 };
 
@@ -61,9 +62,9 @@ void routes_free(struct routes *r);
 const struct group *routes_match(const struct routes *r, const struct request *req);
 
 /**
- * The pool to try as number `attempt` (from 0) for a request of this group: the next in turn, not
- * one that just failed to connect while another has not. NULL: no more to try.
+ * The pool to try next for a request of this group: the next in turn, but not one that just failed
+ * to connect while another has not.
  */
-struct pool *routes_pick(struct worker *w, const struct group *g, unsigned attempt);
+struct pool *routes_pick(struct worker *w, const struct group *g);
 
 #endif
