@@ -170,9 +170,8 @@ static void on_timer(struct timer *t)
 }
 
 void front_accept(struct worker *w, int fd, const struct cfg_frontend *cfg,
-                  const struct sockaddr *peer, socklen_t peer_len)
+                  const struct sockaddr *peer)
 {
-    (void)peer_len;
     if (w->cfg->worker_frontend_connections > 0 &&
         w->nfronts >= w->cfg->worker_frontend_connections) {
         close(fd);

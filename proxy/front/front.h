@@ -46,7 +46,7 @@ struct front {
 
 /** Takes an accepted socket. */
 void front_accept(struct worker *w, int fd, const struct cfg_frontend *cfg,
-                  const struct sockaddr *peer, socklen_t peer_len);
+                  const struct sockaddr *peer);
 
 /** Closes the connection now, and frees at the end of the turn. The protocol must have ended its
  * exchanges. */

@@ -148,8 +148,6 @@ struct conn *conn_connect(struct worker *w, const struct conn_target *t, const s
             return NULL;
         }
     }
-    memcpy(&c->peer, t->addr, t->addr_len);
-    c->peer_len = t->addr_len;
     timer_set(&w->wheel, &c->write_timer, t->connect_timeout);
     if (connect(fd, t->addr, t->addr_len) == 0 || errno == EINPROGRESS || errno == EINTR) {
         ev_io_start(w->loop, &c->wev);
@@ -400,7 +398,6 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
         }
         return;
     }
-    c->rx_bytes += (uint64_t)n;
     if (n == 0) {
         ev_io_stop(loop, watcher);
         c->eof_seen = true;
@@ -483,7 +480,6 @@ static bool send_some(struct conn *c, const uint8_t *buf, size_t len, size_t *se
         return false;
     }
     *sent = (size_t)n;
-    c->tx_bytes += (uint64_t)n;
     return true;
 }
 

@@ -93,9 +93,6 @@ struct conn {
     struct list dirty_node;  /**< worker->dirty */
     struct list resume_node; /**< worker->resuming */
     uint64_t write_timeout;  /**< ms */
-    uint64_t rx_bytes, tx_bytes;
-    struct sockaddr_storage peer;
-    socklen_t peer_len;
 };
 
 /** An accepted socket; with `ctx` TLS is spoken first. Takes the fd. NULL (fd closed) when TLS

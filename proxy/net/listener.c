@@ -46,7 +46,7 @@ static bool accept_one(struct listener *l)
     socklen_t len = sizeof(peer);
     int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        front_accept(l->worker, fd, l->cfg, (const struct sockaddr *)&peer, len);
+        front_accept(l->worker, fd, l->cfg, (const struct sockaddr *)&peer);
         return true;
     }
     switch (errno) {

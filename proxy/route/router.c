@@ -33,7 +33,6 @@ struct router {
     struct node *hosts;  /* values are indices of `paths` */
     struct node **paths; /* [0]: of the patterns without a host; values are the caller's indices */
     size_t npaths;
-    bool built;
 };
 
 /* ---------------------------------------------------------------- trees */
@@ -286,7 +285,6 @@ enum router_rc router_add(struct router *r, const char *pattern, int index)
 {
     const char *path = strchr(pattern, '/');
     assert(path != NULL && index >= 0);
-    assert(!r->built);
     struct node *paths = paths_of_host(r, pattern);
     if (paths == NULL) {
         return ROUTER_NO_MEMORY;
@@ -303,11 +301,6 @@ enum router_rc router_add(struct router *r, const char *pattern, int index)
     }
     *slot = index;
     return ROUTER_OK;
-}
-
-void router_build(struct router *r)
-{
-    r->built = true;
 }
 
 /* ---------------------------------------------------------------- looking up */

@@ -14,7 +14,7 @@
  * tried. Below a host the exact path comes first, then /x/ for /x, then the longest pattern.
  *
  * A match takes time by the length of the host and the path and not by the number of patterns, and
- * no memory. A router that is built may be used by many threads.
+ * no memory. A router that is not added to any more may be used by many threads.
  */
 #ifndef ROUTE_ROUTER_H
 #define ROUTE_ROUTER_H
@@ -37,12 +37,8 @@ struct router *router_new(void);
 /** Gives back everything. NULL is allowed. */
 void router_free(struct router *r);
 
-/** Adds a pattern with an index of the caller's (0 or more). The pattern is copied. Not after
- * router_build(). */
+/** Adds a pattern with an index of the caller's (0 or more). The pattern is copied. */
 enum router_rc router_add(struct router *r, const char *pattern, int index);
-
-/** Ends the adding: from here on nothing changes. */
-void router_build(struct router *r);
 
 /** The index that exactly this pattern was added with, or ROUTER_NONE. */
 int router_find(const struct router *r, const char *pattern);

@@ -715,7 +715,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     run.client = fds[1];
-    front_accept(run.worker, fds[0], &run.world->cfg->frontend[0], &peer, sizeof(peer));
+    front_accept(run.worker, fds[0], &run.world->cfg->frontend[0], &peer);
     play(&run, sent.mem, buffer_len(&sent));
     if (h2) {
         check_frames(&run);
