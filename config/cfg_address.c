@@ -23,7 +23,7 @@ enum param {
     PARAM_NO_TLS,
     PARAM_PROTO,
     PARAM_SNI,
-    PARAM_LATER, /* of the contract, but not there yet */
+    PARAM_LATER, /* of the original, but not there yet */
 };
 
 struct param_row {
@@ -300,8 +300,7 @@ static bool backend_param(struct cfg_report *r, struct cfg_text t, struct cfg_ba
     return false;
 }
 
-/* `backend=h,80;tls` is a backend for the host "tls": one ';' is missing (contract, section 5, trap
- * 5). */
+/* `backend=h,80;tls` is a backend for the host "tls": most likely one ';' is missing. */
 static void warn_of_param_as_pattern(struct cfg_report *r, struct cfg_text pattern)
 {
     bool digits = pattern.len > 0;

@@ -179,7 +179,7 @@ static bool set_by_alias(struct cfg_loader *l, const struct cfg_option *o, struc
            (o->to[1] == NULL || cfg_option_set(l, o->to[1], value));
 }
 
-/* Names of the contract that do nothing, or cannot do yet what they say. A switch that is off is
+/* Options of the original that do nothing, or cannot do yet what they say. A switch that is off is
  * what we do. */
 static bool set_nothing(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
 {

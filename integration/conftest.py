@@ -120,7 +120,7 @@ def start_proxy(request, certs, tmp_path, clients):
         except StartFailure as failure:
             missing = re.search(r"[^\n]* is not supported yet", str(failure))
             if missing:
-                pytest.skip(missing[0])  # an option of the contract that the program says it does not have so far
+                pytest.skip(missing[0])  # an option of the original that the program says it does not have so far
             raise
 
     yield start

@@ -1,4 +1,4 @@
-"""Backends that are not there, lie, fall silent or die (contract 3.7)."""
+"""Backends that are not there, lie, fall silent or die."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Requests that are not HTTP/1.1 as RFC 9112 has it: an error for the client, nothing for the backend (contract 3.7).
+"""Requests that are not HTTP/1.1 as RFC 9112 has it: an error for the client, nothing for the backend.
 
 In the raw requests `@T` is the test's token and `@H` the host of the backend. Behind each a second request waits to be
 smuggled.
@@ -271,7 +271,7 @@ def test_too_large_trailers_do_not_pass(grid, clients, token):
 
 
 def test_unknown_method_is_501(grid, clients, token):
-    """Contract 3.7, also where the backend would know it."""
+    """As in the original, and also where the backend would know it (RFC 9110, 9.1)."""
     client = clients.connect("h1", grid.proxy, host_of("h1"))
     resp = client.request("BREW", f"/hello?id={token}")
     assert resp.status == 501

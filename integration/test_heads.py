@@ -1,4 +1,4 @@
-"""What the proxy changes in heads, and what it leaves alone (contract 3.5 and 3.6)."""
+"""What the proxy changes in heads, and what it leaves alone."""
 
 import base64
 import json
@@ -387,7 +387,7 @@ def test_location(pair, number):
     sent, wanted = locations(pair)[number]
     got = answered(pair, [["location", sent]]).get("location")
     if sent.startswith("ftp"):
-        return  # not said by the contract; only that it does no harm
+        return  # nghttpx's manual does not say; only that it does no harm
     assert got.rstrip("/") == wanted.rstrip("/") if sent.count("/") == 2 else got == wanted
 
 

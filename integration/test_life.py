@@ -1,4 +1,4 @@
-"""Signals, draining and logs (contract 3.2 and 3.4)."""
+"""Signals, draining and logs."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Which backend gets a request (contract 2.1), and listeners of other kinds (2.2)."""
+"""Which backend gets a request, and listeners of other kinds."""
 
 import socket
 from collections import Counter

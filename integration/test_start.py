@@ -1,5 +1,5 @@
 """A start that cannot succeed: status 1, one line that names the reason, and nothing listens. And the configuration
-file (contract 3.1)."""
+file."""
 
 import socket
 import subprocess

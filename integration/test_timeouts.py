@@ -1,4 +1,4 @@
-"""Timers. Each is set to one second, so these tests take one to three by their nature (contract 1, Timeout; 3.7)."""
+"""Timers. Each is set to one second, so these tests take one to three by their nature."""
 
 import socket
 import time

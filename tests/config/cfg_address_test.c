@@ -1,4 +1,4 @@
-/* The values of --frontend and --backend: contract, sections 2.1 and 2.2. */
+/* The values of --frontend and --backend, as nghttpx's manual has them. */
 #include "cfg_test.h"
 
 static void frontends(void **state)

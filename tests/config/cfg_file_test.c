@@ -1,4 +1,4 @@
-/* Configuration files: contract, section 3.1. */
+/* Configuration files, as nghttpx's manual has them, and what is wrong in them. */
 #include "cfg_test.h"
 
 static void lines_are_name_and_value(void **state)

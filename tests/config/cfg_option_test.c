@@ -1,7 +1,7 @@
 /*
  * Every option: its default, values at the ends of its range, and values beyond, from the command
- * line and from a file. The expectations are those of the compatibility contract, section 1,
- * written down a second time on purpose.
+ * line and from a file. The expectations are those of nghttpx's manual, written
+ * down a second time on purpose.
  */
 #include "cfg_test.h"
 
@@ -327,7 +327,7 @@ static void choices(void **state)
     }
 }
 
-static void defaults_are_those_of_the_contract(void **state)
+static void defaults_are_those_of_the_manual(void **state)
 {
     (void)state;
     struct loaded l = load_text("");
@@ -549,7 +549,7 @@ int main(void)
         cmocka_unit_test(an_empty_path_takes_the_files_one_back),
         cmocka_unit_test(a_blank_that_nobody_sees_is_warned_of),
         cmocka_unit_test(choices),
-        cmocka_unit_test(defaults_are_those_of_the_contract),
+        cmocka_unit_test(defaults_are_those_of_the_manual),
         cmocka_unit_test(every_option_is_in_a_table_of_this_file),
         cmocka_unit_test(deprecated_names_still_work),
         cmocka_unit_test(both_spellings_of_the_settings_timeout),

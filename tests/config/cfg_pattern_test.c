@@ -1,4 +1,4 @@
-/* Patterns: contract, section 2.1. */
+/* Patterns of --backend, as nghttpx's manual has them. */
 #include "cfg_test.h"
 
 static void patterns_have_one_form(void **state)

@@ -1,4 +1,4 @@
-/* The grammars of single values: each table is a rule of the compatibility contract, section 0. */
+/* The grammars of single values: each table is a rule of nghttpx's manual. */
 #include "cfg_test.h"
 
 static void numbers_are_decimal_digits_in_their_range(void **state)

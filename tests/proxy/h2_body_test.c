@@ -231,7 +231,7 @@ static void put(struct scene *c, struct stream *s, size_t n)
     p->ended = s->put == s->len;
     current = c;
     if (h2_body_update(c->ours, c->side, s->x)) {
-        s->sent++; /* the caller's to note, by contract */
+        s->sent++; /* the caller's to note (h2_body.h) */
     }
 }
 

@@ -1,5 +1,5 @@
-/* Routing: contract, section 2.1. Each rule by name, then everything against a slow and obvious
- * implementation. */
+/* Routing by the rules of nghttpx's manual: each by name, then everything against a slow and
+ * obvious implementation. */
 #include "router.h"
 
 #include <setjmp.h>
