@@ -60,7 +60,7 @@ void cfg_print_help(FILE *out)
     const char *group = "";
     for (size_t i = 0; i < cfg_noptions; i++) {
         const struct cfg_option *o = &cfg_options[i];
-        if (o->help == NULL || o->type == CFG_TYPE_REFUSED) {
+        if (!cfg_option_documented(o)) {
             continue;
         }
         if (strcmp(group, o->group) != 0) {

@@ -15,14 +15,18 @@ const struct cfg_option *cfg_option_find(struct cfg_text name)
     return NULL;
 }
 
+bool cfg_option_documented(const struct cfg_option *o)
+{
+    return o->help != NULL && o->type != CFG_TYPE_REFUSED && o->type != CFG_TYPE_UNUSED;
+}
+
 const char *cfg_option_nearest(struct cfg_text name, bool in_file)
 {
     const char *best = NULL;
     size_t least = cfg_near(name);
     for (size_t i = 0; i < cfg_noptions; i++) {
         const struct cfg_option *o = &cfg_options[i];
-        if (o->help == NULL || o->type == CFG_TYPE_REFUSED ||
-            (in_file ? o->only_in_args : o->only_in_file)) {
+        if (!cfg_option_documented(o) || (in_file ? o->only_in_args : o->only_in_file)) {
             continue; /* nothing that one should be led to */
         }
         size_t d = cfg_distance(name, cfg_text(o->name), least);
@@ -195,7 +199,8 @@ static bool set_nothing(struct cfg_loader *l, const struct cfg_option *o, struct
         return cfg_error(r, cfg_slice(NULL, 0), "\"%s\" is not supported yet; expected it left out",
                          o->name);
     }
-    cfg_warning(r, cfg_slice(NULL, 0), "\"%s\" has no effect; it may be left out", o->name);
+    cfg_warning(r, cfg_slice(NULL, 0), "\"%s\" has no effect%s%s; it may be left out", o->name,
+                o->help != NULL ? ": " : "", o->help != NULL ? o->help : "");
     return true;
 }
 

@@ -179,7 +179,7 @@ struct cfg_option {
     const char *to_value;
     const char *fallback; /**< the default as it would be written; NULL: none */
     const char *metavar;
-    const char *help; /**< for CFG_TYPE_REFUSED: what to use instead */
+    const char *help; /**< for CFG_TYPE_REFUSED: what to use instead; for CFG_TYPE_UNUSED: why */
 };
 
 extern const struct cfg_option cfg_options[];
@@ -188,6 +188,8 @@ extern const char cfg_version[];
 
 /** Case does not count, no abbreviations; NULL: there is none. */
 const struct cfg_option *cfg_option_find(struct cfg_text name);
+/** Whether --help and the documents describe it: it does something. */
+bool cfg_option_documented(const struct cfg_option *o);
 /** The name that was probably meant, NULL when none is near. */
 const char *cfg_option_nearest(struct cfg_text name, bool in_file);
 

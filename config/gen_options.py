@@ -279,7 +279,8 @@ def markdown(options, _version, out):
         if o.type == "later":
             out(f"- `{o.name}`: not supported yet; an error")
         elif o.type == "unused":
-            out(f"- `{o.name}`: taken with a warning, has no effect")
+            why = f"; {o.help}" if o.text else ""
+            out(f"- `{o.name}`: taken with a warning, has no effect{why}")
         elif o.type == "refused":
             out(f"- `{o.name}`: an error; {o.help}")
         elif o.type in {"alias", "bits"}:
