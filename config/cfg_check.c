@@ -82,14 +82,21 @@ static bool check_backends(struct cfg_report *r, const struct config *cfg)
                      "without a pattern, such as backend=127.0.0.1,80");
 }
 
+static const char *tls_name(enum cfg_tls_version v)
+{
+    return v == CFG_TLS_1_3 ? "TLSv1.3" : "TLSv1.2";
+}
+
 bool cfg_check(struct cfg_report *r, const struct config *cfg)
 {
     bool good = check_frontends(r, cfg);
     good = check_backends(r, cfg) && good;
     if (cfg->tls_min_proto_version > cfg->tls_max_proto_version) {
-        good = cfg_error(
-            r, cfg_slice(NULL, 0),
-            "tls-min-proto-version is above tls-max-proto-version; expected it not to be");
+        good =
+            cfg_error(r, cfg_slice(NULL, 0),
+                      "tls-min-proto-version (%s) is above tls-max-proto-version (%s); expected "
+                      "the same or lower",
+                      tls_name(cfg->tls_min_proto_version), tls_name(cfg->tls_max_proto_version));
     }
     return good;
 }

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -116,6 +117,17 @@ void cfg_warning(struct cfg_report *r, struct cfg_text where, const char *format
         report(r, where, "warning: ", format, args);
         va_end(args);
     }
+}
+
+bool cfg_unreadable(struct cfg_report *r, struct cfg_text path, int error, size_t most)
+{
+    struct cfg_quoted name = cfg_quote(path);
+    if (error == EFBIG) {
+        return cfg_error(r, path, "%s is too large; expected a file of at most %zu MiB", name.s,
+                         most >> 20);
+    }
+    return cfg_error(r, path, "cannot read %s: %s; expected a file that can be read", name.s,
+                     strerror(error));
 }
 
 bool cfg_out_of_memory(struct cfg_report *r)

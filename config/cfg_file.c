@@ -164,12 +164,11 @@ bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_
                          cfg_quote(path_text).s, DEPTH_MOST, FILES_MOST);
     }
     l->files_read++;
-    const char *why;
+    int error;
     struct cfg_text text;
-    char *bytes = cfg_read_file(path, FILE_MOST, &text.len, &why);
+    char *bytes = cfg_read_file(path, FILE_MOST, &text.len, &error);
     if (bytes == NULL) {
-        return cfg_error(r, path_text, "cannot read %s: %s; expected a file of at most 16 MiB",
-                         cfg_quote(path_text).s, why);
+        return cfg_unreadable(r, path_text, error, FILE_MOST);
     }
     text.s = bytes;
     if (memchr(bytes, '\0', text.len) != NULL) { /* one line says more than a hundred about each */

@@ -70,7 +70,7 @@ void *cfg_append(struct cfg_report *r, void *array, size_t *count, size_t elemen
     return elements + n * element_size;
 }
 
-static char *read_all(int fd, size_t most, size_t *len, const char **why)
+static char *read_all(int fd, size_t most, size_t *len, int *error)
 {
     size_t room = 4096, used = 0;
     char *buf = malloc(room);
@@ -82,18 +82,18 @@ static char *read_all(int fd, size_t most, size_t *len, const char **why)
             return buf;
         }
         if (n < 0 && errno != EINTR) {
-            *why = strerror(errno);
+            *error = errno;
             break;
         }
         used += n > 0 ? (size_t)n : 0;
         if (used > most) {
-            *why = "the file is too large";
+            *error = EFBIG;
             break;
         }
         if (used == room - 1) {
             char *grown = realloc(buf, room * 2);
             if (grown == NULL) {
-                *why = "out of memory";
+                *error = ENOMEM;
                 break;
             }
             buf = grown;
@@ -101,20 +101,20 @@ static char *read_all(int fd, size_t most, size_t *len, const char **why)
         }
     }
     if (buf == NULL) {
-        *why = "out of memory";
+        *error = ENOMEM;
     }
     free(buf);
     return NULL;
 }
 
-char *cfg_read_file(const char *path, size_t most, size_t *len, const char **why)
+char *cfg_read_file(const char *path, size_t most, size_t *len, int *error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        *why = strerror(errno);
+        *error = errno;
         return NULL;
     }
-    char *text = read_all(fd, most, len, why);
+    char *text = read_all(fd, most, len, error);
     close(fd);
     return text;
 }

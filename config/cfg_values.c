@@ -330,11 +330,10 @@ bool cfg_parse_error_page(struct cfg_report *r, struct cfg_text t, struct cfg_er
     if (page.path == NULL) {
         return false;
     }
-    const char *why;
-    page.body = cfg_read_file(page.path, ERROR_PAGE_MOST, &page.len, &why);
+    int error;
+    page.body = cfg_read_file(page.path, ERROR_PAGE_MOST, &page.len, &error);
     if (page.body == NULL) {
-        cfg_error(r, path, "cannot read %s: %s; expected a file of at most 16 MiB",
-                  cfg_quote(path).s, why);
+        cfg_unreadable(r, path, error, ERROR_PAGE_MOST);
         cfg_error_page_clear(&page);
         return false;
     }

@@ -81,9 +81,8 @@ enum cfg_tls_version { CFG_TLS_1_2, CFG_TLS_1_3 };
 
 /*
  * The snapshot. For each scalar option of options.def there is a member that has the option's long
- * name with '_' for
- * '-': bool, uint64_t (numbers, sizes, durations) or char *. Repeatable ones are an array and its
- * count, n<name>.
+ * name with '_' for '-': bool, uint64_t (numbers, sizes, durations) or char *. Repeatable ones are
+ * an array and its count, n<name>.
  */
 #include "config_members.h"
 

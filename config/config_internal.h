@@ -47,6 +47,8 @@ bool cfg_error(struct cfg_report *r, struct cfg_text where, const char *format, 
     __attribute__((format(printf, 3, 4)));
 void cfg_warning(struct cfg_report *r, struct cfg_text where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/** Says why cfg_read_file() gave nothing; false. */
+bool cfg_unreadable(struct cfg_report *r, struct cfg_text path, int error, size_t most);
 /** Says once that there is no memory; false. */
 bool cfg_out_of_memory(struct cfg_report *r);
 
@@ -88,8 +90,9 @@ char *cfg_copy(struct cfg_report *r, struct cfg_text t);
  * memory. */
 void *cfg_append(struct cfg_report *r, void *array, size_t *count, size_t element_size);
 
-/** Reads a whole file, NUL-terminated, which the caller frees; NULL and *why without it. */
-char *cfg_read_file(const char *path, size_t most, size_t *len, const char **why);
+/** Reads a whole file, NUL-terminated, which the caller frees; NULL and errno's number without it,
+ * EFBIG for one of more than `most` octets. */
+char *cfg_read_file(const char *path, size_t most, size_t *len, int *error);
 
 /* ---------------------------------------------------------------- values (cfg_values.c) */
 

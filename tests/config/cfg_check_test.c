@@ -27,7 +27,8 @@ static void configurations_that_do_not_fit_together(void **state)
         {{"-funix:/x;no-tls", "-funix:/X;no-tls"}, NULL},
         {{"-fa,1;no-tls", "-fa,2;no-tls", "-fb,1;no-tls"}, NULL},
         {{"-f*,1;no-tls", "--tls-min-proto-version=TLSv1.3", "--tls-max-proto-version=TLSv1.2"},
-         "tls-min-proto-version is above tls-max-proto-version"},
+         "tls-min-proto-version (TLSv1.3) is above tls-max-proto-version (TLSv1.2); expected the "
+         "same or lower"},
         {{"-f*,1;no-tls", "--tls-max-proto-version=TLSv1.2"}, NULL},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -125,10 +125,10 @@ static void a_file_that_is_named_must_be_readable(void **state)
     static const struct {
         const char *path, *why;
     } cases[] = {
-        {"/nonexistent.conf",
-         "--conf: cannot read \"/nonexistent.conf\": No such file or directory"},
+        {"/nonexistent.conf", "--conf: cannot read \"/nonexistent.conf\": No such file or "
+                              "directory; expected a file that can be read"},
         {"/", "--conf: cannot read \"/\": Is a directory"},
-        {"/dev/zero", "the file is too large"},
+        {"/dev/zero", "--conf: \"/dev/zero\" is too large; expected a file of at most 16 MiB"},
         {"", "cannot read \"\""},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -7,10 +7,10 @@ static const char *markdown_path, *man_path, *example_path;
 static char *read_text(const char *path)
 {
     size_t len;
-    const char *why;
-    char *text = cfg_read_file(path, (size_t)1 << 20, &len, &why);
+    int error;
+    char *text = cfg_read_file(path, (size_t)1 << 20, &len, &error);
     if (text == NULL) {
-        fail_msg("%s: %s", path, why);
+        fail_msg("%s: %s", path, strerror(error));
     }
     return text;
 }

@@ -302,11 +302,13 @@ static void error_pages_are_read_at_once(void **state)
     }
     static const struct {
         const char *text, *why;
-    } bad[] = {{"404", "names no file; expected CODE=PATH"},
-               {"404=", "names no file"},
-               {"404=/nonexistent/x", "t:1:5: cannot read \"/nonexistent/x\": No such file"},
-               {"404=/", "cannot read \"/\": Is a directory"},
-               {"404=/dev/zero", "the file is too large; expected a file of at most 16 MiB"}};
+    } bad[] = {
+        {"404", "names no file; expected CODE=PATH"},
+        {"404=", "names no file"},
+        {"404=/nonexistent/x", "t:1:5: cannot read \"/nonexistent/x\": No such file or directory; "
+                               "expected a file that can be read"},
+        {"404=/", "cannot read \"/\": Is a directory"},
+        {"404=/dev/zero", "t:1:5: \"/dev/zero\" is too large; expected a file of at most 16 MiB"}};
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct said s;
         struct cfg_error_page p = {0};
