@@ -52,7 +52,7 @@ void pool_connect_failed(struct pool *p, const char *why)
         wait *= 1.6;
     }
     p->failures++;
-    double jitter = 0.8 + 0.4 * (double)rand() / (double)RAND_MAX;
+    double jitter = 0.8 + 0.4 * (double)rand_r(&p->worker->seed) / (double)RAND_MAX;
     uint64_t ms = (uint64_t)(wait * jitter * 1000.0), cap = p->worker->cfg->backend_max_backoff;
     p->blocked_until = clock_ms() + (ms < cap ? ms : cap);
 }

@@ -21,9 +21,6 @@
 
 #define BACK_MAGIC 0x62683120u /* "bh1 " */
 
-/* Interim responses for one request: 100, 102, a few 103. More is a backend gone wrong. */
-#define MAX_INTERIM 16
-
 enum tx_state { TX_HEAD, TX_BODY, TX_DONE };
 
 struct back_h1 {
@@ -263,25 +260,29 @@ static void begin_response(struct back_h1 *b)
                                          .fields = (uint32_t)cfg->max_response_header_fields});
 }
 
-static bool take_interim(struct back_h1 *b)
+/* NULL, or why it is not acceptable. */
+static const char *take_interim(struct back_h1 *b)
 {
     struct exchange *x = b->x;
-    if (x->response.status == 101 || ++b->interim > MAX_INTERIM) {
-        return false; /* nobody asked for another protocol; nobody needs so many */
+    if (x->response.status == 101) {
+        return "101 that nobody asked for";
+    }
+    if (++b->interim > EXCHANGE_MAX_INTERIM) {
+        return "too many interim responses";
     }
     x->front_ops->head(x);
     begin_response(b);
-    return true;
+    return NULL;
 }
 
-/* A complete head. False: it is not acceptable. */
-static bool take_head(struct back_h1 *b, const uint8_t *data)
+/* A complete head. NULL, or why it is not acceptable. */
+static const char *take_head(struct back_h1 *b, const uint8_t *data)
 {
     struct exchange *x = b->x;
     const struct h1_head *h = &b->receiver.reader.head;
     struct h1_framing framing = h1_body_framing(h, x->request.method);
     if (framing.error != H1_ERR_NONE) {
-        return false;
+        return h1_error_text(framing.error);
     }
     x->response.status = h->status;
     message_set_fields_h1(x, &x->response.m, h,
@@ -295,42 +296,44 @@ static bool take_head(struct back_h1 *b, const uint8_t *data)
     b->keep_alive = framing.keep_alive;
     h1_receiver_follow(&b->receiver, framing);
     x->front_ops->head(x);
-    return true;
+    return NULL;
 }
 
 static void refuse(struct back_h1 *b, const char *why)
 {
-    LOG(WARN, "backend %s: the response is malformed: %s", b->pool->backend->label, why);
+    LOG(WARN, "backend %s: the response is refused: %s", b->pool->backend->label, why);
     fail(b, EXCHANGE_BACKEND_PROTOCOL);
 }
 
 /* `left_over`: octets that came behind those of this step. */
-static void take_step(struct back_h1 *b, enum h1_step step, const struct h1_received *in,
+static void take_step(struct back_h1 *b, enum h1_receipt step, const struct h1_received *in,
                       size_t left_over)
 {
+    const char *fault;
     switch (step) {
-    case H1_STEP_HEAD:
-        if (!take_head(b, in->section)) {
-            refuse(b, "it does not fit the request");
+    case H1_RECEIVED_HEAD:
+        fault = take_head(b, in->section);
+        if (fault != NULL) {
+            refuse(b, fault);
         }
         break;
-    case H1_STEP_BODY:
+    case H1_RECEIVED_BODY:
         exchange_push_down(b->x, in->body, in->body_len);
         break;
-    case H1_STEP_FULL:
+    case H1_RECEIVED_FULL:
         conn_pause_reading(b->conn, CONN_PAUSE_BODY);
         break;
-    case H1_STEP_END:
+    case H1_RECEIVED_END:
         if (in->trailers) {
             message_set_trailers_h1(b->x, &b->x->response.m, &b->receiver.reader.head,
                                     (const char *)in->section);
         }
         finish(b, left_over);
         break;
-    case H1_STEP_ERROR:
+    case H1_RECEIVED_ERROR:
         refuse(b, h1_error_text(in->error));
         break;
-    case H1_STEP_MORE:
+    case H1_RECEIVED_MORE:
         break;
     }
 }
@@ -347,8 +350,8 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
     touch(b);
     b->any_input = true;
     size_t used = 0;
-    enum h1_step step = H1_STEP_HEAD;
-    while (b->x != NULL && step != H1_STEP_MORE && step != H1_STEP_FULL) {
+    enum h1_receipt step = H1_RECEIVED_HEAD;
+    while (b->x != NULL && step != H1_RECEIVED_MORE && step != H1_RECEIVED_FULL) {
         struct h1_received in;
         step = h1_receiver_step(&b->receiver, data + used, len - used, pipe_room(&b->x->down), &in);
         used += in.used;

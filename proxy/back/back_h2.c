@@ -23,9 +23,6 @@
  * peer. */
 #define MAX_WAITING 100u
 
-/* Interim responses for one request. */
-#define MAX_INTERIM 16
-
 struct back_h2 {
     uint32_t magic;
     struct conn *conn;
@@ -107,9 +104,7 @@ static bool may_go_elsewhere(const struct exchange *x)
 /* The connection is over for all of them. */
 static void fail_all(struct back_h2 *b, enum exchange_error why)
 {
-    struct list gone;
     stop_taking(b);
-    list_init(&gone);
     while (!list_empty(&b->streams)) {
         struct exchange *x = container_of(b->streams.next, struct exchange, back_node);
         let_go(b, x);
@@ -378,9 +373,14 @@ static void take_head(struct back_h2 *b, struct exchange *x, const struct h2_eve
     x->response.status = ev->status;
     message_set_fields_h2(x, &x->response.m, ev->fields, ev->nfields);
     if (ev->type == H2_EVENT_INFORMATIONAL) {
-        if (++x->interim <= MAX_INTERIM) {
-            x->front_ops->head(x);
+        if (++x->interim > EXCHANGE_MAX_INTERIM) {
+            LOG(WARN, "backend %s: too many interim responses", b->pool->backend->label);
+            (void)h2_conn_reset(b->engine, x->back_stream, H2_ENHANCE_YOUR_CALM);
+            let_go(b, x);
+            exchange_fail(x, EXCHANGE_BACKEND_PROTOCOL);
+            return;
         }
+        x->front_ops->head(x);
         return;
     }
     x->response.m.content_length = ev->content_length;

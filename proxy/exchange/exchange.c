@@ -99,7 +99,7 @@ void exchange_end(struct exchange *x, enum exchange_error why)
 void exchange_begin(struct exchange *x)
 {
     x->group = routes_match(x->worker->routes, &x->request);
-    exchange_retry(x, EXCHANGE_NO_BACKEND);
+    exchange_retry(x, EXCHANGE_BACKEND_CONNECT);
 }
 
 /*
@@ -148,21 +148,30 @@ void exchange_fail(struct exchange *x, enum exchange_error why)
     x->front_ops->abort(x, why);
 }
 
-void exchange_refuse(struct exchange *x, int status)
+enum exchange_error exchange_error_of_status(int status)
+{
+    for (size_t e = 0; e < sizeof(errors) / sizeof(errors[0]); e++) {
+        if (errors[e].status == status) {
+            return (enum exchange_error)e;
+        }
+    }
+    return EXCHANGE_CLIENT_PROTOCOL;
+}
+
+void exchange_refuse(struct exchange *x, enum exchange_error why)
 {
     if (x->error != EXCHANGE_OK) {
         return; /* an error is on its way to the client already */
     }
     if (x->back_ops != NULL) {
-        x->back_ops->abort(x, EXCHANGE_CLIENT_PROTOCOL);
+        x->back_ops->abort(x, why);
     }
-    x->refuse_status = status;
-    exchange_fail(x, EXCHANGE_CLIENT_PROTOCOL);
+    exchange_fail(x, why);
 }
 
 int exchange_status_of_error(const struct exchange *x)
 {
-    return x->refuse_status != 0 ? x->refuse_status : errors[x->error].status;
+    return errors[x->error].status;
 }
 
 void exchange_make_error(struct exchange *x)

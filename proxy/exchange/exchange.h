@@ -35,10 +35,12 @@ enum exchange_error {
 enum h2_code exchange_error_code(enum exchange_error e);
 const char *exchange_error_text(enum exchange_error e);
 
-/** What one side can be told by the other. None of these ends the exchange inside the call. */
+/**
+ * What one side can be told by the other. Only the front's abort() may end the exchange inside the
+ * call: its caller must not touch the exchange after it.
+ */
 struct exchange_ops {
-    /** To the front: a response head is in (x->response; interim when its status is 1xx). To the
-     * back: begin. */
+    /** To the front only: a response head is in (x->response; interim when its status is 1xx). */
     void (*head)(struct exchange *x);
     /** The pipe towards this side has got bytes, or has ended. */
     void (*body)(struct exchange *x);
@@ -65,6 +67,9 @@ struct str {
     const char *s;
     size_t len;
 };
+
+/** Interim responses for one request: 100, 102, a few 103. More is a backend gone wrong (502). */
+#define EXCHANGE_MAX_INTERIM 16
 
 struct request {
     struct message m;
@@ -121,7 +126,6 @@ struct exchange {
     bool head_ended_stream; /**< HTTP/2 front: END_STREAM went out with the head */
     bool ended;
     enum exchange_error error; /**< why it failed; EXCHANGE_OK otherwise */
-    int refuse_status;         /**< exchange_refuse: what to answer; 0: the error's own status */
     struct timer timer;        /**< the front's, for a client that does not read or send */
     uint64_t timer_mark;       /**< octets that must have moved when it fires */
     bool timer_reads;          /**< it waits for the request, not for the response to leave */
@@ -159,9 +163,12 @@ void exchange_end(struct exchange *x, enum exchange_error why);
 
 /**
  * By the front: the client's request is not acceptable, or not in time. A back that has it already
- * is told to let go. The front's own abort() is then called, which answers with `status`.
+ * is told to let go. The front's own abort() is then called, which answers.
  */
-void exchange_refuse(struct exchange *x, int status);
+void exchange_refuse(struct exchange *x, enum exchange_error why);
+
+/** The error that is answered with this status; CLIENT_PROTOCOL when none is. */
+enum exchange_error exchange_error_of_status(int status);
 
 /** By the front: the status that its failure is to be answered with; 0: with none. */
 int exchange_status_of_error(const struct exchange *x);

@@ -14,7 +14,8 @@
 
 /*
  *   HEAD ──► BODY ──► TRAILERS ──► END
- *              └──── (no chunks) ───▲
+ *    │         └──── (no chunks) ───▲
+ *    └───────────────── (no body) ──┘
  */
 enum h1_part { H1_PART_HEAD, H1_PART_BODY, H1_PART_TRAILERS, H1_PART_END };
 
@@ -26,13 +27,13 @@ struct h1_receiver {
     struct h1_limits limits;
 };
 
-enum h1_step {
-    H1_STEP_MORE,  /**< nothing more can be done with these bytes */
-    H1_STEP_HEAD,  /**< a head is complete: h1_receiver_follow() must say what comes behind it */
-    H1_STEP_BODY,  /**< some body bytes */
-    H1_STEP_FULL,  /**< there are body bytes, but no room for them */
-    H1_STEP_END,   /**< the message is complete; reader.head has trailers when `trailers` */
-    H1_STEP_ERROR, /**< `error` */
+enum h1_receipt {
+    H1_RECEIVED_MORE, /**< nothing more can be done with these bytes */
+    H1_RECEIVED_HEAD, /**< a head is complete: h1_receiver_follow() must say what comes behind it */
+    H1_RECEIVED_BODY, /**< some body bytes */
+    H1_RECEIVED_FULL, /**< there are body bytes, but no room for them */
+    H1_RECEIVED_END,  /**< the message is complete; reader.head has trailers when `trailers` */
+    H1_RECEIVED_ERROR, /**< `error` */
 };
 
 struct h1_received {
@@ -48,11 +49,11 @@ struct h1_received {
 /** Begins a message of this kind (H1_REQUEST or H1_RESPONSE). */
 void h1_receiver_begin(struct h1_receiver *r, struct worker *w, enum h1_kind kind,
                        struct h1_limits limits);
-/** After H1_STEP_HEAD: the body that follows. */
+/** After H1_RECEIVED_HEAD: the body that follows. */
 void h1_receiver_follow(struct h1_receiver *r, struct h1_framing framing);
 /** Does one step with what has come; at most `room` body bytes are handed out. */
-enum h1_step h1_receiver_step(struct h1_receiver *r, uint8_t *data, size_t len, size_t room,
-                              struct h1_received *out);
+enum h1_receipt h1_receiver_step(struct h1_receiver *r, uint8_t *data, size_t len, size_t room,
+                                 struct h1_received *out);
 /** Whether a part of a message has come and it is not complete. */
 bool h1_receiver_in_message(const struct h1_receiver *r);
 void h1_receiver_release(struct h1_receiver *r);

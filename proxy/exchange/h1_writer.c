@@ -52,17 +52,7 @@ size_t h1_write_head(struct h1_writer *w, const struct h1_start *start,
 
 size_t h1_write_spill(struct h1_writer *w, uint8_t *buf, size_t cap)
 {
-    size_t n = buffer_len(&w->spill);
-    if (n == 0) {
-        return 0;
-    }
-    n = n < cap ? n : cap;
-    memcpy(buf, w->spill.mem + w->spill.start, n);
-    w->spill.start += n;
-    if (buffer_len(&w->spill) == 0) {
-        buffer_free(&w->spill);
-    }
-    return n;
+    return buffer_take(&w->spill, buf, cap);
 }
 
 /* The last chunk and the trailers. False: they do not fit behind what is there; the next call has

@@ -105,25 +105,9 @@ const struct h2_field *message_find(const struct message *m, uint8_t token)
     return NULL;
 }
 
-/* Walks a comma-separated list: the next element without blanks, empty ones skipped. False: the
- * end. */
 static bool next_element(const char **pos, const char *end, struct str *e)
 {
-    const char *p = *pos;
-    while (p < end && (*p == ' ' || *p == '\t' || *p == ',')) {
-        p++;
-    }
-    if (p == end) {
-        return false;
-    }
-    const char *comma = memchr(p, ',', (size_t)(end - p));
-    const char *stop = comma != NULL ? comma : end;
-    *pos = stop;
-    while (stop > p && (stop[-1] == ' ' || stop[-1] == '\t')) {
-        stop--;
-    }
-    *e = (struct str){p, (size_t)(stop - p)};
-    return true;
+    return h1_list_next(pos, end, &e->s, &e->len);
 }
 
 static bool str_is(struct str s, const char *word)
@@ -261,21 +245,20 @@ static struct str join(struct exchange *x, const struct message *m, uint8_t toke
     return (struct str){out, (size_t)(p - out)};
 }
 
-static struct str via_entry(struct exchange *x, const struct message *m)
+static struct str via_entry(const struct message *m)
 {
     if (m->http_major == 2) {
         return (struct str){"2 nghttpx", 9};
     }
-    (void)x;
     return m->http_minor == 0 ? (struct str){"1.0 nghttpx", 11} : (struct str){"1.1 nghttpx", 11};
 }
 
 /* ---------------------------------------------------------------- out: what is dropped */
 
 /*
- * Names that a Connection field cannot take away (threat: a client nominates what the proxy or the
- * backend relies on). RFC 9110, 7.6.1 has nominated fields dropped; these are not hop-by-hop by any
- * reading.
+ * Names that a Connection field cannot take away, so that a client cannot have removed what the
+ * proxy or the backend relies on. RFC 9110, 7.6.1 has nominated fields dropped; these are not
+ * hop-by-hop by any reading.
  */
 static bool is_protected(uint8_t token)
 {
@@ -481,7 +464,7 @@ static void put_forwarding(struct exchange *x, struct field_list *l)
                      ", ", proto));
     }
     if (!cfg->no_via) {
-        put_str(l, H2_TOKEN_VIA, join(x, m, H2_TOKEN_VIA, true, ", ", via_entry(x, m)));
+        put_str(l, H2_TOKEN_VIA, join(x, m, H2_TOKEN_VIA, true, ", ", via_entry(m)));
     }
 }
 
@@ -635,8 +618,7 @@ struct field_list message_response_fields(struct exchange *x, int http_major)
     }
     if (!ours) {
         if (!cfg->no_via) {
-            put_str(&l, H2_TOKEN_VIA,
-                    join(x, &r->m, H2_TOKEN_VIA, true, ", ", via_entry(x, &r->m)));
+            put_str(&l, H2_TOKEN_VIA, join(x, &r->m, H2_TOKEN_VIA, true, ", ", via_entry(&r->m)));
         }
         put_headers(&l, cfg->add_response_header, cfg->nadd_response_header);
     }

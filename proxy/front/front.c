@@ -198,7 +198,7 @@ void front_accept(struct worker *w, int fd, const struct cfg_frontend *cfg,
               w->cfg->frontend_header_timeout); /* from here to the first complete head */
 }
 
-bool front_is_last_request(struct front *f)
+bool front_count_request(struct front *f)
 {
     const struct config *cfg = f->worker->cfg;
     f->requests++;
@@ -208,7 +208,7 @@ bool front_is_last_request(struct front *f)
 
 /* ---------------------------------------------------------------- requests */
 
-/* The methods of the IANA registry. nghttpx answers 501 to others, and so is the contract. */
+/* The methods of the IANA registry and some that are widely used; others get 501, as in nghttpx. */
 static bool method_is_known(struct str m)
 {
     static const char *const names[] = {"GET",
@@ -267,9 +267,9 @@ static bool method_is_known(struct str m)
 void front_begin_exchange(struct exchange *x)
 {
     if (!message_finish_request(x)) {
-        exchange_refuse(x, 400);
+        exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
     } else if (x->request.method == H1_METHOD_CONNECT || !method_is_known(x->request.method_text)) {
-        exchange_refuse(x, 501);
+        exchange_refuse(x, EXCHANGE_NOT_IMPLEMENTED);
     } else {
         exchange_begin(x);
     }

@@ -57,8 +57,8 @@ void front_finish(struct front *f);
 /** The worker drains, and this client has not sent its first request yet: it is given a moment. */
 void front_expect_soon(struct front *f);
 
-/** Whether a request has to be the last one of its connection. Counts it. */
-bool front_is_last_request(struct front *f);
+/** Counts a request. True: it has to be the last one of its connection. */
+bool front_count_request(struct front *f);
 
 /** Checks what both protocols have in common, then begins the exchange. The request's strings must
  * be set: method_text, scheme, authority, target, path. */

@@ -143,7 +143,7 @@ static void refuse(struct front_h1 *h, enum h1_error error)
     }
     LOG(INFO, "%s: request refused: %s", x->client->addr, h1_error_text(error));
     stop_reading(h);
-    exchange_refuse(x, h1_error_status(error));
+    exchange_refuse(x, exchange_error_of_status(h1_error_status(error)));
 }
 
 static struct str span(const char *base, struct h1_span s)
@@ -237,7 +237,7 @@ static void take_head(struct front_h1 *h, const uint8_t *data)
     if (upgrade_to_h2(h, x)) {
         return; /* h is gone */
     }
-    h->keep_alive = framing.keep_alive && !front_is_last_request(h->front);
+    h->keep_alive = framing.keep_alive && !front_count_request(h->front);
     h1_receiver_follow(&h->receiver, framing);
     if (x->request.m.has_body) {
         set_timer(h, h->front->worker->cfg->frontend_stream_read_timeout);
@@ -260,26 +260,26 @@ static void take_end(struct front_h1 *h, const struct h1_received *in)
     exchange_end_up(h->x);
 }
 
-static void take_step(struct front_h1 *h, enum h1_step step, const struct h1_received *in)
+static void take_step(struct front_h1 *h, enum h1_receipt step, const struct h1_received *in)
 {
     switch (step) {
-    case H1_STEP_HEAD:
+    case H1_RECEIVED_HEAD:
         take_head(h, in->section);
         break;
-    case H1_STEP_BODY:
+    case H1_RECEIVED_BODY:
         set_timer(h, h->front->worker->cfg->frontend_stream_read_timeout);
         exchange_push_up(h->x, in->body, in->body_len);
         break;
-    case H1_STEP_FULL:
+    case H1_RECEIVED_FULL:
         conn_pause_reading(h->front->conn, CONN_PAUSE_BODY);
         break;
-    case H1_STEP_END:
+    case H1_RECEIVED_END:
         take_end(h, in);
         break;
-    case H1_STEP_ERROR:
+    case H1_RECEIVED_ERROR:
         refuse(h, in->error);
         break;
-    case H1_STEP_MORE:
+    case H1_RECEIVED_MORE:
         break;
     }
 }
@@ -288,12 +288,12 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 {
     struct front_h1 *h = of_conn(c);
     size_t used = 0;
-    enum h1_step step = H1_STEP_HEAD;
+    enum h1_receipt step = H1_RECEIVED_HEAD;
     if (h->x == NULL && h->front->requests > 0 && !h1_receiver_in_message(&h->receiver)) {
         set_timer(
             h, h->front->worker->cfg->frontend_header_timeout); /* until now: keep-alive time-out */
     }
-    while (step != H1_STEP_MORE && step != H1_STEP_FULL) {
+    while (step != H1_RECEIVED_MORE && step != H1_RECEIVED_FULL) {
         struct h1_received in;
         size_t room = h->x != NULL ? pipe_room(&h->x->up) : 0;
         step = h1_receiver_step(&h->receiver, data + used, len - used, room, &in);
@@ -365,26 +365,11 @@ static struct field_list response_fields(struct front_h1 *h)
     return l;
 }
 
-static size_t output_interim(struct front_h1 *h, uint8_t *buf, size_t cap)
-{
-    size_t n = buffer_len(&h->interim);
-    if (n == 0) {
-        return 0;
-    }
-    n = n < cap ? n : cap;
-    memcpy(buf, h->interim.mem + h->interim.start, n);
-    h->interim.start += n;
-    if (buffer_len(&h->interim) == 0) {
-        buffer_free(&h->interim);
-    }
-    return n;
-}
-
 static size_t output(struct conn *c, uint8_t *buf, size_t cap)
 {
     struct front_h1 *h = of_conn(c);
     struct exchange *x = h->x;
-    size_t n = output_interim(h, buf, cap);
+    size_t n = buffer_take(&h->interim, buf, cap);
     if (x == NULL || h->tx == TX_NONE || n == cap) {
         return n;
     }
@@ -521,7 +506,7 @@ static void on_timeout(struct front *f)
         /* It is the backend that does not read; the back watches it. */
         set_timer(h, f->worker->cfg->frontend_stream_read_timeout);
     } else if (h->x != NULL) {
-        exchange_refuse(h->x, 408);
+        exchange_refuse(h->x, EXCHANGE_CLIENT_TIMEOUT);
     } else {
         front_finish(f);
     }

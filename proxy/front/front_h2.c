@@ -29,14 +29,14 @@ struct front_h2 {
     uint32_t magic;
     struct front *front;
     struct h2_conn *engine;
-    struct list streams;  /**< exchanges, by front_node */
-    struct list answered; /**< those whose response is sent to its end */
-    bool upgraded;        /**< the 101 has still to be written */
-    bool draining;        /**< the notice is out, the last word is due */
-    bool closing;         /**< end when everything is sent */
-    uint64_t started;     /**< clock_ms() */
-    uint64_t idle_since;  /**< clock_ms(); 0: streams are open */
-    uint64_t block_since; /**< clock_ms(), since a header block is incomplete; 0: none is */
+    struct list streams;   /**< exchanges, by front_node */
+    struct list answered;  /**< those whose response is sent to its end */
+    bool upgraded;         /**< the 101 has still to be written */
+    uint64_t notice_since; /**< clock_ms() of the first GOAWAY of two; 0: none, or both are out */
+    bool closing;          /**< end when everything is sent */
+    uint64_t started;      /**< clock_ms() */
+    uint64_t idle_since;   /**< clock_ms(); 0: streams are open */
+    uint64_t block_since;  /**< clock_ms(), since a header block is incomplete; 0: none is */
 };
 
 static const struct conn_ops conn_ops;
@@ -58,37 +58,49 @@ static struct front_h2 *of_conn(struct conn *c)
 
 /* ---------------------------------------------------------------- timers */
 
+enum due_for { DUE_NOTHING, DUE_LAST_WORD, DUE_SETTINGS, DUE_BLOCK, DUE_IDLE };
+
+struct due {
+    uint64_t at; /* clock_ms() */
+    enum due_for what;
+};
+
+static void sooner(struct due *d, enum due_for what, uint64_t since, uint64_t wait)
+{
+    if (since != 0 && wait != 0 && since + wait < d->at) {
+        *d = (struct due){since + wait, what};
+    }
+}
+
 /*
- * One timer for the whole connection; when it fires it is looked up what is due: the settings'
- * acknowledgement, the rest of a header block, the idle time-out, or the second GOAWAY.
+ * One timer serves the whole connection, for whatever is due first: the second GOAWAY, the
+ * acknowledgement of our settings, the rest of a header block, a request. A time-out of 0 is none.
  */
-static void arm_timer(struct front_h2 *h)
+static struct due next_due(const struct front_h2 *h)
 {
     const struct config *cfg = h->front->worker->cfg;
-    uint64_t now = clock_ms(), due = UINT64_MAX;
+    struct due d = {UINT64_MAX, DUE_NOTHING};
+    if (h->notice_since != 0) {
+        sooner(&d, DUE_LAST_WORD, h->notice_since, DRAIN_NOTICE_MS);
+        return d;
+    }
     if (!h2_conn_settings_acked(h->engine)) {
-        uint64_t at = h->started + cfg->frontend_http2_settings_timeout;
-        due = at < due ? at : due;
+        sooner(&d, DUE_SETTINGS, h->started, cfg->frontend_http2_settings_timeout);
     }
-    if (h->block_since != 0 && cfg->frontend_header_timeout > 0) {
-        uint64_t at = h->block_since + cfg->frontend_header_timeout;
-        due = at < due ? at : due;
+    sooner(&d, DUE_BLOCK, h->block_since, cfg->frontend_header_timeout);
+    sooner(&d, DUE_IDLE, h->idle_since, cfg->frontend_http2_idle_timeout);
+    if (h->front->requests == 0) {
+        sooner(&d, DUE_IDLE, h->idle_since, cfg->frontend_header_timeout); /* the first head */
     }
-    if (h->idle_since != 0) {
-        uint64_t wait = h->front->requests == 0 &&
-                                cfg->frontend_header_timeout < cfg->frontend_http2_idle_timeout
-                            ? cfg->frontend_header_timeout
-                            : cfg->frontend_http2_idle_timeout;
-        uint64_t at = h->idle_since + wait;
-        due = wait > 0 && at < due ? at : due;
-    }
-    if (h->draining) {
-        due = now + DRAIN_NOTICE_MS;
-    }
-    timer_set(&h->front->worker->wheel, &h->front->timer,
-              due == UINT64_MAX ? 0
-              : due > now       ? due - now
-                                : 1);
+    return d;
+}
+
+static void arm_timer(struct front_h2 *h)
+{
+    uint64_t now = clock_ms();
+    struct due d = next_due(h);
+    uint64_t ms = d.what == DUE_NOTHING ? 0 : d.at > now ? d.at - now : 1;
+    timer_set(&h->front->worker->wheel, &h->front->timer, ms);
 }
 
 static void note_streams(struct front_h2 *h)
@@ -96,9 +108,7 @@ static void note_streams(struct front_h2 *h)
     bool idle = list_empty(&h->streams);
     if (idle != (h->idle_since != 0)) {
         h->idle_since = idle ? clock_ms() : 0;
-        if (!h->draining) {
-            arm_timer(h);
-        }
+        arm_timer(h);
     }
 }
 
@@ -243,7 +253,7 @@ bool front_h2_upgrade(struct front *f, struct exchange *x, const char *settings,
         return false;
     }
     struct front_h2 *h = new_state(f);
-    bool head = x->request.method_text.len == 4 && memcmp(x->request.method_text.s, "HEAD", 4) == 0;
+    bool head = x->request.method == H1_METHOD_HEAD;
     if (h->engine == NULL || h2_conn_upgrade(h->engine, payload, (size_t)n, head) != H2_OK) {
         h2_conn_free(h->engine);
         free(h);
@@ -253,7 +263,9 @@ bool front_h2_upgrade(struct front *f, struct exchange *x, const char *settings,
     take_over(h);
     conn_retry_input(f->conn); /* the client's preface may have come with the request */
     f->client.alpn = "h2c";
-    front_is_last_request(f);
+    if (front_count_request(f)) {
+        f->proto->drain(f);
+    }
     x->up.ended = true;
     adopt(h, x, 1);
     front_begin_exchange(x);
@@ -302,7 +314,7 @@ static bool set_request(struct exchange *x, const struct h2_event *ev)
     bool agrees = r->scheme.len == strlen(ours) && memcmp(r->scheme.s, ours, r->scheme.len) == 0;
     r->scheme =
         (struct str){ours, strlen(ours)}; /* what the transport is, not what the client says */
-    return agrees || !x->worker->cfg->require_http_scheme || r->method_text.len == 7;
+    return agrees || !x->worker->cfg->require_http_scheme || r->method == H1_METHOD_CONNECT;
 }
 
 static void on_stream_timer(struct timer *t);
@@ -327,7 +339,7 @@ static void watch_client(struct exchange *x)
 static void take_request(struct front_h2 *h, const struct h2_event *ev)
 {
     struct front *f = h->front;
-    if (front_is_last_request(f) && !h->draining) {
+    if (front_count_request(f)) {
         f->proto->drain(f);
     }
     struct exchange *x = exchange_new(f->worker, &f->client, &exchange_ops, h);
@@ -336,9 +348,9 @@ static void take_request(struct front_h2 *h, const struct h2_event *ev)
     adopt(h, x, ev->stream_id);
     watch_client(x);
     if (ev->too_large) {
-        exchange_refuse(x, 431);
+        exchange_refuse(x, EXCHANGE_CLIENT_HEAD_TOO_LARGE);
     } else if (!scheme_ok) {
-        exchange_refuse(x, 400);
+        exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
     } else {
         front_begin_exchange(x);
     }
@@ -576,44 +588,39 @@ static const struct conn_ops conn_ops = {
 static void on_timeout(struct front *f)
 {
     struct front_h2 *h = checked(f->state);
-    const struct config *cfg = f->worker->cfg;
-    uint64_t now = clock_ms();
-    if (h->draining) {
-        h->draining = false;
-        (void)h2_conn_shutdown(h->engine);
-        close_when_done(h);
-    } else if (!h2_conn_settings_acked(h->engine) &&
-               now >= h->started + cfg->frontend_http2_settings_timeout) {
+    struct due d = next_due(h);
+    if (d.what == DUE_NOTHING || d.at > clock_ms()) {
+        arm_timer(h);
+        return;
+    }
+    switch (d.what) {
+    case DUE_SETTINGS:
         (void)h2_conn_terminate(h->engine, H2_SETTINGS_TIMEOUT, "SETTINGS were not acknowledged");
         end_all(h, EXCHANGE_CLIENT_TIMEOUT);
-        close_when_done(h);
-    } else if (h->block_since != 0 && now >= h->block_since + cfg->frontend_header_timeout) {
+        break;
+    case DUE_BLOCK:
         (void)h2_conn_terminate(h->engine, H2_ENHANCE_YOUR_CALM, "a header block took too long");
         end_all(h, EXCHANGE_CLIENT_TIMEOUT);
-        close_when_done(h);
-    } else if (h->idle_since != 0) {
-        uint64_t wait =
-            f->requests == 0 && cfg->frontend_header_timeout < cfg->frontend_http2_idle_timeout
-                ? cfg->frontend_header_timeout
-                : cfg->frontend_http2_idle_timeout;
-        if (now >= h->idle_since + wait) {
-            (void)h2_conn_shutdown(h->engine);
-            close_when_done(h);
-            return;
-        }
-        arm_timer(h);
-    } else {
-        arm_timer(h);
+        break;
+    case DUE_LAST_WORD:
+        h->notice_since = 0;
+        (void)h2_conn_shutdown(h->engine);
+        break;
+    case DUE_IDLE:
+    case DUE_NOTHING:
+        (void)h2_conn_shutdown(h->engine);
+        break;
     }
+    close_when_done(h);
 }
 
 static void on_drain(struct front *f)
 {
     struct front_h2 *h = checked(f->state);
-    if (h->draining || h->closing) {
+    if (h->notice_since != 0 || h->closing) {
         return;
     }
-    h->draining = true;
+    h->notice_since = clock_ms();
     (void)h2_conn_shutdown_notice(h->engine);
     arm_timer(h);
     conn_want_output(f->conn);

@@ -39,6 +39,22 @@ static inline void buffer_append(struct buffer *b, const uint8_t *data, size_t l
     b->end += len;
 }
 
+/** Moves up to cap octets out; returns how many. Gives the memory back with the last one. */
+static inline size_t buffer_take(struct buffer *b, uint8_t *buf, size_t cap)
+{
+    size_t n = buffer_len(b) < cap ? buffer_len(b) : cap;
+    if (n == 0) {
+        return 0;
+    }
+    memcpy(buf, b->mem + b->start, n);
+    b->start += n;
+    if (b->start == b->end) {
+        free(b->mem);
+        *b = (struct buffer){0};
+    }
+    return n;
+}
+
 static inline void buffer_free(struct buffer *b)
 {
     free(b->mem);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -154,7 +155,7 @@ struct conn *conn_connect(struct worker *w, const struct conn_target *t, const s
     } else {
         /* An error that is known at once (no such UNIX socket) is told like any other: later, by
          * the event. */
-        c->connect_errno = errno;
+        c->sys_errno = errno;
         list_append(&w->resuming, &c->resume_node);
     }
     return c;
@@ -394,6 +395,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
     ssize_t n = recv(c->fd, c->worker->rx, WORKER_IO_SIZE, 0);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR) {
+            c->sys_errno = errno;
             conn_fail(c, CONN_ERR_IO);
         }
         return;
@@ -403,6 +405,8 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
         c->eof_seen = true;
         c->eof_clean = c->tls == NULL;
         if (c->state == CONN_HANDSHAKE) {
+            snprintf(c->tls->error, sizeof(c->tls->error),
+                     "the peer closed it during the TLS handshake");
             conn_fail(c, CONN_ERR_TLS);
             return;
         }
@@ -476,6 +480,7 @@ static bool send_some(struct conn *c, const uint8_t *buf, size_t len, size_t *se
         if (errno == EAGAIN || errno == EINTR) {
             return true;
         }
+        c->sys_errno = errno;
         conn_fail(c, CONN_ERR_IO);
         return false;
     }
@@ -574,14 +579,14 @@ void conn_flush(struct conn *c)
 
 static void finish_connect(struct conn *c)
 {
-    int error = c->connect_errno;
+    int error = c->sys_errno;
     socklen_t len = sizeof(error);
     if (error == 0 && getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
         error = errno;
     }
     ev_io_stop(c->worker->loop, &c->wev);
     if (error != 0) {
-        c->connect_errno = error;
+        c->sys_errno = error;
         c->ops->failed(c, CONN_ERR_CONNECT);
         return;
     }
@@ -642,11 +647,11 @@ const char *conn_error_detail(const struct conn *c, enum conn_error why)
 {
     switch (why) {
     case CONN_ERR_CONNECT:
-        return strerror(c->connect_errno);
+        return strerror(c->sys_errno);
     case CONN_ERR_CONNECT_TIMEOUT:
         return "connecting timed out";
     case CONN_ERR_IO:
-        return "connection reset";
+        return strerror(c->sys_errno);
     case CONN_ERR_TLS:
         return c->tls != NULL && c->tls->error[0] != '\0' ? c->tls->error : "TLS failed";
     case CONN_ERR_WRITE_TIMEOUT:

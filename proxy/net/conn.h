@@ -83,12 +83,12 @@ struct conn {
     struct tls_session *tls; /**< NULL in the clear */
     unsigned paused;         /**< enum conn_pause bits */
     bool eof_seen, eof_told, eof_clean;
-    int connect_errno;
+    int sys_errno; /**< of the socket's failure */
     ev_io rev, wev;
-    struct buffer rx; /**< plain bytes that were not taken */
-    struct buffer tx; /**< bytes on their way to the socket (ciphertext with TLS) */
-    struct timer write_timer;
-    struct list node; /**< worker->conns */
+    struct buffer rx;         /**< plain bytes that were not taken */
+    struct buffer tx;         /**< bytes on their way to the socket (ciphertext with TLS) */
+    struct timer write_timer; /**< connect, handshake, write or linger time-out, by state */
+    struct list node;         /**< worker->conns */
     struct reap reap;
     struct list dirty_node;  /**< worker->dirty */
     struct list resume_node; /**< worker->resuming */
@@ -103,10 +103,11 @@ struct conn *conn_accept(struct worker *w, int fd, SSL_CTX *ctx, const struct co
 struct conn_target {
     const struct sockaddr *addr;
     socklen_t addr_len;
-    SSL_CTX *ctx;     /**< NULL: in the clear */
-    const char *sni;  /**< name to send and to verify */
-    bool verify;      /**< the certificate must be good and be for `sni` */
-    const char *alpn; /**< the one protocol that is offered and must be agreed on */
+    SSL_CTX *ctx;    /**< NULL: in the clear */
+    const char *sni; /**< name to send and to verify */
+    bool verify;     /**< the certificate must be good and be for `sni` */
+    const char
+        *alpn; /**< the one protocol that is offered; conn_alpn() tells whether it was agreed on */
     uint64_t connect_timeout, write_timeout;
 };
 

@@ -93,26 +93,46 @@ static void complain(const char *where, const char *what, int error)
     LOG(FATAL, "frontend: %s: %s: %s", where, what, strerror(error));
 }
 
+/* Whether the path is free for us: nothing there, or a socket that nobody listens on any more. */
+static bool make_way(const char *where, const struct sockaddr_un *un)
+{
+    struct stat st;
+    if (lstat(un->sun_path, &st) != 0) {
+        return true;
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        LOG(FATAL, "frontend: %s: exists and is not a socket; expected a socket or nothing", where);
+        return false;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool served = fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (served) {
+        complain(where, "another program listens there", EADDRINUSE);
+        return false;
+    }
+    unlink(un->sun_path);
+    return true;
+}
+
 static bool open_unix(struct worker *w, const struct cfg_frontend *cfg)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
-    const char *path = cfg->addr.path;
-    memcpy(un.sun_path, path, strlen(path) + 1);
+    char where[sizeof(un.sun_path) + 8];
+    memcpy(un.sun_path, cfg->addr.path, strlen(cfg->addr.path) + 1);
+    snprintf(where, sizeof(where), "unix:%s", un.sun_path);
     if (w->index > 0) {
         return true; /* one socket file has one listener: the first worker's */
     }
-    struct stat st;
-    if (lstat(path, &st) == 0) {
-        if (!S_ISSOCK(st.st_mode)) {
-            complain(path, "there is something that is no socket", EEXIST);
-            return false;
-        }
-        unlink(path);
+    if (!make_way(where, &un)) {
+        return false;
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 ||
         listen(fd, (int)w->cfg->backlog) != 0) {
-        complain(path, "cannot listen", errno);
+        complain(where, "cannot listen", errno);
         if (fd >= 0) {
             close(fd);
         }
@@ -196,7 +216,9 @@ bool listener_open(struct worker *w, const struct cfg_frontend *cfg)
         if (probe < 0 && errno == EAFNOSUPPORT) {
             continue; /* a machine without IPv6 still serves "*" */
         }
-        close(probe);
+        if (probe >= 0) {
+            close(probe);
+        }
         ok = open_tcp(w, cfg, ai);
         opened += ok;
     }

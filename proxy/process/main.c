@@ -152,7 +152,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *s, int revents)
     (void)revents;
     struct program *p = s->data;
     bool now = p->stopping && s->signum != SIGQUIT;
-    LOG(NOTICE, "%s: %s", strsignal(s->signum),
+    LOG(NOTICE, "SIG%s: %s", sigabbrev_np(s->signum),
         now ? "stopping at once" : "finishing what is in progress");
     p->stopping = true;
     post_all(p, now ? WORKER_STOP : WORKER_DRAIN);

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "back/back.h"
 #include "config.h"
@@ -118,6 +120,7 @@ struct worker *worker_new(int index, const struct config *cfg, const struct rout
 {
     struct worker *w = xcalloc(1, sizeof(*w));
     w->index = index;
+    w->seed = (unsigned)time(NULL) ^ (unsigned)getpid() ^ ((unsigned)index << 16);
     w->cfg = cfg;
     w->routes = routes;
     w->server_ctx = server_ctx;

@@ -4,8 +4,8 @@
  *
  * A turn of the loop: libev hands out events; handlers move bytes into pipes and mark connections
  * that have something to send; at the end of the turn, before the loop sleeps again,
- * worker_end_of_turn() offers kept input to connections that may go on, writes once for each marked
- * connection, writes the access log, and frees what was closed.
+ * end_turn() (worker.c) offers kept input to connections that may go on, writes once for each
+ * marked connection, writes the access log, and frees what was closed.
  */
 #ifndef PROCESS_WORKER_H
 #define PROCESS_WORKER_H
@@ -61,6 +61,7 @@ struct worker {
     struct list dirty, resuming, reap;
     struct pool *pools; /**< one for each backend of `routes` */
     uint64_t turn;      /**< counts the turns */
+    unsigned seed;      /**< of random delays */
     uint32_t nexchanges;
     uint32_t nfronts;
     bool draining;

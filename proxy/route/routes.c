@@ -96,7 +96,7 @@ static struct group *find_group(struct routes *r, const char *pattern)
     }
     r->groups = xrealloc(r->groups, (r->ngroups + 1) * sizeof(*r->groups));
     struct group *g = &r->groups[r->ngroups];
-    *g = (struct group){.pattern = xstrdup(pattern), .index = (uint32_t)r->ngroups};
+    *g = (struct group){.index = (uint32_t)r->ngroups};
     if (router_add(r->router, pattern, (int)r->ngroups) != ROUTER_OK) {
         abort(); /* no memory */
     }
@@ -145,7 +145,6 @@ void routes_free(struct routes *r)
         return;
     }
     for (size_t i = 0; i < r->ngroups; i++) {
-        free(r->groups[i].pattern);
         free(r->groups[i].backends);
     }
     for (size_t i = 0; i < r->nbackends; i++) {

@@ -39,7 +39,6 @@ struct backend {
 
 /** The backends that share a pattern. */
 struct group {
-    char *pattern;
     uint32_t *backends; /**< indices */
     size_t nbackends;
     size_t naddrs; /**< addresses of all of them together */

@@ -56,7 +56,7 @@ static int bio_create(BIO *bio)
 
 static BIO_METHOD *bio_method(void)
 {
-    static BIO_METHOD *method; /* made by the first context, before any thread is started */
+    static BIO_METHOD *method; /* made by tls_prepare(), before any thread is started */
     if (method == NULL) {
         method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "nghttpx memory");
         if (method == NULL || BIO_meth_set_write_ex(method, bio_write) != 1 ||

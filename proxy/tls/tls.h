@@ -16,10 +16,11 @@ struct config;
 /** The server's context: certificate, key, protocols, ALPN. NULL: a line that names the fault went
  * to the error log. */
 SSL_CTX *tls_server_ctx(const struct config *cfg);
-/** The context for backends. `cfg->cacert` and the system's store, unless insecure. */
+/** The context for backends, with the system's store and `cfg->cacert`; whether a session verifies
+ * is tls_session_set_peer()'s. */
 SSL_CTX *tls_client_ctx(const struct config *cfg);
 
-/** Where a growing output lives; the same shape as conn's. */
+/** Where a growing output lives. */
 struct buffer;
 
 struct tls_session {

@@ -10,12 +10,27 @@
 #include "config.h"
 #include "ops/log.h"
 
-static const char *last_error(void)
+/* The first error of the queue is the cause; those behind it say who could not go on because of it.
+ */
+static const char *first_error(void)
 {
-    unsigned long e = ERR_peek_last_error();
-    const char *reason = e != 0 ? ERR_reason_error_string(e) : NULL;
+    unsigned long e = ERR_peek_error();
+    const char *reason = NULL;
+    if (e != 0) {
+        reason = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) : ERR_reason_error_string(e);
+    }
     ERR_clear_error();
     return reason != NULL ? reason : "unknown error";
+}
+
+/* Nobody sits at a server to type a pass phrase. */
+static int no_pass_phrase(char *buf, int size, int writing, void *ctx)
+{
+    (void)buf;
+    (void)size;
+    (void)writing;
+    *(bool *)ctx = true;
+    return -1;
 }
 
 static int tls_version(enum cfg_tls_version v)
@@ -27,12 +42,12 @@ static int tls_version(enum cfg_tls_version v)
 static SSL_CTX *new_ctx(const struct config *cfg, const SSL_METHOD *method, const char *ciphers,
                         const char *tls13_ciphers)
 {
-    tls_prepare();
     SSL_CTX *ctx = SSL_CTX_new(method);
     if (ctx == NULL) {
-        LOG(FATAL, "TLS: %s", last_error());
+        LOG(FATAL, "TLS: %s", first_error());
         return NULL;
     }
+    /* No anti-replay: it is for early data, which is not taken. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_ANTI_REPLAY);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
@@ -50,7 +65,7 @@ static SSL_CTX *new_ctx(const struct config *cfg, const SSL_METHOD *method, cons
         what = "groups", value = cfg->groups;
     }
     if (what != NULL) {
-        LOG(FATAL, "%s: \"%s\" is no list that OpenSSL knows: %s", what, value, last_error());
+        LOG(FATAL, "%s: \"%s\" is no list that OpenSSL knows: %s", what, value, first_error());
         SSL_CTX_free(ctx);
         return NULL;
     }
@@ -82,23 +97,32 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *outle
 
 static bool load_key_pair(SSL_CTX *ctx, const struct config *cfg)
 {
+    const char *cert = cfg->certificate_file, *key = cfg->private_key_file;
+    bool encrypted = false;
     ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(ctx, cfg->certificate_file) != 1) {
-        LOG(FATAL, "certificate-file: %s: no certificate could be read: %s", cfg->certificate_file,
-            last_error());
+    if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1) {
+        LOG(FATAL, "certificate-file: %s: no certificate could be read: %s", cert, first_error());
         return false;
     }
-    if (SSL_CTX_use_PrivateKey_file(ctx, cfg->private_key_file, SSL_FILETYPE_PEM) != 1) {
-        LOG(FATAL, "private-key-file: %s: no private key could be read: %s", cfg->private_key_file,
-            last_error());
-        return false;
+    SSL_CTX_set_default_passwd_cb(ctx, no_pass_phrase);
+    SSL_CTX_set_default_passwd_cb_userdata(ctx, &encrypted);
+    int rc = SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM);
+    SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
+    SSL_CTX_set_default_passwd_cb(ctx, NULL);
+    if (rc == 1) {
+        return true;
     }
-    if (SSL_CTX_check_private_key(ctx) != 1) {
-        LOG(FATAL, "private-key-file: %s: is not the key of the certificate in %s: %s",
-            cfg->private_key_file, cfg->certificate_file, last_error());
-        return false;
+    unsigned long e = ERR_peek_last_error();
+    if (encrypted) {
+        ERR_clear_error();
+        LOG(FATAL, "private-key-file: %s: is encrypted; expected a key without a pass phrase", key);
+    } else if (ERR_GET_LIB(e) == ERR_LIB_X509 && ERR_GET_REASON(e) == X509_R_KEY_VALUES_MISMATCH) {
+        ERR_clear_error();
+        LOG(FATAL, "private-key-file: %s: is not the key of the certificate in %s", key, cert);
+    } else {
+        LOG(FATAL, "private-key-file: %s: no private key could be read: %s", key, first_error());
     }
-    return true;
+    return false;
 }
 
 SSL_CTX *tls_server_ctx(const struct config *cfg)
@@ -113,7 +137,7 @@ SSL_CTX *tls_server_ctx(const struct config *cfg)
     }
     static const unsigned char session_context[] = "nghttpx";
     SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1);
-    SSL_CTX_set_timeout(ctx, 12 * 3600);
+    SSL_CTX_set_timeout(ctx, 12 * 3600); /* as the original: a session may be resumed for 12 h */
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, (void *)(uintptr_t)cfg);
     return ctx;
 }
@@ -128,10 +152,10 @@ SSL_CTX *tls_client_ctx(const struct config *cfg)
         return NULL;
     }
     if (SSL_CTX_set_default_verify_paths(ctx) != 1) {
-        LOG(WARN, "the system's certificate store could not be loaded: %s", last_error());
+        LOG(WARN, "the system's certificate store could not be loaded: %s", first_error());
     }
     if (cfg->cacert != NULL && SSL_CTX_load_verify_locations(ctx, cfg->cacert, NULL) != 1) {
-        LOG(FATAL, "cacert: %s: no certificates could be read: %s", cfg->cacert, last_error());
+        LOG(FATAL, "cacert: %s: no certificates could be read: %s", cfg->cacert, first_error());
         SSL_CTX_free(ctx);
         return NULL;
     }

@@ -53,35 +53,35 @@ struct outcome {
 static size_t feed(struct h1_receiver *r, uint8_t *data, size_t len, size_t room, struct outcome *o)
 {
     size_t used = 0;
-    enum h1_step step = H1_STEP_HEAD;
-    while (step != H1_STEP_MORE && !o->ended && !o->refused) {
+    enum h1_receipt step = H1_RECEIVED_HEAD;
+    while (step != H1_RECEIVED_MORE && !o->ended && !o->refused) {
         struct h1_received in;
         step = h1_receiver_step(r, data + used, len - used, room, &in);
         used += in.used;
         assert_true(used <= len);
         assert_true(in.body_len <= room);
         switch (step) {
-        case H1_STEP_HEAD:
+        case H1_RECEIVED_HEAD:
             assert_ptr_equal(in.section, data);
             h1_receiver_follow(r, h1_body_framing(&r->reader.head, H1_METHOD_OTHER));
             break;
-        case H1_STEP_BODY:
+        case H1_RECEIVED_BODY:
             assert_true(o->body_len + in.body_len < sizeof(o->body));
             memcpy(o->body + o->body_len, in.body, in.body_len);
             o->body_len += in.body_len;
             break;
-        case H1_STEP_END:
+        case H1_RECEIVED_END:
             o->ended = true;
             o->trailers = in.trailers;
             break;
-        case H1_STEP_ERROR:
+        case H1_RECEIVED_ERROR:
             assert_int_not_equal(in.error, H1_ERR_NONE);
             o->refused = true;
             break;
-        case H1_STEP_FULL:
+        case H1_RECEIVED_FULL:
             fail_msg("there was room");
             break;
-        case H1_STEP_MORE:
+        case H1_RECEIVED_MORE:
             break;
         }
     }
@@ -141,14 +141,14 @@ static void without_room_bytes_wait_but_the_end_is_told(void **state)
     rig_open(&rig, "");
     h1_receiver_begin(&r, rig.worker, H1_REQUEST,
                       (struct h1_limits){.head_bytes = 1000, .fields = 10});
-    assert_int_equal(h1_receiver_step(&r, buf, sizeof(text) - 1, 0, &in), H1_STEP_HEAD);
+    assert_int_equal(h1_receiver_step(&r, buf, sizeof(text) - 1, 0, &in), H1_RECEIVED_HEAD);
     h1_receiver_follow(&r, h1_body_framing(&r.reader.head, H1_METHOD_OTHER));
     buf += in.used;
-    assert_int_equal(h1_receiver_step(&r, buf, 4, 0, &in), H1_STEP_FULL);
+    assert_int_equal(h1_receiver_step(&r, buf, 4, 0, &in), H1_RECEIVED_FULL);
     assert_int_equal(in.used, 0);
-    assert_int_equal(h1_receiver_step(&r, buf, 4, 3, &in), H1_STEP_BODY);
+    assert_int_equal(h1_receiver_step(&r, buf, 4, 3, &in), H1_RECEIVED_BODY);
     assert_int_equal(in.body_len, 3);
-    assert_int_equal(h1_receiver_step(&r, buf + 3, 0, 0, &in), H1_STEP_END);
+    assert_int_equal(h1_receiver_step(&r, buf + 3, 0, 0, &in), H1_RECEIVED_END);
     h1_receiver_release(&r);
     rig_close(&rig);
 }

@@ -391,7 +391,7 @@ static void errors_of_our_own_get_no_additions(void **state)
     testing_request(x, 11, GET11);
     testing_response(x, 11, "HTTP/1.1 502 Bad\nServer: own\nContent-Length: 5\nDate: d\n");
     x->response.m.nfields = 1;
-    x->error = EXCHANGE_NO_BACKEND;
+    x->error = EXCHANGE_BACKEND_CONNECT;
     testing_expect_fields("as it is", message_response_fields(x, 1),
                           "server: own\ncontent-length: 5\n");
     rig_exchange_end(&r, x);
