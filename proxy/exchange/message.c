@@ -588,9 +588,8 @@ struct field_list message_response_fields(struct exchange *x, int http_major)
 {
     const struct config *cfg = x->worker->cfg;
     const struct response *r = &x->response;
-    bool ours =
-        x->error !=
-        EXCHANGE_OK; /* made by us: complete as it is (contract: no additions to error pages) */
+    /* Made by us: complete as it is. As in nghttpx, nothing is added to error pages. */
+    bool ours = x->error != EXCHANGE_OK;
     struct field_list l = list_new(x, r->m.nfields + 8 + cfg->nadd_response_header);
     if (http_major == 2) {
         put_number(x, &l, H2_TOKEN_PSEUDO_STATUS, (uint64_t)r->status);
