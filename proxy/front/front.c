@@ -33,7 +33,7 @@ static void free_front(struct reap *r)
     }
     timer_remove(&f->timer);
     free(f->client.tls_sni);
-    f->worker->nfronts--;
+    worker_front_gone(f->worker);
     f->magic = 0;
     free(f);
 }

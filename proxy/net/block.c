@@ -76,15 +76,20 @@ void block_put(struct block_pool *pool, struct block *b)
     pool->nfree++;
 }
 
-void block_pool_clear(struct block_pool *pool)
+void block_pool_trim(struct block_pool *pool)
 {
-    assert(pool->lent == 0);
     while (pool->free != NULL) {
         struct block *b = pool->free;
         pool->free = b->next;
         free(b);
     }
     pool->nfree = 0;
+}
+
+void block_pool_clear(struct block_pool *pool)
+{
+    assert(pool->lent == 0);
+    block_pool_trim(pool);
 }
 
 void arena_init(struct arena *a, struct block_pool *pool)

@@ -31,6 +31,9 @@ struct block_pool {
 
 struct block *block_get(struct block_pool *pool);
 void block_put(struct block_pool *pool, struct block *b);
+/** Gives free blocks back to libc. */
+void block_pool_trim(struct block_pool *pool);
+/** The same; none may be lent any more. */
 void block_pool_clear(struct block_pool *pool);
 
 /** malloc, calloc and realloc that end the program with a message when there is no memory. */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,30 @@ static void on_end_of_turn(struct ev_loop *loop, ev_prepare *prepare, int revent
     }
 }
 
+/* ---------------------------------------------------------------- rest */
+
+/* What a burst needed is given back to the system when nobody has come for this long. */
+#define REST_MS 300u
+
+static void on_rest(struct timer *t)
+{
+    struct worker *w = container_of(t, struct worker, rest);
+    if (w->nfronts == 0) {
+        block_pool_trim(&w->blocks);
+        buffer_free(&w->spare);
+        malloc_trim(0);
+    }
+}
+
+void worker_front_gone(struct worker *w)
+{
+    assert(w->nfronts > 0);
+    w->nfronts--;
+    if (w->nfronts == 0) {
+        timer_set(&w->wheel, &w->rest, REST_MS);
+    }
+}
+
 /* ---------------------------------------------------------------- commands */
 
 static void drain(struct worker *w)
@@ -132,6 +157,7 @@ struct worker *worker_new(int index, const struct config *cfg, const struct rout
         return NULL;
     }
     wheel_init(&w->wheel, w->loop);
+    timer_init(&w->rest, on_rest);
     list_init(&w->listeners);
     list_init(&w->fronts);
     list_init(&w->conns);
@@ -223,6 +249,7 @@ void worker_free(struct worker *w)
     run_reaper(w);
     assert(w->nexchanges == 0 && w->nfronts == 0 && list_empty(&w->conns));
     access_log_free(&w->access_log);
+    timer_remove(&w->rest);
     wheel_stop(&w->wheel);
     ev_prepare_stop(w->loop, &w->end_of_turn);
     ev_async_stop(w->loop, &w->wake);

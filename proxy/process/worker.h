@@ -54,6 +54,7 @@ struct worker {
     ev_async *main_wake; /**< sent to the main loop when it has */
 
     struct wheel wheel;
+    struct timer rest; /**< runs when the last client has gone: memory is given back then */
     struct block_pool blocks;
     struct list listeners;
     struct list fronts; /**< struct front nodes: who has to be told to go */
@@ -87,6 +88,9 @@ bool worker_start(struct worker *w, struct ev_loop *main_loop, ev_async *wake);
 void worker_post(struct worker *w, enum worker_command cmd);
 void worker_join(struct worker *w);
 void worker_free(struct worker *w);
+
+/** A client has gone. */
+void worker_front_gone(struct worker *w);
 
 /** Frees `r` at the end of the turn. */
 static inline void worker_reap(struct worker *w, struct reap *r, void (*free_fn)(struct reap *))
