@@ -34,7 +34,6 @@ struct back_h1 {
     bool any_input;     /**< a byte of the response has come */
     uint64_t idle_turn; /**< the turn in which it became idle */
     bool keep_alive;    /**< the response allows another request */
-    uint8_t interim;
     struct h1_receiver receiver;
     struct h1_writer writer;
     struct timer timer; /**< read time-out, or the keep-alive one while idle */
@@ -80,32 +79,38 @@ static void destroy(struct back_h1 *b)
     worker_reap(b->pool->worker, &b->reap, free_back);
 }
 
-/* The exchange cannot be finished here. */
+static bool is_idempotent(enum h1_method m)
+{
+    return m == H1_METHOD_GET || m == H1_METHOD_HEAD || m == H1_METHOD_OPTIONS ||
+           m == H1_METHOD_TRACE || m == H1_METHOD_PUT || m == H1_METHOD_DELETE;
+}
+
+/*
+ * Nothing of the request was written: it may go elsewhere. Or a kept connection died before a byte
+ * of the answer: it was closed while the request was on its way; what is idempotent is safe to send
+ * again (RFC 9110, 9.2.2).
+ */
+static bool may_go_elsewhere(const struct back_h1 *b, enum exchange_error why)
+{
+    if (b->any_input || !exchange_is_untouched(b->x) || why == EXCHANGE_BACKEND_TIMEOUT) {
+        return false;
+    }
+    return b->tx == TX_HEAD ||
+           (b->reused && is_idempotent(b->x->request.method) && why == EXCHANGE_BACKEND_GONE);
+}
+
+/* The exchange, if there is one, cannot be finished here. */
 static void fail(struct back_h1 *b, enum exchange_error why)
 {
     struct exchange *x = b->x;
-    bool untouched = x != NULL && !b->any_input && x->up.taken == 0 && x->response.status == 0;
-    /*
-     * Nothing of the request was written: it may go elsewhere. Or a kept connection died before a
-     * byte of the answer: it was closed while the request was on its way; what is idempotent is
-     * safe to send again (RFC 9110, 9.2.2).
-     */
-    bool idempotent =
-        x != NULL &&
-        (x->request.method == H1_METHOD_GET || x->request.method == H1_METHOD_HEAD ||
-         x->request.method == H1_METHOD_OPTIONS || x->request.method == H1_METHOD_TRACE ||
-         x->request.method == H1_METHOD_PUT || x->request.method == H1_METHOD_DELETE);
-    bool again = untouched &&
-                 (b->tx == TX_HEAD || (b->reused && idempotent && why == EXCHANGE_BACKEND_GONE)) &&
-                 why != EXCHANGE_BACKEND_TIMEOUT;
-    if (x != NULL) {
-        exchange_detach_back(x);
-        b->x = NULL;
-    }
-    destroy(b);
     if (x == NULL) {
+        destroy(b);
         return;
     }
+    bool again = may_go_elsewhere(b, why);
+    exchange_detach_back(x);
+    b->x = NULL;
+    destroy(b);
     if (again) {
         exchange_retry(x, why);
     } else {
@@ -141,7 +146,6 @@ static void begin(struct back_h1 *b, struct exchange *x)
     b->tx = TX_HEAD;
     b->any_input = false;
     b->keep_alive = false;
-    b->interim = 0;
     b->writer =
         (struct h1_writer){.chunked = x->request.m.has_body && x->request.m.content_length < 0};
     begin_response(b);
@@ -267,7 +271,7 @@ static const char *take_interim(struct back_h1 *b)
     if (x->response.status == 101) {
         return "101 that nobody asked for";
     }
-    if (++b->interim > EXCHANGE_MAX_INTERIM) {
+    if (++x->interim > EXCHANGE_MAX_INTERIM) {
         return "too many interim responses";
     }
     x->front_ops->head(x);

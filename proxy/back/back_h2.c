@@ -94,13 +94,6 @@ static void let_go(struct back_h2 *b, struct exchange *x)
     exchange_detach_back(x);
 }
 
-/* Nothing of it can have been acted on, and all of it is still here: another connection may have
- * it. */
-static bool may_go_elsewhere(const struct exchange *x)
-{
-    return x->up.taken == 0 && x->response.status == 0;
-}
-
 /* The connection is over for all of them. */
 static void fail_all(struct back_h2 *b, enum exchange_error why)
 {
@@ -221,7 +214,6 @@ static bool submit(struct back_h2 *b, struct exchange *x)
     }
     x->back_stream = id;
     x->request_sent = end;
-    x->interim = 0;
     list_append(&b->streams, &x->back_node);
     if (!end && h2_body_update(b->engine, H2_BODY_REQUESTS, x)) {
         request_sent(x);
@@ -413,7 +405,7 @@ static void take_data(struct back_h2 *b, struct exchange *x, const struct h2_eve
 static void take_reset(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
 {
     let_go(b, x);
-    if (ev->by_peer && ev->code == H2_REFUSED_STREAM && may_go_elsewhere(x)) {
+    if (ev->by_peer && ev->code == H2_REFUSED_STREAM && exchange_is_untouched(x)) {
         exchange_retry(x, EXCHANGE_BACKEND_RESET); /* not processed (RFC 9113, 8.7) */
     } else {
         exchange_fail(x, ev->by_peer ? EXCHANGE_BACKEND_RESET : EXCHANGE_BACKEND_PROTOCOL);
@@ -430,7 +422,7 @@ static void take_goaway(struct back_h2 *b, uint32_t last)
         if (x->back_stream > last) {
             (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
             let_go(b, x);
-            if (may_go_elsewhere(x)) {
+            if (exchange_is_untouched(x)) {
                 exchange_retry(x, EXCHANGE_BACKEND_GONE);
             } else {
                 exchange_fail(x, EXCHANGE_BACKEND_GONE);

@@ -115,7 +115,7 @@ static bool may_try_again(const struct exchange *x, enum exchange_error why)
 
 void exchange_retry(struct exchange *x, enum exchange_error why)
 {
-    assert(x->back_ops == NULL && x->up.taken == 0 && x->response.status == 0);
+    assert(x->back_ops == NULL && exchange_is_untouched(x));
     while (may_try_again(x, why)) {
         x->tries++;
         if (back_take(routes_pick(x->worker, x->group), x)) {

@@ -122,7 +122,7 @@ struct exchange {
     uint8_t tries;
     bool response_started;  /**< the front has sent a head that is not interim */
     bool request_sent;      /**< HTTP/2 back: our side of the stream has ended */
-    uint8_t interim;        /**< HTTP/2 back: interim responses so far */
+    uint8_t interim;        /**< interim responses so far */
     bool head_ended_stream; /**< HTTP/2 front: END_STREAM went out with the head */
     bool ended;
     enum exchange_error error; /**< why it failed; EXCHANGE_OK otherwise */
@@ -150,6 +150,13 @@ void exchange_begin(struct exchange *x);
  * another one may. When none is left, or too much was tried, the front is told `why`.
  */
 void exchange_retry(struct exchange *x, enum exchange_error why);
+
+/** None of the body has left the pipe and no head has come: another back could still do all of it.
+ */
+static inline bool exchange_is_untouched(const struct exchange *x)
+{
+    return x->up.taken == 0 && x->response.status == 0;
+}
 
 /** By the back: it has failed. The back must have let go (exchange_detach_back). */
 void exchange_fail(struct exchange *x, enum exchange_error why);
