@@ -15,7 +15,7 @@
 #ifndef H2CORE_H2_INTERNAL_H
 #define H2CORE_H2_INTERNAL_H
 
-#include "h2core.h"
+#include "h2core/h2core.h"
 
 #include <assert.h>
 

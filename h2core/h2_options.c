@@ -3,7 +3,7 @@
  * one peer can make us keep stays below about a megabyte, and what it can make us do below a busy
  * client's share.
  */
-#include "h2core.h"
+#include "h2core/h2core.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Names and sentences for people: error codes and return codes. */
-#include "h2core.h"
+#include "h2core/h2core.h"
 
 const char *h2_code_name(uint32_t code)
 {

@@ -24,7 +24,7 @@
 #ifndef H2CORE_H
 #define H2CORE_H
 
-#include "hpack.h"
+#include <h2core/hpack.h>
 
 #include <stdbool.h>
 #include <stddef.h>

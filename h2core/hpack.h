@@ -7,7 +7,7 @@
 #ifndef H2CORE_HPACK_H
 #define H2CORE_HPACK_H
 
-#include "h2_token.h"
+#include <h2core/h2_token.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,7 +70,7 @@ enum hpack_rc {
 };
 
 /** A sentence for a return code, static. */
-const char *hpack_rc_text(enum hpack_rc rc);
+H2_API const char *hpack_rc_text(enum hpack_rc rc);
 
 /* ---------------------------------------------------------------- decoder */
 
@@ -82,19 +82,20 @@ struct hpack_decoder;
  * whatever we announce: that counts when it is acknowledged. The table takes memory when entries
  * come, not here. `alloc` is copied. NULL: no memory.
  */
-struct hpack_decoder *hpack_decoder_new(const struct h2_allocator *alloc, uint32_t max_table_size);
-void hpack_decoder_free(struct hpack_decoder *d);
+H2_API struct hpack_decoder *hpack_decoder_new(const struct h2_allocator *alloc,
+                                               uint32_t max_table_size);
+H2_API void hpack_decoder_free(struct hpack_decoder *d);
 
 /**
  * Sets the limit that the peer has acknowledged. When the table, as the encoder last set it, is
  * larger, the next block must begin with a size update of at most that (RFC 9113, 4.3.1; RFC 7541,
  * 4.2); the decoder checks it.
  */
-void hpack_decoder_set_max_table_size(struct hpack_decoder *d, uint32_t size);
+H2_API void hpack_decoder_set_max_table_size(struct hpack_decoder *d, uint32_t size);
 
 /** Begins a header block: size updates are legal again, the strings of the block before are given
  * up. */
-void hpack_decoder_begin(struct hpack_decoder *d);
+H2_API void hpack_decoder_begin(struct hpack_decoder *d);
 
 /**
  * Decodes one field from a complete header block. [*pos, end) is what is left of the block; *pos
@@ -106,21 +107,21 @@ void hpack_decoder_begin(struct hpack_decoder *d);
  * HPACK_FIELD_OVERHEAD), also those that only refer to the table. What a block can make the decoder
  * hold, beside the table, is of the order of that sum: twice it at most, and a chunk of 16 KiB.
  */
-enum hpack_rc hpack_decoder_next(struct hpack_decoder *d, const uint8_t **pos, const uint8_t *end,
-                                 struct h2_field *field);
+H2_API enum hpack_rc hpack_decoder_next(struct hpack_decoder *d, const uint8_t **pos,
+                                        const uint8_t *end, struct h2_field *field);
 
 /**
  * Gives up the strings handed out so far, and their memory (an idle connection should hold none).
  * Also legal inside a block: one that is over the caller's limits can so be decoded to its end, for
  * the table's sake, without holding more and more.
  */
-void hpack_decoder_release(struct hpack_decoder *d);
+H2_API void hpack_decoder_release(struct hpack_decoder *d);
 
 /** Octets now used by the dynamic table, and its entries (newest is index 0; false past the end).
  * An entry's strings are valid until the next call for this decoder. */
-uint32_t hpack_decoder_table_size(const struct hpack_decoder *d);
-bool hpack_decoder_table_entry(const struct hpack_decoder *d, uint32_t index,
-                               struct h2_field *field);
+H2_API uint32_t hpack_decoder_table_size(const struct hpack_decoder *d);
+H2_API bool hpack_decoder_table_entry(const struct hpack_decoder *d, uint32_t index,
+                                      struct h2_field *field);
 
 /* ---------------------------------------------------------------- encoder */
 
@@ -130,28 +131,29 @@ struct hpack_encoder;
  * `max_table_size` is the most that we are willing to use, whatever the peer allows (octets). The
  * peer's limit is HPACK_DEFAULT_TABLE_SIZE until it is set. `alloc` is copied. NULL: no memory.
  */
-struct hpack_encoder *hpack_encoder_new(const struct h2_allocator *alloc, uint32_t max_table_size);
-void hpack_encoder_free(struct hpack_encoder *e);
+H2_API struct hpack_encoder *hpack_encoder_new(const struct h2_allocator *alloc,
+                                               uint32_t max_table_size);
+H2_API void hpack_encoder_free(struct hpack_encoder *e);
 
 /** The peer's SETTINGS_HEADER_TABLE_SIZE, each value as it comes. Size updates are sent by
  * themselves at the start of the next block. */
-void hpack_encoder_set_peer_table_size(struct hpack_encoder *e, uint32_t size);
+H2_API void hpack_encoder_set_peer_table_size(struct hpack_encoder *e, uint32_t size);
 
 /** The most octets that hpack_encoder_encode() can write for these fields (size updates included).
  */
-size_t hpack_encoder_bound(const struct h2_field *fields, size_t n);
+H2_API size_t hpack_encoder_bound(const struct h2_field *fields, size_t n);
 
 /**
  * Encodes a header block, fields in their order, into buf, which has at least hpack_encoder_bound()
  * octets; *len is what was written. HPACK_OK, or HPACK_ERR_NOMEM (the block must then not be sent
  * and the encoder only freed).
  */
-enum hpack_rc hpack_encoder_encode(struct hpack_encoder *e, const struct h2_field *fields, size_t n,
-                                   uint8_t *buf, size_t *len);
+H2_API enum hpack_rc hpack_encoder_encode(struct hpack_encoder *e, const struct h2_field *fields,
+                                          size_t n, uint8_t *buf, size_t *len);
 
-uint32_t hpack_encoder_table_size(const struct hpack_encoder *e);
-bool hpack_encoder_table_entry(const struct hpack_encoder *e, uint32_t index,
-                               struct h2_field *field);
+H2_API uint32_t hpack_encoder_table_size(const struct hpack_encoder *e);
+H2_API bool hpack_encoder_table_entry(const struct hpack_encoder *e, uint32_t index,
+                                      struct h2_field *field);
 
 #ifdef __cplusplus
 }

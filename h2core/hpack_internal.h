@@ -11,7 +11,7 @@
 #ifndef H2CORE_HPACK_INTERNAL_H
 #define H2CORE_HPACK_INTERNAL_H
 
-#include "hpack.h"
+#include "h2core/hpack.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -53,6 +53,9 @@ def main():
     with open(out_h, "w", encoding="ascii") as f:
         f.write(banner)
         f.write(f"#ifndef {upper}_TOKEN_H\n#define {upper}_TOKEN_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n")
+        f.write(f"#ifndef {upper}_API\n"
+                f"#define {upper}_API __attribute__((visibility(\"default\"))) /**< part of the library's interface */\n"
+                "#endif\n\n")
         f.write("#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n")
         f.write(f"/** The field names known by number; {upper}_TOKEN_NONE is every other name. */\n")
         f.write(f"enum {prefix}_token {{\n    {upper}_TOKEN_NONE = 0, /**< no well-known name */\n")
@@ -60,9 +63,9 @@ def main():
             f.write(f"    {upper}_TOKEN_{symbol(name)} = {i}, /**< {name} */\n")
         f.write(f"    {upper}_TOKEN_COUNT = {len(names) + 1} /**< one more than the last token */\n}};\n\n")
         f.write(f"/** The token of a lower-case name, {upper}_TOKEN_NONE when it is not a well-known one. */\n")
-        f.write(f"uint8_t {prefix}_token_lookup(const char *name, size_t len);\n\n")
+        f.write(f"{upper}_API uint8_t {prefix}_token_lookup(const char *name, size_t len);\n\n")
         f.write("/** The name of a token, NUL-terminated, static; \"\" for none. The length goes to *len when not NULL. */\n")
-        f.write(f"const char *{prefix}_token_name(uint8_t token, size_t *len);\n\n")
+        f.write(f"{upper}_API const char *{prefix}_token_name(uint8_t token, size_t *len);\n\n")
         f.write("#ifdef __cplusplus\n}\n#endif\n\n#endif\n")
 
     slots = [0] * (1 << HASH_BITS)

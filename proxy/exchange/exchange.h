@@ -15,7 +15,7 @@
 #include "net/pipe.h"
 
 #include "h1parser.h"
-#include "h2core.h"
+#include "h2core/h2core.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,7 +8,7 @@
 
 #include "exchange/exchange.h"
 
-#include "h2core.h"
+#include "h2core/h2core.h"
 
 enum h2_body_side { H2_BODY_REQUESTS, H2_BODY_RESPONSES };
 

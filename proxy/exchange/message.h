@@ -9,7 +9,7 @@
 #include "exchange/exchange.h"
 
 #include "h1parser.h"
-#include "h2core.h"
+#include "h2core/h2core.h"
 
 /** A list of fields in an arena, filled up to a capacity that its maker knows. */
 struct field_list {

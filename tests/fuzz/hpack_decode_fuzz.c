@@ -7,7 +7,7 @@
  */
 #include "fuzz.h"
 
-#include "hpack.h"
+#include "h2core/hpack.h"
 
 #include <assert.h>
 #include <stdlib.h>

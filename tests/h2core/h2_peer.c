@@ -7,7 +7,7 @@
  *
  * Ends with 0 at end of input when nothing has failed.
  */
-#include "h2core.h"
+#include "h2core/h2core.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -23,7 +23,7 @@
 #ifndef H2_SCRIPT_H
 #define H2_SCRIPT_H
 
-#include "h2core.h"
+#include "h2core/h2core.h"
 
 #include <stdarg.h>
 #include <setjmp.h>

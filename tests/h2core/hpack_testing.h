@@ -2,7 +2,7 @@
 #ifndef HPACK_TESTING_H
 #define HPACK_TESTING_H
 
-#include "hpack.h"
+#include "h2core/hpack.h"
 
 #include <stdarg.h>
 #include <setjmp.h>

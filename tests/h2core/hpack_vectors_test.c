@@ -12,7 +12,7 @@
  * encoder and decoded again. At the end, the octets of both are told, so that a change of our
  * encoder's choices shows.
  */
-#include "hpack.h"
+#include "h2core/hpack.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
