@@ -98,6 +98,9 @@ static struct h2_fail decode(struct h2_conn *c, const uint8_t *p, const uint8_t 
             take_field(c, sec, &f);
         }
     }
+    if (rc == HPACK_OK) {
+        rc = hpack_decoder_end(c->decoder);
+    }
     if (rc == HPACK_ERR_NOMEM) {
         return h2_conn_fail(H2_INTERNAL_ERROR, "no memory");
     }

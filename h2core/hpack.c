@@ -23,6 +23,8 @@ const char *hpack_rc_text(enum hpack_rc rc)
         return "a header block refers to a table entry that does not exist";
     case HPACK_ERR_TABLE_SIZE:
         return "a dynamic table size update is too large, misplaced or missing";
+    case HPACK_ERR_LIST_SIZE:
+        return "a header list is larger than its limit";
     }
     return "unknown return code";
 }

@@ -61,12 +61,14 @@ enum hpack_rc {
     HPACK_OK = 0,
     HPACK_FIELD,          /**< decoder: *field was filled; call again */
     HPACK_ERR_NOMEM,      /**< no memory; the object can only be freed */
-    HPACK_ERR_TRUNCATED,  /**< the block ends inside a representation */
+    HPACK_ERR_TRUNCATED,  /**< the octets end inside a representation */
     HPACK_ERR_INTEGER,    /**< an integer does not fit 32 bits or is padded without end (5.1) */
     HPACK_ERR_HUFFMAN,    /**< EOS inside a string, padding over 7 bits or not of ones (5.2) */
     HPACK_ERR_INDEX,      /**< index 0 or past both tables (2.3.3) */
     HPACK_ERR_TABLE_SIZE, /**< size update above the limit, not at the start of a block, the third
                              of a block, or one that is owed is missing (4.2) */
+    HPACK_ERR_LIST_SIZE,  /**< decoder: *field was filled, and the list is over its limit; decoding
+                             may go on */
 };
 
 /** A sentence for a return code, static. */
@@ -93,28 +95,51 @@ H2_API void hpack_decoder_free(struct hpack_decoder *d);
  */
 H2_API void hpack_decoder_set_max_table_size(struct hpack_decoder *d, uint32_t size);
 
+/**
+ * Sets how large the field list of one block may be: the sum of name, value and
+ * HPACK_FIELD_OVERHEAD of every field, those that only refer to a table included (RFC 9113, 6.5.2).
+ * UINT32_MAX, as it is at first: no limit. Counts from the next block on.
+ */
+H2_API void hpack_decoder_set_max_list_size(struct hpack_decoder *d, uint32_t size);
+
 /** Begins a header block: size updates are legal again, the strings of the block before are given
  * up. */
 H2_API void hpack_decoder_begin(struct hpack_decoder *d);
 
 /**
- * Decodes one field from a complete header block. [*pos, end) is what is left of the block; *pos
- * moves forward. HPACK_FIELD: one field, whose bytes stay valid until hpack_decoder_begin() or
- * hpack_decoder_release(). HPACK_OK: the block is done. HPACK_ERR_NOMEM aside, everything else is
- * a COMPRESSION_ERROR of the connection; the decoder must then only be freed.
+ * Decodes one field of a header block. [*pos, end) is what there is of it; *pos moves behind each
+ * representation that is done.
  *
- * There is no limit of the list size here: the caller counts every field (name, value and
- * HPACK_FIELD_OVERHEAD), also those that only refer to the table. What a block can make the decoder
- * hold, beside the table, is of the order of that sum: twice it at most, and a chunk of 16 KiB.
+ *  - HPACK_FIELD: one field, whose bytes stay valid until hpack_decoder_begin() or
+ *    hpack_decoder_release(); they never point into [*pos, end). Call again.
+ *  - HPACK_OK: *pos == end. Either the block is complete, which hpack_decoder_end() is to be told,
+ *    or more of it comes, for which this is called again.
+ *  - HPACK_ERR_TRUNCATED: what is at *pos is only the beginning of a representation, of which
+ *    nothing was kept. When more octets come, call again with [*pos, end) and these behind it, in
+ *    one piece. When none come, the block is broken. How long a representation may become is for
+ *    the caller to say: the decoder keeps nothing of it, whoever joins the pieces does.
+ *  - HPACK_ERR_LIST_SIZE: one field, as with HPACK_FIELD, but it takes the list over the limit of
+ *    hpack_decoder_set_max_list_size(), or comes behind one that did. Its bytes are valid only
+ *    until the next call, while those of the fields before stay. Decoding may go on to the end of
+ *    the block, for the table's sake, and then holds no more memory than now.
+ *  - HPACK_ERR_NOMEM.
+ *  - Everything else: a COMPRESSION_ERROR of the connection.
+ *
+ * After the last two the decoder must only be freed. What a block can make it hold, beside the
+ * table, is of the order of its list size: twice that at most, and a chunk of 16 KiB.
  */
 H2_API enum hpack_rc hpack_decoder_next(struct hpack_decoder *d, const uint8_t **pos,
                                         const uint8_t *end, struct h2_field *field);
 
 /**
- * Gives up the strings handed out so far, and their memory (an idle connection should hold none).
- * Also legal inside a block: one that is over the caller's limits can so be decoded to its end, for
- * the table's sake, without holding more and more.
+ * The block is complete: no more octets come. HPACK_OK; HPACK_ERR_TRUNCATED, when the last call of
+ * hpack_decoder_next() said so; HPACK_ERR_TABLE_SIZE, when the block is empty and a size update is
+ * owed. The strings stay valid as before.
  */
+H2_API enum hpack_rc hpack_decoder_end(struct hpack_decoder *d);
+
+/** Gives up the strings handed out so far, and their memory (an idle connection should hold none).
+ * Also legal inside a block. */
 H2_API void hpack_decoder_release(struct hpack_decoder *d);
 
 /** Octets now used by the dynamic table, and its entries (newest is index 0; false past the end).
@@ -139,6 +164,19 @@ H2_API void hpack_encoder_free(struct hpack_encoder *e);
  * themselves at the start of the next block. */
 H2_API void hpack_encoder_set_peer_table_size(struct hpack_encoder *e, uint32_t size);
 
+/**
+ * Changes our own limit, the one given to hpack_encoder_new(). At any time between two blocks; the
+ * size update is sent by itself here, too.
+ */
+H2_API void hpack_encoder_set_max_table_size(struct hpack_encoder *e, uint32_t size);
+
+/**
+ * Whether secrets are treated as all other fields. False, as it is at first: authorization,
+ * proxy-authorization and cookies under 20 octets, which an attacker could guess through the sizes
+ * of blocks, are never-indexed literals (RFC 7541, 7.1.3). H2_FIELD_NEVER_INDEX is obeyed always.
+ */
+H2_API void hpack_encoder_index_secrets(struct hpack_encoder *e, bool index);
+
 /** The most octets that hpack_encoder_encode() can write for these fields (size updates included).
  */
 H2_API size_t hpack_encoder_bound(const struct h2_field *fields, size_t n);
@@ -151,6 +189,7 @@ H2_API size_t hpack_encoder_bound(const struct h2_field *fields, size_t n);
 H2_API enum hpack_rc hpack_encoder_encode(struct hpack_encoder *e, const struct h2_field *fields,
                                           size_t n, uint8_t *buf, size_t *len);
 
+/** As hpack_decoder_table_size() and hpack_decoder_table_entry(). */
 H2_API uint32_t hpack_encoder_table_size(const struct hpack_encoder *e);
 H2_API bool hpack_encoder_table_entry(const struct hpack_encoder *e, uint32_t index,
                                       struct h2_field *field);

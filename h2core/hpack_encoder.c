@@ -37,6 +37,8 @@ struct hpack_encoder {
     struct hpack_table table;
     struct memory *memory; /* NULL until used */
     uint32_t own_max;
+    uint32_t peer_max;
+    bool index_secrets;
     bool update_due;
     uint32_t update_min; /* the smallest size since the last block … */
     uint32_t update_to;  /* … and the size to use from now on */
@@ -49,9 +51,9 @@ struct hpack_encoder *hpack_encoder_new(const struct h2_allocator *alloc, uint32
     if (e == NULL) {
         return NULL;
     }
-    *e = (struct hpack_encoder){.alloc = a, .own_max = max_table_size};
+    *e = (struct hpack_encoder){.alloc = a, .peer_max = HPACK_DEFAULT_TABLE_SIZE};
     e->table.max_size = HPACK_DEFAULT_TABLE_SIZE;
-    hpack_encoder_set_peer_table_size(e, HPACK_DEFAULT_TABLE_SIZE);
+    hpack_encoder_set_max_table_size(e, max_table_size);
     return e;
 }
 
@@ -66,9 +68,10 @@ void hpack_encoder_free(struct hpack_encoder *e)
     hpack_release(&a, e);
 }
 
-void hpack_encoder_set_peer_table_size(struct hpack_encoder *e, uint32_t size)
+/* One of the two limits has changed. */
+static void change_size(struct hpack_encoder *e)
 {
-    uint32_t to = size < e->own_max ? size : e->own_max;
+    uint32_t to = e->peer_max < e->own_max ? e->peer_max : e->own_max;
     if (!e->update_due) {
         e->update_due = to != e->table.max_size;
         e->update_min = to;
@@ -76,6 +79,23 @@ void hpack_encoder_set_peer_table_size(struct hpack_encoder *e, uint32_t size)
         e->update_min = to;
     }
     e->update_to = to;
+}
+
+void hpack_encoder_set_peer_table_size(struct hpack_encoder *e, uint32_t size)
+{
+    e->peer_max = size;
+    change_size(e);
+}
+
+void hpack_encoder_set_max_table_size(struct hpack_encoder *e, uint32_t size)
+{
+    e->own_max = size;
+    change_size(e);
+}
+
+void hpack_encoder_index_secrets(struct hpack_encoder *e, bool index)
+{
+    e->index_secrets = index;
 }
 
 /* ---------------------------------------------------------------- dynamic table */
@@ -176,11 +196,16 @@ static const uint8_t choices[H2_TOKEN_COUNT] = {
     [H2_TOKEN_X_REAL_IP] = IF_SEEN,
 };
 
-static enum choice choose(const struct h2_field *field)
+static enum choice choose(const struct hpack_encoder *e, const struct h2_field *field)
 {
     enum choice choice = (enum choice)choices[field->token];
-    if (choice == NEVER || (field->flags & H2_FIELD_NEVER_INDEX) != 0 ||
-        (field->token == H2_TOKEN_COOKIE && field->value_len < SECRET_COOKIE_LEN)) {
+    if (field->token == H2_TOKEN_COOKIE && field->value_len < SECRET_COOKIE_LEN) {
+        choice = NEVER;
+    }
+    if (choice == NEVER && e->index_secrets) {
+        choice = ORDINARY;
+    }
+    if ((field->flags & H2_FIELD_NEVER_INDEX) != 0 || choice == NEVER) {
         return NEVER;
     }
     return field->flags & H2_FIELD_NO_INDEX ? NOT : choice;
@@ -257,7 +282,7 @@ static enum hpack_rc write_field(struct hpack_encoder *e, const struct h2_field 
         field.token = h2_token_lookup(field.name, field.name_len);
     }
     assert(field.token < H2_TOKEN_COUNT);
-    enum choice choice = choose(&field);
+    enum choice choice = choose(e, &field);
     uint32_t name_index = hpack_static_first[field.token];
     if (choice != NEVER) {
         uint32_t index = static_field(&field, name_index);

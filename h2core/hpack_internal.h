@@ -161,6 +161,10 @@ void hpack_scratch_take(struct hpack_scratch *s, size_t size);
  */
 void hpack_scratch_rewind(struct hpack_scratch *s, const struct hpack_scratch *mark);
 
+/** Gives up what was taken since `mark`, and the chunks that came after it. */
+void hpack_scratch_cut(struct hpack_scratch *s, const struct h2_allocator *alloc,
+                       const struct hpack_scratch *mark);
+
 /** Gives up all strings, but keeps one chunk of ordinary size for the next block. */
 void hpack_scratch_reset(struct hpack_scratch *s, const struct h2_allocator *alloc);
 void hpack_scratch_free(struct hpack_scratch *s, const struct h2_allocator *alloc);

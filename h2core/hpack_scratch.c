@@ -62,6 +62,18 @@ static void free_list(struct hpack_chunk *c, const struct h2_allocator *alloc)
     }
 }
 
+void hpack_scratch_cut(struct hpack_scratch *s, const struct h2_allocator *alloc,
+                       const struct hpack_scratch *mark)
+{
+    while (s->chunks != mark->chunks) {
+        struct hpack_chunk *c = s->chunks;
+        assert(c != NULL); /* the mark is one of an older state */
+        s->chunks = c->next;
+        hpack_release(alloc, c);
+    }
+    s->used = mark->used;
+}
+
 void hpack_scratch_reset(struct hpack_scratch *s, const struct h2_allocator *alloc)
 {
     struct hpack_chunk *keep = s->chunks;

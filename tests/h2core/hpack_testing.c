@@ -98,6 +98,7 @@ enum hpack_rc decode_hex(struct hpack_decoder *d, const char *hex, struct h2_fie
     }
     if (rc == HPACK_OK) {
         assert_ptr_equal(pos, block + len);
+        rc = hpack_decoder_end(d);
     }
     /* The fields must not need the block. */
     memset(block, 0xee, len);
