@@ -1,0 +1,84 @@
+#!/usr/bin/python3
+"""Makes the reference of h2core's public headers with Doxygen, and fails on anything undocumented.
+
+    doxygen.py --template Doxyfile.in --version V [--output FOLDER] HEADER...
+
+Without --output the pages go to a temporary folder: that is the test.
+"""
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+
+
+def doxyfile(template, **words):
+    text = template.read_text()
+    for word, value in words.items():
+        text = text.replace(f"@{word.upper()}@", str(value))
+    left = re.findall(r"@[A-Z]+@", text)
+    if left:
+        sys.exit(f"{template}: nobody fills in {left}")
+    return text
+
+
+def declared(header):
+    """What a header declares, found without Doxygen: its functions and macros with arguments or a value."""
+    text = re.sub(r"/\*.*?\*/", " ", header.read_text(), flags=re.DOTALL)
+    names = set(re.findall(r"\bH2_API\b[^;{}()]*?\b(\w+)\s*\(", text.replace("define H2_API", "")))
+    return names | set(re.findall(r"^#\s*define\s+(\w+)(?=\(|[ \t]+\S)", text, re.MULTILINE))
+
+
+def described(xml):
+    """The functions and macros that Doxygen has found a description for."""
+    names = set()
+    for path in xml.glob("*_8h.xml"):
+        for member in ET.parse(path).getroot().iter("memberdef"):
+            texts = (member.find("briefdescription"), member.find("detaileddescription"))
+            if any("".join(text.itertext()).strip() for text in texts if text is not None):
+                names.add(member.findtext("name"))
+    return names
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--template", type=pathlib.Path, required=True)
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--output", type=pathlib.Path)
+    parser.add_argument("headers", type=pathlib.Path, nargs="+")
+    args = parser.parse_args()
+    if shutil.which("doxygen") is None:
+        sys.exit("doxygen is not installed (Debian: apt-get install doxygen)")
+
+    with tempfile.TemporaryDirectory(prefix="h2core-doc.") as folder:
+        # As they are installed, so that the reference says <h2core/h2core.h>.
+        include = pathlib.Path(folder, "include")
+        headers = include / "h2core"
+        headers.mkdir(parents=True)
+        for header in args.headers:
+            shutil.copy(header, headers)
+        output = args.output or pathlib.Path(folder, "doc")
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True)
+        config = pathlib.Path(folder, "Doxyfile")
+        config.write_text(doxyfile(args.template, version=args.version, output=output, headers=headers,
+                                   include=include))
+        done = subprocess.run(["doxygen", config], capture_output=True, text=True, check=False)
+        said = (done.stdout + done.stderr).replace(f"{include}/", "")
+        if done.returncode != 0 or said.strip():
+            sys.exit(f"doxygen: exit {done.returncode}\n{said}")
+        # That it was silent only counts when it has seen everything.
+        expected = set().union(*(declared(header) for header in args.headers))
+        got = described(output / "xml")
+        shutil.rmtree(output / "xml")
+        if not expected or expected - got:
+            sys.exit(f"doxygen has no description of {sorted(expected - got)} ({len(got)} described)")
+        print(f"{len(got)} functions, macros and enumerations of {len(args.headers)} headers are described")
+        if args.output:
+            print(f"{output / 'html/index.html'}")
+
+
+main()
