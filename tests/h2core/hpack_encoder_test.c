@@ -216,6 +216,53 @@ static void size_updates(void **state)
     }
 }
 
+static void our_own_limit_may_change_at_any_time(void **state)
+{
+    (void)state;
+    struct hpack_encoder *e = encoder(NULL, 4096);
+    one_to_hex(e, "a", "1", "4001 6101 31");
+    hpack_encoder_set_max_table_size(e, 100);
+    one_to_hex(e, "a", "1", "3f45 be");
+    hpack_encoder_set_max_table_size(e, 33);
+    one_to_hex(e, "a", "1", "3f02 0001 6101 31"); /* the entry has gone */
+    hpack_encoder_set_max_table_size(e, 100000);  /* more than the peer allows */
+    one_to_hex(e, "a", "1", "3fe11f 4001 6101 31");
+    hpack_encoder_set_peer_table_size(e, 8192); /* the limit of before still counts */
+    one_to_hex(e, "a", "1", "3fe13f be");
+    hpack_encoder_set_max_table_size(e, 0);
+    hpack_encoder_set_max_table_size(e, 8192);
+    one_to_hex(e, "a", "1", "20 3fe13f 4001 6101 31");
+    hpack_encoder_set_max_table_size(e, 8192);
+    hpack_encoder_set_peer_table_size(e, 10000);
+    one_to_hex(e, "a", "1", "be"); /* nothing has changed */
+    hpack_encoder_free(e);
+}
+
+static void secrets_are_ordinary_fields_when_the_caller_says_so(void **state)
+{
+    (void)state;
+    static const char *const secrets[][2] = {
+        {"authorization", "Basic eA=="}, {"proxy-authorization", "Basic eA=="}, {"cookie", "a=1"}};
+    for (size_t i = 0; i < 3; i++) {
+        struct hpack_encoder *e = encoder(NULL, 4096);
+        struct h2_field f = field_of(secrets[i][0], secrets[i][1]);
+        assert_int_equal(how(e, &f), 'n');
+        hpack_encoder_index_secrets(e, true);
+        assert_int_equal(how(e, &f), 'p');
+        assert_int_equal(how(e, &f), 'i');
+        f.flags = H2_FIELD_NEVER_INDEX;
+        assert_int_equal(how(e, &f), 'n');
+        f.flags = H2_FIELD_NO_INDEX;
+        f.value = "x";
+        f.value_len = 1;
+        assert_int_equal(how(e, &f), 'l');
+        f.flags = 0;
+        hpack_encoder_index_secrets(e, false);
+        assert_int_equal(how(e, &f), 'n');
+        hpack_encoder_free(e);
+    }
+}
+
 static void a_smaller_table_evicts_and_size_0_uses_none(void **state)
 {
     (void)state;
@@ -335,6 +382,8 @@ int main(void)
         cmocka_unit_test(a_never_indexed_field_stays_one_though_the_table_has_it),
         cmocka_unit_test(a_field_over_half_of_the_table_does_not_go_in),
         cmocka_unit_test(size_updates),
+        cmocka_unit_test(our_own_limit_may_change_at_any_time),
+        cmocka_unit_test(secrets_are_ordinary_fields_when_the_caller_says_so),
         cmocka_unit_test(a_smaller_table_evicts_and_size_0_uses_none),
         cmocka_unit_test(memory_is_taken_when_used),
         cmocka_unit_test(the_worst_block_fits_its_bound),

@@ -59,6 +59,27 @@ static void only_what_is_taken_is_used(void **state)
     assert_int_equal(c.blocks, 0);
 }
 
+static void cut_frees_the_chunks_behind_the_mark(void **state)
+{
+    (void)state;
+    struct counting c;
+    counting_init(&c);
+    struct hpack_scratch s = {0};
+    struct hpack_scratch nothing = s;
+    char *a = put(&s, &c, 'a', 10);
+    struct hpack_scratch mark = s;
+    size_t bytes = c.bytes;
+    for (int i = 0; i < 100; i++) {
+        put(&s, &c, 'b', 1000);
+    }
+    hpack_scratch_cut(&s, &c.alloc, &mark);
+    assert_int_equal(c.bytes, bytes);
+    assert_int_equal(a[9], 'a');
+    assert_ptr_equal(hpack_scratch_reserve(&s, &c.alloc, 10), a + 10);
+    hpack_scratch_cut(&s, &c.alloc, &nothing);
+    assert_int_equal(c.blocks, 0);
+}
+
 static void reset_keeps_one_chunk_of_ordinary_size(void **state)
 {
     (void)state;
@@ -97,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_do_not_move_and_do_not_overlap),
         cmocka_unit_test(only_what_is_taken_is_used),
+        cmocka_unit_test(cut_frees_the_chunks_behind_the_mark),
         cmocka_unit_test(reset_keeps_one_chunk_of_ordinary_size),
         cmocka_unit_test(no_memory_is_told_and_what_was_there_stays),
     };
