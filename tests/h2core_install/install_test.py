@@ -19,6 +19,9 @@ HEADERS = ("h2core.h", "hpack.h", "h2_token.h")
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wshadow"]
 C = [*WARNINGS, "-std=c17", "-Wstrict-prototypes", "-Wmissing-prototypes"]
 CPP = [*WARNINGS, "-std=c++17"]
+# What is installed beside the library: the program, and what options.def makes for it.
+PROGRAM = ("bin/nghttpx", "share/bash-completion/completions/nghttpx.bash",
+           "share/doc/nghttpx/examples/nghttpx.conf", "share/doc/nghttpx/options.md", "share/man/man1/nghttpx.1")
 # The program's folders, whose sources may know the public headers only. tests/ and tools/draw_states.c
 # may look inside.
 OUTSIDE = ("proxy", "config", "h1parser", "examples", "bench", "integration", "tools")
@@ -84,7 +87,7 @@ class Installation:
 def the_installed_files_are_these(it):
     lib, include = pathlib.Path(it.args.libdir), pathlib.Path(it.args.includedir)
     prefix = it.destdir / it.args.prefix.lstrip("/")
-    expected = [pathlib.Path("bin/nghttpx"), lib / "pkgconfig/h2core.pc"]
+    expected = [*PROGRAM, lib / "pkgconfig/h2core.pc"]
     expected += [lib / f"libh2core.{end}" for end in ("a", "so", "so.0", f"so.{it.args.version}")]
     expected += [include / "h2core" / name for name in HEADERS]
     got = [path for path in it.destdir.rglob("*") if path.is_symlink() or path.is_file()]
