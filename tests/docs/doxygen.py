@@ -61,8 +61,9 @@ def main():
         for header in args.headers:
             shutil.copy(header, headers)
         output = args.output or pathlib.Path(folder, "doc")
-        shutil.rmtree(output, ignore_errors=True)
-        output.mkdir(parents=True)
+        for old in ("html", "xml"):
+            shutil.rmtree(output / old, ignore_errors=True)
+        output.mkdir(parents=True, exist_ok=True)
         config = pathlib.Path(folder, "Doxyfile")
         config.write_text(doxyfile(args.template, version=args.version, output=output, headers=headers,
                                    include=include))
