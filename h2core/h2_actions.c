@@ -1,8 +1,10 @@
 /*
- * What the caller does with streams: requests, responses, bodies, trailers, resets, credit. Each
- * checks the stream's state in the table, queues its frames, and moves the state.
+ * What the caller does with streams: requests, responses, pushes, bodies, trailers, resets, credit.
+ * Each checks the states in the tables, queues its frames, and moves the state.
  */
 #include "h2_internal.h"
+
+#include <string.h>
 
 /* Streams that a client opens before it knows the peer's limit: the least that RFC 9113, 6.5.2
  * recommends. */
@@ -11,26 +13,7 @@
 /* A DATA frame smaller than this whose size the peer's window dictated earns no WINDOW_UPDATE. */
 #define DRIBBLE 1024u
 
-#define MOST_WINDOW_UPDATES 1000u
-
-static enum h2_rc result(const struct h2_conn *c)
-{
-    return c->over ? H2_ERR_NOMEM : H2_OK;
-}
-
-/* The live stream that may be given this input. */
-static enum h2_rc find(const struct h2_conn *c, uint32_t id, enum h2_input input,
-                       struct h2_stream **s)
-{
-    if (c->over) {
-        return H2_ERR_CLOSED;
-    }
-    *s = h2_stream_find(c, id);
-    if (*s == NULL) {
-        return H2_ERR_NO_STREAM;
-    }
-    return h2_state_move((*s)->state, input)->verdict == H2_ACCEPT ? H2_OK : H2_ERR_STREAM_STATE;
-}
+#define MOST_PADDING 255
 
 static void end_our_side(struct h2_conn *c, struct h2_stream *s)
 {
@@ -46,6 +29,9 @@ void h2_stream_set_user(struct h2_conn *c, uint32_t stream_id, void *user)
     if (s != NULL) {
         s->user = user;
     }
+    if (c->rx.ended == stream_id) {
+        c->rx.ended_user = user;
+    }
 }
 
 void *h2_stream_user(const struct h2_conn *c, uint32_t stream_id)
@@ -54,24 +40,67 @@ void *h2_stream_user(const struct h2_conn *c, uint32_t stream_id)
     return s != NULL ? s->user : NULL;
 }
 
-/* ---------------------------------------------------------------- heads and trailers */
+/* ---------------------------------------------------------------- fields that are to be sent */
 
-static enum h2_rc may_request(const struct h2_conn *c)
+/* Makes fields fit to be sent and reads what the engine needs to know of them; out->memory is to be
+ * freed when they are sent. */
+static enum h2_error prepare(struct h2_conn *c, struct h2_head *head, enum h2_section section,
+                             const struct h2_field *fields, size_t n, struct h2_list *out)
+{
+    *out = (struct h2_list){fields, n, NULL};
+    if (c->opts.normalize_sent && !h2_normalize(c, fields, n, out)) {
+        return H2_ERR_NOMEM;
+    }
+    if (!c->opts.validate_sent) {
+        h2_fields_read(head, section, out->fields, out->n);
+    } else if (!h2_fields_sendable(head, section, out->fields, out->n)) {
+        h2_resize(c, out->memory, 0);
+        out->memory = NULL;
+        return H2_ERR_FIELDS;
+    }
+    return H2_OK;
+}
+
+static void send_block(struct h2_conn *c, const struct h2_block *block, const struct h2_list *list)
+{
+    h2_tx_block(c, block, list->fields, list->n);
+    h2_resize(c, list->memory, 0);
+}
+
+static void send_head(struct h2_conn *c, uint32_t id, bool end_stream, const struct h2_list *list)
+{
+    struct h2_block block = {
+        .type = H2_FRAME_HEADERS, .flags = end_stream ? H2_FLAG_END_STREAM : 0, .stream_id = id};
+    send_block(c, &block, list);
+}
+
+/* The priority field of a message (RFC 9218, 5). */
+static void read_priority(const struct h2_head *head, uint8_t *urgency, bool *incremental)
+{
+    if (head->priority.p != NULL) {
+        h2_priority_parse(head->priority.p, head->priority.len, urgency, incremental);
+    }
+}
+
+/* ---------------------------------------------------------------- requests */
+
+/* Whether the peer lets us open one more stream. */
+static bool is_stream_free(const struct h2_conn *c)
 {
     uint32_t limit = c->peer[H2_SETTINGS_MAX_CONCURRENT_STREAMS];
     if (!c->peer_settings && limit > STREAMS_BEFORE_SETTINGS) {
         limit = STREAMS_BEFORE_SETTINGS;
     }
-    if (c->over) {
-        return H2_ERR_CLOSED;
+    return c->active_out < limit;
+}
+
+static enum h2_error may_request(const struct h2_conn *c)
+{
+    enum h2_error error = h2_conn_may(c, H2_CONN_TX_STREAM);
+    if (error == H2_OK && c->next_id > H2_MAX_STREAM_ID) {
+        error = H2_ERR_NO_STREAM_ID;
     }
-    if (c->goaway_received || c->shut) {
-        return H2_ERR_GOAWAY;
-    }
-    if (c->next_id > H2_MAX_STREAM_ID) {
-        return H2_ERR_NO_STREAM_ID;
-    }
-    return c->map.count < limit ? H2_OK : H2_ERR_STREAM_LIMIT;
+    return error == H2_OK && !is_stream_free(c) ? H2_ERR_STREAM_LIMIT : error;
 }
 
 bool h2_conn_can_request(const struct h2_conn *c)
@@ -79,22 +108,40 @@ bool h2_conn_can_request(const struct h2_conn *c)
     return c->role == H2_CLIENT && may_request(c) == H2_OK;
 }
 
-enum h2_rc h2_conn_request(struct h2_conn *c, const struct h2_field *fields, size_t n,
-                           bool end_stream, void *user, uint32_t *stream_id)
+static bool priority_ok(const struct h2_priority *p, uint32_t stream_id)
+{
+    return p->weight >= 1 && p->weight <= 256 && p->depends_on <= H2_MAX_STREAM_ID &&
+           p->depends_on != stream_id;
+}
+
+enum h2_error h2_conn_request_with_priority(struct h2_conn *c, const struct h2_field *fields,
+                                            size_t n, bool end_stream,
+                                            const struct h2_priority *priority, void *user,
+                                            uint32_t *stream_id)
 {
     assert(c->role == H2_CLIENT);
     struct h2_head head;
-    enum h2_rc rc = may_request(c);
-    if (rc != H2_OK) {
-        return rc;
+    struct h2_list list;
+    enum h2_error error = may_request(c);
+    if (error == H2_OK && priority != NULL && !priority_ok(priority, c->next_id)) {
+        error = H2_ERR_VALUE;
     }
-    if (!h2_fields_sendable(&head, H2_SECTION_REQUEST, fields, n) ||
-        (head.protocol.p != NULL && c->peer[H2_SETTINGS_ENABLE_CONNECT_PROTOCOL] == 0)) {
-        return H2_ERR_FIELDS;
+    if (error == H2_OK) {
+        error = prepare(c, &head, H2_SECTION_REQUEST, fields, n, &list);
     }
-    struct h2_stream *s = h2_stream_open(c, c->next_id, H2_STATE_OPEN);
-    if (s == NULL) {
-        return H2_ERR_NOMEM;
+    if (error != H2_OK) {
+        return error;
+    }
+    struct h2_stream *s = NULL;
+    if (head.protocol.p != NULL && c->peer[H2_SETTINGS_ENABLE_CONNECT_PROTOCOL] == 0) {
+        error = H2_ERR_UNSUPPORTED; /* RFC 8441, section 3 */
+    } else {
+        s = h2_stream_open(c, c->next_id, H2_STATE_OPEN);
+        error = s != NULL ? H2_OK : H2_ERR_NOMEM;
+    }
+    if (error != H2_OK) {
+        h2_resize(c, list.memory, 0);
+        return error;
     }
     c->next_id += 2;
     *stream_id = s->id;
@@ -102,42 +149,68 @@ enum h2_rc h2_conn_request(struct h2_conn *c, const struct h2_field *fields, siz
     s->tx_head = true;
     s->head_request = h2_span_is(head.method, "HEAD");
     s->connect = h2_span_is(head.method, "CONNECT");
-    if (head.priority.p != NULL) {
-        h2_priority_parse(head.priority.p, head.priority.len, &s->urgency, &s->incremental);
+    read_priority(&head, &s->urgency, &s->incremental);
+
+    struct h2_block block = {
+        .type = H2_FRAME_HEADERS, .flags = end_stream ? H2_FLAG_END_STREAM : 0, .stream_id = s->id};
+    if (priority != NULL) {
+        block.flags |= H2_FLAG_PRIORITY;
+        block.prefix_len = H2_PRIORITY_LEN;
+        h2_put_priority(block.prefix, priority);
     }
-    h2_tx_header_block(c, s->id, end_stream, fields, n);
+    send_block(c, &block, &list);
     if (end_stream) {
         end_our_side(c, s);
     }
-    return result(c);
+    return h2_result(c);
 }
 
-enum h2_rc h2_conn_respond(struct h2_conn *c, uint32_t stream_id, const struct h2_field *fields,
-                           size_t n, bool end_stream)
+enum h2_error h2_conn_request(struct h2_conn *c, const struct h2_field *fields, size_t n,
+                              bool end_stream, void *user, uint32_t *stream_id)
+{
+    return h2_conn_request_with_priority(c, fields, n, end_stream, NULL, user, stream_id);
+}
+
+/* ---------------------------------------------------------------- responses */
+
+enum h2_error h2_conn_respond(struct h2_conn *c, uint32_t stream_id, const struct h2_field *fields,
+                              size_t n, bool end_stream)
 {
     assert(c->role == H2_SERVER);
     struct h2_stream *s;
     struct h2_head head;
-    enum h2_rc rc = find(c, stream_id, H2_TX_HEADERS, &s);
-    if (rc != H2_OK) {
-        return rc;
+    struct h2_list list;
+    enum h2_error error = h2_stream_may(c, stream_id, H2_TX_HEADERS, &s);
+    if (error == H2_OK && s->tx_head) {
+        error = H2_ERR_STREAM_STATE;
     }
-    if (s->tx_head) {
-        return H2_ERR_STREAM_STATE;
+    bool promised = error == H2_OK && s->state == H2_STATE_RESERVED_LOCAL;
+    if (promised && !is_stream_free(c)) {
+        error = H2_ERR_STREAM_LIMIT; /* a promise counts from now on (RFC 9113, 8.4.1) */
     }
-    if (!h2_fields_sendable(&head, H2_SECTION_RESPONSE, fields, n) ||
-        (head.status < 200 && end_stream)) {
+    if (error == H2_OK) {
+        error = prepare(c, &head, H2_SECTION_RESPONSE, fields, n, &list);
+    }
+    if (error != H2_OK) {
+        return error;
+    }
+    bool interim = head.status >= 100 && head.status < 200;
+    if (interim && end_stream) {
+        h2_resize(c, list.memory, 0);
         return H2_ERR_FIELDS;
     }
-    h2_tx_header_block(c, s->id, end_stream, fields, n);
-    if (head.status < 200) {
-        return result(c);
+    send_head(c, s->id, end_stream, &list);
+    if (promised) {
+        h2_stream_move(c, &s, H2_TX_HEADERS);
+    }
+    if (interim) {
+        return h2_result(c);
     }
     s->tx_head = true;
     if (head.priority.p != NULL) { /* the origin knows better than the client (RFC 9218, 8) */
         uint8_t urgency = s->urgency;
         bool incremental = s->incremental;
-        h2_priority_parse(head.priority.p, head.priority.len, &urgency, &incremental);
+        read_priority(&head, &urgency, &incremental);
         h2_sched_set_priority(c, s, urgency, incremental);
     }
     if (end_stream) {
@@ -145,27 +218,85 @@ enum h2_rc h2_conn_respond(struct h2_conn *c, uint32_t stream_id, const struct h
     } else {
         h2_sched_update(c, s);
     }
-    return result(c);
+    return h2_result(c);
 }
 
-enum h2_rc h2_conn_trailers(struct h2_conn *c, uint32_t stream_id, const struct h2_field *fields,
-                            size_t n)
+enum h2_error h2_conn_trailers(struct h2_conn *c, uint32_t stream_id, const struct h2_field *fields,
+                               size_t n)
 {
     struct h2_stream *s;
     struct h2_head head;
-    enum h2_rc rc = find(c, stream_id, H2_TX_HEADERS, &s);
-    if (rc != H2_OK) {
-        return rc;
+    struct h2_list list;
+    enum h2_error error = h2_stream_may(c, stream_id, H2_TX_HEADERS, &s);
+    if (error == H2_OK && !s->tx_head) {
+        error = H2_ERR_STREAM_STATE;
     }
-    if (!s->tx_head) {
-        return H2_ERR_STREAM_STATE;
+    if (error == H2_OK) {
+        error = prepare(c, &head, H2_SECTION_TRAILERS, fields, n, &list);
     }
-    if (!h2_fields_sendable(&head, H2_SECTION_TRAILERS, fields, n)) {
-        return H2_ERR_FIELDS;
+    if (error != H2_OK) {
+        return error;
     }
-    h2_tx_header_block(c, s->id, true, fields, n);
+    send_head(c, s->id, true, &list);
     end_our_side(c, s);
-    return result(c);
+    return h2_result(c);
+}
+
+/* RFC 9113, 8.4: a safe method, without a body. */
+static bool may_be_promised(const struct h2_head *head)
+{
+    return (h2_span_is(head->method, "GET") || h2_span_is(head->method, "HEAD")) &&
+           head->content_length <= 0;
+}
+
+enum h2_error h2_conn_push(struct h2_conn *c, uint32_t stream_id, const struct h2_field *fields,
+                           size_t n, void *user, uint32_t *promised_id)
+{
+    assert(c->role == H2_SERVER);
+    struct h2_stream *parent;
+    struct h2_head head;
+    struct h2_list list;
+    enum h2_error error = h2_conn_may(c, H2_CONN_TX_STREAM);
+    if (error == H2_OK) {
+        error = h2_stream_may(c, stream_id, H2_TX_PROMISE, &parent);
+    }
+    if (error == H2_OK && !parent->inbound) {
+        error = H2_ERR_STREAM_STATE; /* only on a stream that the peer has opened (6.6) */
+    }
+    if (error == H2_OK && c->peer[H2_SETTINGS_ENABLE_PUSH] == 0) {
+        error = H2_ERR_UNSUPPORTED;
+    }
+    if (error == H2_OK && c->next_id > H2_MAX_STREAM_ID) {
+        error = H2_ERR_NO_STREAM_ID;
+    }
+    if (error == H2_OK) {
+        error = prepare(c, &head, H2_SECTION_REQUEST, fields, n, &list);
+    }
+    if (error != H2_OK) {
+        return error;
+    }
+    struct h2_stream *s = NULL;
+    if (c->opts.validate_sent && !may_be_promised(&head)) {
+        error = H2_ERR_FIELDS;
+    } else {
+        s = h2_stream_open(c, c->next_id, H2_STATE_RESERVED_LOCAL);
+        error = s != NULL ? H2_OK : H2_ERR_NOMEM;
+    }
+    if (error != H2_OK) {
+        h2_resize(c, list.memory, 0);
+        return error;
+    }
+    c->next_id += 2;
+    *promised_id = s->id;
+    s->user = user;
+    s->rx_head = true;
+    s->head_request = h2_span_is(head.method, "HEAD");
+    read_priority(&head, &s->urgency, &s->incremental);
+    struct h2_block block = {
+        .type = H2_FRAME_PUSH_PROMISE, .stream_id = stream_id, .prefix_len = 4};
+    h2_put32(block.prefix, s->id);
+    send_block(c, &block, &list);
+    return h2_result(c);
 }
 
 /* ---------------------------------------------------------------- bodies */
@@ -179,6 +310,7 @@ void h2_stream_set_ready(struct h2_conn *c, uint32_t stream_id, bool ready)
     }
 }
 
+/* Flow-controlled octets that the stream may send in one frame. */
 static size_t data_limit(const struct h2_conn *c, const struct h2_stream *s)
 {
     int32_t limit = (int32_t)c->peer[H2_SETTINGS_MAX_FRAME_SIZE];
@@ -193,7 +325,7 @@ static size_t data_limit(const struct h2_conn *c, const struct h2_stream *s)
 
 uint32_t h2_conn_next_writable(struct h2_conn *c, size_t *limit, void **user)
 {
-    if (c->over || c->tx.window <= 0 || h2_conn_wants_send(c)) {
+    if (h2_is_over(c) || c->tx.window <= 0 || h2_conn_wants_send(c)) {
         return 0;
     }
     const struct h2_stream *s = h2_sched_next(c);
@@ -208,21 +340,15 @@ uint32_t h2_conn_next_writable(struct h2_conn *c, size_t *limit, void **user)
     return s->id;
 }
 
-void h2_conn_data_frame(struct h2_conn *c, uint32_t stream_id, size_t len, bool end_stream,
-                        uint8_t header[H2_FRAME_HEADER_LEN])
+/* Charges a DATA frame of `len` flow-controlled octets and moves the stream on. */
+static void charge_data(struct h2_conn *c, struct h2_stream *s, size_t len, bool end_stream)
 {
-    struct h2_stream *s;
-    enum h2_rc rc = find(c, stream_id, H2_TX_DATA, &s);
-    assert(rc == H2_OK && s->tx_head);
-    (void)rc;
     size_t limit = data_limit(c, s);
-    assert(len > 0 && len <= limit);
-    h2_put_frame_header(header, (uint32_t)len, H2_FRAME_DATA, end_stream ? H2_FLAG_END_STREAM : 0,
-                        stream_id);
+    assert(len <= limit);
     c->tx.window -= (int32_t)len;
     s->tx_window -= (int32_t)len;
-    if ((len < limit || len >= DRIBBLE) && c->window_updates < MOST_WINDOW_UPDATES) {
-        c->window_updates += 2; /* one for each window */
+    if (len < limit || len >= DRIBBLE) {
+        h2_earn_data_sent(c);
     }
     h2_sched_sent(c, s);
     if (end_stream) {
@@ -230,49 +356,115 @@ void h2_conn_data_frame(struct h2_conn *c, uint32_t stream_id, size_t len, bool 
     }
 }
 
-enum h2_rc h2_conn_end_stream(struct h2_conn *c, uint32_t stream_id)
+static void data_frame(struct h2_conn *c, uint32_t stream_id, size_t flow_len, uint8_t flags,
+                       uint8_t header[H2_FRAME_HEADER_LEN])
 {
     struct h2_stream *s;
-    enum h2_rc rc = find(c, stream_id, H2_TX_END, &s);
-    if (rc != H2_OK) {
-        return rc;
+    enum h2_error error = h2_stream_may(c, stream_id, H2_TX_DATA, &s);
+    assert(error == H2_OK && s->tx_head && flow_len > 0);
+    (void)error;
+    h2_put_frame_header(header, (uint32_t)flow_len, H2_FRAME_DATA, flags, stream_id);
+    if (h2_is_traced(c)) {
+        struct h2_frame f = h2_get_frame_header(header);
+        h2_trace_frame_always(c, H2_TRACE_FRAME_SENT, &f, NULL);
     }
-    if (!s->tx_head) {
-        return H2_ERR_STREAM_STATE;
+    charge_data(c, s, flow_len, (flags & H2_FLAG_END_STREAM) != 0);
+}
+
+void h2_conn_data_frame(struct h2_conn *c, uint32_t stream_id, size_t len, bool end_stream,
+                        uint8_t header[H2_FRAME_HEADER_LEN])
+{
+    data_frame(c, stream_id, len, end_stream ? H2_FLAG_END_STREAM : 0, header);
+}
+
+void h2_conn_padded_data_frame(struct h2_conn *c, uint32_t stream_id, size_t len, uint8_t pad,
+                               bool end_stream, uint8_t header[H2_FRAME_HEADER_LEN + 1])
+{
+    data_frame(c, stream_id, len + 1 + pad,
+               (uint8_t)(H2_FLAG_PADDED | (end_stream ? H2_FLAG_END_STREAM : 0)), header);
+    header[H2_FRAME_HEADER_LEN] = pad;
+}
+
+enum h2_error h2_conn_send_data(struct h2_conn *c, uint32_t stream_id, const void *data, size_t len,
+                                int pad, bool end_stream)
+{
+    struct h2_stream *s;
+    enum h2_error error = h2_stream_may(c, stream_id, H2_TX_DATA, &s);
+    if (error == H2_OK && !s->tx_head) {
+        error = H2_ERR_STREAM_STATE;
+    }
+    if (error == H2_OK && (pad < H2_NO_PADDING || pad > MOST_PADDING)) {
+        error = H2_ERR_VALUE;
+    }
+    if (error != H2_OK) {
+        return error;
+    }
+    size_t padding = pad == H2_NO_PADDING ? 0 : 1 + (size_t)pad;
+    if (len > c->peer[H2_SETTINGS_MAX_FRAME_SIZE] - padding) {
+        return H2_ERR_FRAME_SIZE;
+    }
+    size_t flow_len = len + padding; /* 0: an empty frame needs no window (6.9.1) */
+    if (flow_len > data_limit(c, s)) {
+        return H2_ERR_FLOW_CONTROL;
+    }
+    uint8_t *out = h2_tx_reserve(c, H2_FRAME_HEADER_LEN + flow_len);
+    if (out == NULL) {
+        return H2_ERR_NOMEM;
+    }
+    uint8_t flags =
+        (uint8_t)((end_stream ? H2_FLAG_END_STREAM : 0) | (padding > 0 ? H2_FLAG_PADDED : 0));
+    h2_put_frame_header(out, (uint32_t)flow_len, H2_FRAME_DATA, flags, stream_id);
+    h2_trace_sent(c, out);
+    c->tx.len += H2_FRAME_HEADER_LEN + flow_len;
+    out += H2_FRAME_HEADER_LEN;
+    if (padding > 0) {
+        *out++ = (uint8_t)pad;
+        memset(out + len, 0, (size_t)pad);
+    }
+    if (len > 0) {
+        memcpy(out, data, len);
+    }
+    charge_data(c, s, flow_len, end_stream);
+    return H2_OK;
+}
+
+enum h2_error h2_conn_end_stream(struct h2_conn *c, uint32_t stream_id)
+{
+    struct h2_stream *s;
+    enum h2_error error = h2_stream_may(c, stream_id, H2_TX_END, &s);
+    if (error == H2_OK && !s->tx_head) {
+        error = H2_ERR_STREAM_STATE;
+    }
+    if (error != H2_OK) {
+        return error;
     }
     h2_tx_frame(c, H2_FRAME_DATA, H2_FLAG_END_STREAM, s->id, NULL, 0);
     end_our_side(c, s);
-    return result(c);
+    return h2_result(c);
 }
 
-enum h2_rc h2_conn_consume(struct h2_conn *c, uint32_t stream_id, uint32_t n)
+enum h2_error h2_conn_consume(struct h2_conn *c, uint32_t stream_id, uint32_t n)
 {
-    if (c->over) {
+    if (h2_is_over(c)) {
         return H2_ERR_CLOSED;
     }
     h2_flow_give_back(c, h2_stream_find(c, stream_id), n);
-    return result(c);
+    return h2_result(c);
 }
 
-/* ---------------------------------------------------------------- the rest */
+/* ---------------------------------------------------------------- the end of a stream */
 
-enum h2_rc h2_conn_reset(struct h2_conn *c, uint32_t stream_id, enum h2_code code)
+enum h2_error h2_conn_reset(struct h2_conn *c, uint32_t stream_id, enum h2_code code)
 {
     struct h2_stream *s;
-    enum h2_rc rc = find(c, stream_id, H2_TX_RST, &s);
-    if (rc != H2_OK) {
-        return rc;
+    enum h2_error error = h2_stream_may(c, stream_id, H2_TX_RST, &s);
+    if (error != H2_OK) {
+        return error;
+    }
+    if (c->rx.ended == stream_id) {
+        c->rx.ended = 0;
     }
     h2_tx_rst_stream(c, stream_id, code);
     h2_stream_move(c, &s, H2_TX_RST);
-    return result(c);
-}
-
-enum h2_rc h2_conn_ping(struct h2_conn *c, const uint8_t opaque[8])
-{
-    if (c->over) {
-        return H2_ERR_CLOSED;
-    }
-    h2_tx_frame(c, H2_FRAME_PING, 0, 0, opaque, 8);
-    return result(c);
+    return h2_result(c);
 }

@@ -358,8 +358,7 @@ static bool name_ok(const struct h2_field *f)
     return f->name_len > 0 && all_class(f->name, f->name_len, C_NAME);
 }
 
-/* Fields that speak about an HTTP/1.1 connection (RFC 9113, 8.2.2). */
-static bool is_connection_specific(const struct h2_field *f, uint8_t token)
+bool h2_is_connection_specific(const struct h2_field *f, uint8_t token)
 {
     switch (token) {
     case H2_TOKEN_CONNECTION:
@@ -408,7 +407,7 @@ enum h2_field_use h2_head_field(struct h2_head *h, struct h2_field *f)
     case H2_TOKEN_TRANSFER_ENCODING:
     case H2_TOKEN_UPGRADE:
     case H2_TOKEN_TE:
-        if (is_connection_specific(f, f->token)) {
+        if (h2_is_connection_specific(f, f->token)) {
             return malformed(h, "a connection-specific field");
         }
         return H2_FIELD_KEEP;
@@ -508,15 +507,62 @@ static bool sendable_pseudo(struct h2_head *h, struct h2_field f)
     return pseudo(h, &f) == H2_FIELD_KEEP;
 }
 
+/* What the engine has to know of a field that it does not check. */
+static void read_field(struct h2_head *h, struct h2_field f)
+{
+    switch (f.token) {
+    case H2_TOKEN_PSEUDO_METHOD:
+        h->method = value_of(&f);
+        break;
+    case H2_TOKEN_PSEUDO_SCHEME:
+        h->scheme = value_of(&f);
+        break;
+    case H2_TOKEN_PSEUDO_PATH:
+        h->path = value_of(&f);
+        break;
+    case H2_TOKEN_PSEUDO_PROTOCOL:
+        h->protocol = value_of(&f);
+        break;
+    case H2_TOKEN_PSEUDO_STATUS:
+        h->status = parse_status(&f);
+        break;
+    case H2_TOKEN_PRIORITY:
+        h->priority = value_of(&f);
+        break;
+    case H2_TOKEN_CONTENT_LENGTH: {
+        struct h2_head scratch = {.content_length = -1};
+        (void)content_length(&scratch, &f);
+        h->content_length = scratch.content_length;
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+static struct h2_field with_token(struct h2_field f)
+{
+    if (f.token == H2_TOKEN_NONE) {
+        f.token = h2_token_lookup(f.name, f.name_len);
+    }
+    return f;
+}
+
+void h2_fields_read(struct h2_head *h, enum h2_section section, const struct h2_field *fields,
+                    size_t n)
+{
+    h2_head_begin(h, section);
+    for (size_t i = 0; i < n; i++) {
+        read_field(h, with_token(fields[i]));
+    }
+}
+
 bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct h2_field *fields,
                         size_t n)
 {
     h2_head_begin(h, section);
     for (size_t i = 0; i < n; i++) {
-        struct h2_field f = fields[i];
-        if (f.token == H2_TOKEN_NONE) {
-            f.token = h2_token_lookup(f.name, f.name_len);
-        }
+        struct h2_field f = with_token(fields[i]);
         if (is_pseudo(f.token)) {
             if (!sendable_pseudo(h, f)) {
                 return false;
@@ -525,12 +571,10 @@ bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct
         }
         h->regular = true;
         if ((f.token == H2_TOKEN_NONE && !name_ok(&f)) || !value_ok(&f) ||
-            is_connection_specific(&f, f.token)) {
+            h2_is_connection_specific(&f, f.token)) {
             return false;
         }
-        if (f.token == H2_TOKEN_PRIORITY) {
-            h->priority = value_of(&f);
-        }
+        read_field(h, f);
     }
     if (section == H2_SECTION_RESPONSE) {
         return h->status != 0;

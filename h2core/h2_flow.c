@@ -32,7 +32,7 @@ static uint32_t give_back(struct h2_rx_window *w, uint32_t n, uint32_t size)
 
 static void give_back_to_stream(struct h2_conn *c, struct h2_stream *s, uint32_t n)
 {
-    uint32_t increment = give_back(&s->rx, n, c->rx_initial_window);
+    uint32_t increment = give_back(&s->rx, n, c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE]);
     /* Who has ended its side needs no window. */
     if (increment > 0 && s->state != H2_STATE_HALF_CLOSED_REMOTE) {
         h2_tx_window_update(c, s->id, increment);
@@ -41,7 +41,7 @@ static void give_back_to_stream(struct h2_conn *c, struct h2_stream *s, uint32_t
 
 void h2_flow_give_back(struct h2_conn *c, struct h2_stream *s, uint32_t n)
 {
-    uint32_t increment = give_back(&c->rx_window, n, c->opts.connection_window_size);
+    uint32_t increment = give_back(&c->rx_window, n, c->rx_window_size);
     if (increment > 0) {
         h2_tx_window_update(c, 0, increment);
     }
@@ -73,15 +73,123 @@ bool h2_flow_set_tx_initial(struct h2_conn *c, uint32_t size)
     return true;
 }
 
+/* The size of a receive window: see struct h2_rx_window. */
+static int64_t size_of(const struct h2_rx_window *w)
+{
+    return (int64_t)w->left + w->held + w->owed;
+}
+
+/* SETTINGS_INITIAL_WINDOW_SIZE has been announced and not acknowledged: streams will grow by this.
+ */
+static int64_t announced_growth(const struct h2_conn *c)
+{
+    return (int64_t)c->announced[H2_SETTINGS_INITIAL_WINDOW_SIZE] -
+           c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE];
+}
+
+bool h2_flow_may_set_rx_initial(const struct h2_conn *c, uint32_t size)
+{
+    int64_t delta = (int64_t)size - c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE];
+    for (struct h2_stream *s = h2_map_next(c, NULL); s != NULL; s = h2_map_next(c, s)) {
+        if (size_of(&s->rx) + delta > H2_MAX_WINDOW) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void h2_flow_set_rx_initial(struct h2_conn *c, uint32_t size)
 {
-    int64_t delta = (int64_t)size - c->rx_initial_window;
-    c->rx_initial_window = size;
+    int64_t delta = (int64_t)size - c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE];
+    c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE] = size;
     for (struct h2_stream *s = h2_map_next(c, NULL); s != NULL; s = h2_map_next(c, s)) {
-        /* left + held + owed was the old size, so this cannot overflow; it can go below zero */
-        s->rx.left = (int32_t)(s->rx.left + delta);
+        /* It can go below zero (RFC 9113, 6.9.2); that it goes not past 2^31-1 was checked when it
+           was announced, and when the window was made larger since. */
+        int64_t left = s->rx.left + delta;
+        assert(left <= H2_MAX_WINDOW);
+        s->rx.left = (int32_t)left;
         /* What is owed may have been too little to announce under the old size and all there is
          * under the new. */
         give_back_to_stream(c, s, 0);
     }
+}
+
+/* ---------------------------------------------------------------- by hand */
+
+/* n octets are given back now: those owed, those held, and what is more makes the window larger,
+   which is returned. */
+static uint32_t give_now(struct h2_rx_window *w, uint32_t n)
+{
+    uint32_t owed = n < w->owed ? n : w->owed;
+    uint32_t held = n - owed < w->held ? n - owed : w->held;
+    w->owed -= owed;
+    w->held -= held;
+    w->left += (int32_t)n;
+    return n - owed - held;
+}
+
+enum h2_error h2_conn_update_window(struct h2_conn *c, uint32_t stream_id, uint32_t n)
+{
+    enum h2_error error = h2_conn_may(c, H2_CONN_TX_FRAME);
+    struct h2_stream *s = NULL;
+    if (error == H2_OK && stream_id != 0) {
+        s = h2_stream_find(c, stream_id);
+        error = s != NULL ? H2_OK
+                : h2_conn_stream_state(c, stream_id) < H2_STATE_RESERVED_LOCAL
+                    ? H2_ERR_NO_STREAM
+                    : H2_ERR_STREAM_CLOSED;
+    }
+    if (error != H2_OK) {
+        return error;
+    }
+    if (n == 0 || n > H2_MAX_WINDOW) {
+        return H2_ERR_VALUE;
+    }
+    struct h2_rx_window *w = s != NULL ? &s->rx : &c->rx_window;
+    int64_t growth = s != NULL ? announced_growth(c) : 0;
+    int64_t returned = (int64_t)w->owed + w->held < n ? (int64_t)w->owed + w->held : n;
+    if (size_of(w) + (n - returned) + (growth > 0 ? growth : 0) > H2_MAX_WINDOW) {
+        return H2_ERR_FLOW_CONTROL;
+    }
+    uint32_t larger = give_now(w, n);
+    if (s == NULL) {
+        c->rx_window_size += larger;
+    }
+    h2_tx_window_update(c, stream_id, n);
+    return h2_result(c);
+}
+
+/* ---------------------------------------------------------------- questions */
+
+static uint32_t least_window(int32_t a, int32_t b)
+{
+    int32_t least = a < b ? a : b;
+    return least > 0 ? (uint32_t)least : 0;
+}
+
+uint32_t h2_conn_send_window(const struct h2_conn *c, uint32_t stream_id)
+{
+    if (h2_is_over(c)) {
+        return 0;
+    }
+    if (stream_id == 0) {
+        return least_window(c->tx.window, c->tx.window);
+    }
+    const struct h2_stream *s = h2_stream_find(c, stream_id);
+    if (s == NULL || !s->tx_head || h2_state_move(s->state, H2_TX_DATA)->verdict != H2_ACCEPT) {
+        return 0;
+    }
+    return least_window(s->tx_window, c->tx.window);
+}
+
+uint32_t h2_conn_receive_window(const struct h2_conn *c, uint32_t stream_id)
+{
+    if (h2_is_over(c)) {
+        return 0;
+    }
+    if (stream_id == 0) {
+        return least_window(c->rx_window.left, c->rx_window.left);
+    }
+    const struct h2_stream *s = h2_stream_find(c, stream_id);
+    return s != NULL ? least_window(s->rx.left, c->rx_window.left) : 0;
 }

@@ -5,12 +5,16 @@
  *   h2_rx_data.c      DATA                     h2_rx_headers.c   header blocks to events
  *   h2_rx_control.c   all other frames         h2_settings.c     settings of both sides
  *   h2_fields.c       what makes a received section malformed, and what may not be sent
+ *   h2_normalize.c    fields made to be what they should be
  *   h2_tx.c           the output buffer and the frames in it
  *   h2_actions.c      what the caller does with streams
- *   h2_stream.c       the streams by id, and the memory of closed ones     h2_state.c  their states
+ *   h2_announce.c     what the caller says beside messages: PING, priorities, ALTSVC, ORIGIN, …
+ *   h2_stream.c       the streams by id, and the memory of closed ones
+ *   h2_state.c        the states of a stream   h2_conn_state.c   the states of a connection
  *   h2_flow.c         windows                  h2_sched.c        who sends next
  *   h2_priority.c     the priority field       h2_limits.c       token buckets
- *   h2_conn.c         life, shutdown, failure, questions
+ *   h2_conn.c         life, shutdown, failure, questions         h2_upgrade.c     from HTTP/1.1
+ *   h2_trace.c        records for the trace hook
  */
 #ifndef H2CORE_H2_INTERNAL_H
 #define H2CORE_H2_INTERNAL_H
@@ -21,15 +25,14 @@
 
 /* ---------------------------------------------------------------- figures of the protocol */
 
-#define H2_PREFACE              "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#define H2_PREFACE_LEN          24u
-#define H2_MAX_WINDOW           0x7fffffff
-#define H2_MAX_STREAM_ID        0x7fffffffu
-#define H2_DEFAULT_WINDOW       65535u /* RFC 9113, 6.9.2 */
-#define H2_DEFAULT_MAX_FRAME    16384u
-#define H2_DEFAULT_HEADER_TABLE 4096u
-#define H2_DEFAULT_URGENCY      3 /* RFC 9218, 4.1 */
-#define H2_URGENCIES            8
+#define H2_PREFACE           "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define H2_PREFACE_LEN       24u
+#define H2_MAX_WINDOW        0x7fffffff
+#define H2_MAX_STREAM_ID     0x7fffffffu
+#define H2_DEFAULT_WINDOW    65535u /* RFC 9113, 6.9.2 */
+#define H2_DEFAULT_MAX_FRAME 16384u
+#define H2_DEFAULT_URGENCY   3 /* RFC 9218, 4.1 */
+#define H2_URGENCIES         8
 
 enum h2_frame_type {
 #define FRAME(name, type, id, least, most, scope, receiver) H2_FRAME_##name = type,
@@ -45,6 +48,8 @@ enum h2_frame_flags {
     H2_FLAG_PRIORITY = 0x20,
 };
 
+#define H2_PRIORITY_LEN 5 /* RFC 7540, 6.3: E and stream dependency, weight */
+
 struct h2_frame {
     uint32_t length;
     uint32_t stream_id;
@@ -56,51 +61,30 @@ struct h2_frame {
 
 static inline struct h2_fail h2_no_fail(void)
 {
-    return (struct h2_fail){H2_NO_ERROR, H2_SCOPE_NONE, NULL};
+    return (struct h2_fail){H2_OK, H2_NO_ERROR, H2_SCOPE_NONE, NULL};
 }
 
-static inline struct h2_fail h2_stream_fail(enum h2_code code, const char *why)
+static inline struct h2_fail h2_stream_fail(enum h2_error error, enum h2_code code, const char *why)
 {
-    return (struct h2_fail){code, H2_SCOPE_STREAM, why};
+    return (struct h2_fail){error, code, H2_SCOPE_STREAM, why};
 }
 
-static inline struct h2_fail h2_conn_fail(enum h2_code code, const char *why)
+static inline struct h2_fail h2_conn_fail(enum h2_error error, enum h2_code code, const char *why)
 {
-    return (struct h2_fail){code, H2_SCOPE_CONN, why};
+    return (struct h2_fail){error, code, H2_SCOPE_CONN, why};
 }
 
-/* ---------------------------------------------------------------- stream states (h2_state.c) */
+static inline struct h2_fail h2_limit_fail(const char *why)
+{
+    return h2_conn_fail(H2_ERR_LIMIT, H2_ENHANCE_YOUR_CALM, why);
+}
 
-enum h2_state {
-    H2_STATE_IDLE,      /* a HEADERS frame of the peer opens it */
-    H2_STATE_IDLE_OURS, /* not for the peer to open */
-    H2_STATE_OPEN,
-    H2_STATE_HALF_CLOSED_LOCAL,  /* we have ended our side */
-    H2_STATE_HALF_CLOSED_REMOTE, /* the peer has ended its side */
-    H2_STATE_CLOSED_ENDED,       /* closed by END_STREAM of both sides */
-    H2_STATE_CLOSED_RESET_SENT,
-    H2_STATE_CLOSED_RESET_RECEIVED,
-    H2_STATE_CLOSED_FORGOTTEN, /* closed so long ago, or skipped, that nothing is known */
-    H2_STATE_COUNT
-};
+/* ---------------------------------------------------------------- state tables */
 
-enum h2_input {
-    H2_RX_HEADERS,
-    H2_RX_DATA,
-    H2_RX_END, /* END_STREAM of a frame that was accepted */
-    H2_RX_RST,
-    H2_RX_WINDOW_UPDATE,
-    H2_RX_INPUTS,
-    H2_TX_HEADERS = H2_RX_INPUTS,
-    H2_TX_DATA,
-    H2_TX_END,
-    H2_TX_RST,
-    H2_INPUT_COUNT
-};
-
+/* What a table says to an input. The empty entry is H2_ERROR: it cannot come, or is the caller's
+ * mistake. */
 enum h2_verdict {
-    H2_ERROR =
-        0, /* the empty entry: received, a connection error; to be sent, refused to the caller */
+    H2_ERROR = 0,
     H2_ACCEPT, /* do it and go to `next` */
     H2_IGNORE, /* it may have been on its way: account for it, drop it */
     H2_REJECT, /* the failure given */
@@ -108,17 +92,81 @@ enum h2_verdict {
 
 struct h2_move {
     enum h2_verdict verdict;
-    enum h2_state next;
+    uint8_t next; /* a state of the table's machine */
     struct h2_fail fail;
 };
 
-const struct h2_move *h2_state_move(enum h2_state state, enum h2_input input);
-const char *h2_state_name(enum h2_state state);
+/* ---- streams (h2_state.c); the states themselves are in h2core.h */
 
-static inline bool h2_state_is_live(enum h2_state state)
+#define H2_STATE_COUNT (H2_STATE_CLOSED_FORGOTTEN + 1)
+
+enum h2_input {
+    H2_RX_HEADERS,
+    H2_RX_DATA,
+    H2_RX_END, /* END_STREAM of a frame that was accepted */
+    H2_RX_RST,
+    H2_RX_WINDOW_UPDATE,
+    H2_RX_PROMISE,  /* PUSH_PROMISE on the stream */
+    H2_RX_PROMISED, /* PUSH_PROMISE of the stream */
+    H2_RX_INPUTS,
+    H2_TX_HEADERS = H2_RX_INPUTS,
+    H2_TX_DATA,
+    H2_TX_END,
+    H2_TX_RST,
+    H2_TX_PROMISE,
+    H2_TX_PROMISED,
+    H2_TX_ALTSVC,
+    H2_INPUT_COUNT
+};
+
+const struct h2_move *h2_state_move(enum h2_stream_state state, enum h2_input input);
+const char *h2_input_name(enum h2_input input);
+
+/* There is an object for it. */
+static inline bool h2_state_is_live(enum h2_stream_state state)
+{
+    return state >= H2_STATE_RESERVED_LOCAL && state <= H2_STATE_HALF_CLOSED_REMOTE;
+}
+
+/* It counts for SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113, 5.1.2). */
+static inline bool h2_state_is_active(enum h2_stream_state state)
 {
     return state >= H2_STATE_OPEN && state <= H2_STATE_HALF_CLOSED_REMOTE;
 }
+
+/* ---- the connection (h2_conn_state.c) */
+
+enum h2_conn_state {
+    H2_CONN_PREFACE,         /* server: the client's preface has not come yet */
+    H2_CONN_PREFACE_LEAVING, /* … and we have sent GOAWAY */
+    H2_CONN_SETTINGS,        /* the peer's first SETTINGS has not come yet */
+    H2_CONN_SETTINGS_LEAVING,
+    H2_CONN_OPEN,
+    H2_CONN_GOAWAY_SENT,
+    H2_CONN_GOAWAY_RECEIVED,
+    H2_CONN_GOAWAY_BOTH,
+    H2_CONN_FAILED, /* the caller is to be told */
+    H2_CONN_CLOSED, /* the caller knows */
+    H2_CONN_STATE_COUNT
+};
+
+enum h2_conn_input {
+    H2_CONN_RX_PREFACE,
+    H2_CONN_RX_SETTINGS, /* but acknowledgements */
+    H2_CONN_RX_GOAWAY,
+    H2_CONN_RX_STREAM, /* a frame that opens a stream */
+    H2_CONN_RX_FRAME,  /* any other */
+    H2_CONN_TX_STREAM,
+    H2_CONN_TX_GOAWAY, /* the last word; not the notice that comes before it */
+    H2_CONN_TX_FRAME,
+    H2_CONN_BREAK, /* a failure */
+    H2_CONN_CLOSE, /* the caller ends it, or was told */
+    H2_CONN_INPUT_COUNT
+};
+
+const struct h2_move *h2_conn_state_move(enum h2_conn_state state, enum h2_conn_input input);
+const char *h2_conn_state_name(enum h2_conn_state state);
+const char *h2_conn_input_name(enum h2_conn_input input);
 
 /* ---------------------------------------------------------------- objects */
 
@@ -152,6 +200,7 @@ struct h2_stream {
     bool queued;       /* with the scheduler */
     bool head_request; /* its method is HEAD */
     bool connect;      /* its method is CONNECT */
+    bool inbound;      /* the peer has opened it */
     bool rx_head;      /* the final head has been received */
     bool tx_head;      /* the final head has been sent */
 };
@@ -163,10 +212,10 @@ struct h2_map {
     struct h2_stream *free;
 };
 
-/* How the latest streams were closed: a ring of (id / 2) << 2 | way. All stream ids are odd here,
- * since nobody pushes. */
+/* How the latest streams were closed: a ring of their ids, and behind it one of their states. */
 struct h2_closed {
-    uint32_t *ring;
+    uint32_t *ids;
+    uint8_t *ways;
     uint32_t cap;
     uint32_t count;
     uint32_t next;
@@ -182,11 +231,35 @@ struct h2_sched {
     struct h2_queue round_robin[H2_URGENCIES]; /* incremental */
     uint8_t used;                              /* a bit per urgency with a stream in either queue */
     uint8_t turn;                              /* a bit per urgency: round_robin is next */
+    uint8_t frames;                            /* since a less urgent one had its turn */
+    uint8_t favoured;                          /* the urgency that had it */
 };
 
 struct h2_bucket {
     uint64_t milli; /* thousandths of a token */
     uint64_t at_ms; /* when it was last filled */
+};
+
+/* What is charged to a bucket. */
+enum h2_budget {
+    H2_BUDGET_RESETS,  /* the peer resets a stream */
+    H2_BUDGET_ERRORS,  /* the peer makes us reset one */
+    H2_BUDGET_EMPTY,   /* a frame of a message that carries nothing */
+    H2_BUDGET_CONTROL, /* a frame that is no part of a message, or comes to nothing */
+    H2_BUDGETS
+};
+
+/* Memory that an event points to, freed with the next call. */
+struct h2_lent {
+    struct h2_lent *next;
+};
+
+/* One SETTINGS frame of ours that is not acknowledged yet; then lent to the event that says so. */
+struct h2_pending {
+    struct h2_lent lent;
+    struct h2_pending *next;
+    uint32_t n;
+    struct h2_setting_change changes[]; /* `before` is filled in when they come into force */
 };
 
 /* A PRIORITY_UPDATE for a stream that is not open yet. */
@@ -214,6 +287,7 @@ struct h2_rx {
     uint8_t header_len; /* octets in `header`; of the preface, octets matched */
     uint8_t header[H2_FRAME_HEADER_LEN];
     struct h2_frame frame;
+    uint32_t target;    /* the stream that a stream error of the frame is about */
     uint32_t left;      /* payload octets to skip */
     uint32_t data_left; /* DATA: body octets to come */
     uint32_t data_pad;  /* DATA: padding and its length octet */
@@ -225,8 +299,11 @@ struct h2_rx {
     uint32_t len;
     uint32_t block_len;
 
-    uint32_t block_stream; /* stream of the header block that is being received, 0: none */
-    uint32_t block_frames; /* CONTINUATION frames of it */
+    uint32_t block_stream;   /* stream of the header block that is being received, 0: none */
+    uint32_t block_promised; /* PUSH_PROMISE: the stream that it promises, 0: HEADERS */
+    uint32_t block_frames;   /* CONTINUATION frames of it */
+    struct h2_priority block_priority;
+    bool block_has_priority;
     bool block_end_stream;
     bool block_opens; /* it is a new stream */
     bool block_drop;  /* decode it, do nothing else */
@@ -234,8 +311,11 @@ struct h2_rx {
 
     struct h2_field *fields; /* of the event just told */
     uint32_t fields_cap;
-    bool decoded; /* the HPACK decoder may hold strings */
-    bool settings_seen;
+    struct h2_lent *lent; /* other memory that the event just told points to */
+    bool decoded;         /* the HPACK decoder may hold strings */
+
+    uint32_t ended; /* STREAM_ENDED is to be told for this stream, 0: none … */
+    void *ended_user;
 };
 
 struct h2_tx {
@@ -247,8 +327,11 @@ struct h2_tx {
     int32_t window;   /* the connection's send window */
 };
 
+#define H2_SETTING_SLOTS (H2_SETTINGS_NO_RFC7540_PRIORITIES + 1)
+
 struct h2_conn {
     enum h2_role role;
+    enum h2_conn_state state;
     struct h2_options opts;
     uint64_t now_ms;
     struct hpack_decoder *decoder;
@@ -257,34 +340,52 @@ struct h2_conn {
     struct h2_rx rx;
     struct h2_tx tx;
     struct h2_rx_window rx_window; /* of the connection */
+    uint32_t rx_window_size;
     struct h2_map map;
     struct h2_closed closed;
     struct h2_sched sched;
-    struct h2_bucket resets;
-    struct h2_bucket glitches;
+    struct h2_bucket buckets[H2_BUDGETS];
     struct h2_early_priority early[H2_EARLY_PRIORITIES];
     uint32_t early_next;
-    uint32_t window_updates; /* WINDOW_UPDATE frames that our DATA accounts for */
 
-    uint32_t peer[H2_SETTINGS_NO_RFC7540_PRIORITIES + 1]; /* the peer's settings, by id */
-    uint32_t rx_initial_window;                           /* ours, as acknowledged */
-    uint32_t rx_max_frame;                                /* ours, as acknowledged */
-    bool peer_settings;                                   /* the peer has sent some */
-    bool settings_acked;
+    uint32_t peer[H2_SETTING_SLOTS];      /* the peer's settings, by id */
+    uint32_t local[H2_SETTING_SLOTS];     /* ours, as acknowledged */
+    uint32_t announced[H2_SETTING_SLOTS]; /* ours, as last sent */
+    struct h2_pending *pending;           /* sent and not acknowledged, oldest first */
+    bool peer_settings;                   /* the peer has sent some */
 
-    uint32_t next_id;        /* client: id of the next request */
-    uint32_t last_seen;      /* server: highest stream id that the peer has used */
-    uint32_t last_processed; /* server: highest stream id that was told to the caller */
+    uint32_t next_id;        /* of the next stream that we open */
+    uint32_t active_out;     /* open or half-closed streams of ours … */
+    uint32_t active_in;      /* … and of the peer */
+    uint32_t last_seen;      /* highest stream id that the peer has used */
+    uint32_t last_processed; /* highest stream id of the peer that was told to the caller */
     uint32_t goaway_last;    /* sent: streams above it are ignored */
     uint32_t goaway_peer;    /* received: last stream id */
-    bool shut;               /* h2_conn_shutdown() was called */
-    bool goaway_received;
-    bool orphans; /* streams above goaway_peer have to be told */
+    bool orphans;            /* streams above goaway_peer have to be told */
 
-    bool over;      /* nothing is parsed or taken any more */
-    bool over_told; /* FAILED was told, or the caller ended it */
-    struct h2_fail fail;
+    struct h2_fail fail; /* why it is over */
 };
+
+static inline bool h2_is_over(const struct h2_conn *c)
+{
+    return c->state >= H2_CONN_FAILED;
+}
+
+static inline bool h2_is_ours(const struct h2_conn *c, uint32_t id)
+{
+    return (id % 2 == 1) == (c->role == H2_CLIENT);
+}
+
+/* RFC 8441, section 3: as last said. */
+static inline bool h2_connect_protocol_offered(const struct h2_conn *c)
+{
+    return c->announced[H2_SETTINGS_ENABLE_CONNECT_PROTOCOL] != 0;
+}
+
+static inline bool h2_is_muted(const struct h2_conn *c, enum h2_event_type type)
+{
+    return (c->opts.mute >> type & 1u) != 0;
+}
 
 /* ---------------------------------------------------------------- h2_conn.c */
 
@@ -295,21 +396,34 @@ void *h2_resize(const struct h2_conn *c, void *p, size_t size);
 void h2_conn_break(struct h2_conn *c, struct h2_fail fail);
 void h2_conn_break_nomem(struct h2_conn *c);
 
+/* h2_conn_state.c: moves the connection by an input that the table accepts. */
+void h2_conn_move(struct h2_conn *c, enum h2_conn_input input);
+
+/* H2_OK, or why an action cannot be taken now. */
+enum h2_error h2_conn_may(const struct h2_conn *c, enum h2_conn_input input);
+
+/* What an action came to that can only lack memory. */
+static inline enum h2_error h2_result(const struct h2_conn *c)
+{
+    return h2_is_over(c) ? H2_ERR_NOMEM : H2_OK;
+}
+
 /* ---------------------------------------------------------------- h2_stream.c */
 
 struct h2_stream *h2_stream_find(const struct h2_conn *c, uint32_t id);
 
-/* The state of any stream id, live or not. */
-enum h2_state h2_stream_state(const struct h2_conn *c, uint32_t id);
+/* The live stream that may be given this input, and H2_OK, or why not. */
+enum h2_error h2_stream_may(const struct h2_conn *c, uint32_t id, enum h2_input input,
+                            struct h2_stream **s);
 
 /* A live stream with fresh windows. NULL: no memory (the connection is then broken). */
-struct h2_stream *h2_stream_open(struct h2_conn *c, uint32_t id, enum h2_state state);
+struct h2_stream *h2_stream_open(struct h2_conn *c, uint32_t id, enum h2_stream_state state);
 
 /* Moves by an input that the table accepts. Closing frees the stream: *s is NULL then. */
 void h2_stream_move(struct h2_conn *c, struct h2_stream **s, enum h2_input input);
 
 /* Remembers how a stream was closed that never became an object. */
-void h2_closed_remember(struct h2_conn *c, uint32_t id, enum h2_state way);
+void h2_closed_remember(struct h2_conn *c, uint32_t id, enum h2_stream_state way);
 
 /* All live streams: first with s == NULL. The one given must not have been freed. */
 struct h2_stream *h2_map_next(const struct h2_conn *c, const struct h2_stream *s);
@@ -332,6 +446,8 @@ bool h2_tx_window_add(int32_t *window, int64_t n);
  * windows. */
 bool h2_flow_set_tx_initial(struct h2_conn *c, uint32_t size);
 void h2_flow_set_rx_initial(struct h2_conn *c, uint32_t size);
+/* False: it would take a receive window past 2^31-1. */
+bool h2_flow_may_set_rx_initial(const struct h2_conn *c, uint32_t size);
 
 /* ---------------------------------------------------------------- h2_sched.c, h2_priority.c */
 
@@ -354,18 +470,40 @@ void h2_bucket_fill(struct h2_bucket *b, uint32_t burst);
 /* False: empty. */
 bool h2_bucket_take(struct h2_bucket *b, uint32_t burst, uint32_t rate, uint64_t now_ms);
 
-/* Charges an odd frame, a stream that ended early, a frame that we have to answer. */
-struct h2_fail h2_charge_glitch(struct h2_conn *c);
-struct h2_fail h2_charge_reset(struct h2_conn *c);
+void h2_limits_init(struct h2_conn *c);
+
+/* Takes one from a budget. The failure names the limit. */
+struct h2_fail h2_charge(struct h2_conn *c, enum h2_budget budget);
+
+/* Octets of messages came: control frames beside them are normal. */
+void h2_earn_payload(struct h2_conn *c, uint32_t octets);
+/* A DATA frame was sent: two WINDOW_UPDATE frames are normal. */
+void h2_earn_data_sent(struct h2_conn *c);
+
+/* A frame that we have to answer, and one that makes the caller answer. */
 struct h2_fail h2_charge_reply(struct h2_conn *c);
+struct h2_fail h2_check_output(const struct h2_conn *c);
 
 /* ---------------------------------------------------------------- h2_settings.c */
 
-struct h2_fail h2_settings_apply(struct h2_conn *c, const uint8_t *p, size_t len);
+#define H2_SETTING_LEN 6u /* octets of one in a frame */
+
 void h2_settings_init(struct h2_conn *c);
-/* Queues our SETTINGS, and the WINDOW_UPDATE that opens the connection's window. */
-void h2_settings_send(struct h2_conn *c);
-void h2_settings_in_force(struct h2_conn *c);
+void h2_settings_free(struct h2_conn *c);
+
+/* The peer's, in order. `changes` (may be NULL) has room for each. */
+struct h2_fail h2_settings_apply(struct h2_conn *c, const uint8_t *p, size_t len,
+                                 struct h2_setting_change *changes);
+
+/* What our first SETTINGS says, as a payload: at most H2_SETTING_SLOTS entries. Returns octets. */
+size_t h2_settings_first(const struct h2_conn *c, uint8_t *p);
+
+/* Queues our first SETTINGS, and the WINDOW_UPDATE that opens the connection's window. */
+void h2_settings_send_first(struct h2_conn *c);
+
+/* The oldest unacknowledged ones come into force. It is the caller's to free; NULL: there are none.
+ */
+struct h2_pending *h2_settings_in_force(struct h2_conn *c);
 
 /* ---------------------------------------------------------------- h2_fields.c */
 
@@ -404,12 +542,48 @@ bool h2_span_is(struct h2_span s, const char *text);
  */
 bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct h2_field *fields,
                         size_t n);
+/* The same without the checks. */
+void h2_fields_read(struct h2_head *h, enum h2_section section, const struct h2_field *fields,
+                    size_t n);
+
+/* Fields that speak about an HTTP/1.1 connection (RFC 9113, 8.2.2). */
+bool h2_is_connection_specific(const struct h2_field *f, uint8_t token);
+
+/* ---------------------------------------------------------------- h2_normalize.c */
+
+/* A list of fields that is perhaps a copy in memory of its own (NULL: it is not). */
+struct h2_list {
+    const struct h2_field *fields;
+    size_t n;
+    struct h2_lent *memory;
+};
+
+/*
+ * Lower-case names, values without white space around them, no connection-specific fields. False:
+ * no memory (the connection is then broken). What comes out points into what went in where nothing
+ * had to change; `memory` is the caller's to free.
+ */
+bool h2_normalize(struct h2_conn *c, const struct h2_field *fields, size_t n, struct h2_list *out);
+
+/* RFC 9113, 8.2.3: joins the cookie fields into the first one of them, in place; its value is lent.
+ * False: no memory (broken). */
+bool h2_join_cookies(struct h2_conn *c, struct h2_field *fields, uint32_t *n);
 
 /* ---------------------------------------------------------------- receiving */
+
+/* h2_rx.c: keeps memory for the event that is being told. */
+void h2_lend(struct h2_conn *c, struct h2_lent *memory);
+void h2_lent_free(struct h2_conn *c);
+
+/* h2_rx.c: whether frames.def has the type. */
+bool h2_is_known_frame(uint8_t type);
 
 /* h2_rx.c: appends a piece to rx.buf, growing it no further than `most`. False: no memory. */
 bool h2_rx_keep(struct h2_conn *c, const uint8_t *p, uint32_t len, uint32_t most);
 void h2_rx_drop_buf(struct h2_conn *c);
+
+/* END_STREAM came with the event that is being told: STREAM_ENDED follows, the stream moves on. */
+void h2_rx_end_of_stream(struct h2_conn *c, struct h2_stream *s);
 
 /* Nothing is fed. */
 void h2_rx_empty(struct h2_conn *c);
@@ -423,6 +597,8 @@ bool h2_rx_data(struct h2_conn *c, struct h2_event *ev);
 /* h2_rx_headers.c: frames with their whole payload. */
 struct h2_fail h2_rx_headers(struct h2_conn *c, const uint8_t *p, uint32_t len,
                              struct h2_event *ev);
+struct h2_fail h2_rx_push_promise(struct h2_conn *c, const uint8_t *p, uint32_t len,
+                                  struct h2_event *ev);
 struct h2_fail h2_rx_continuation(struct h2_conn *c, const uint8_t *p, uint32_t len,
                                   struct h2_event *ev);
 
@@ -457,11 +633,59 @@ void h2_tx_frame(struct h2_conn *c, uint8_t type, uint8_t flags, uint32_t id, co
                  size_t len);
 void h2_tx_rst_stream(struct h2_conn *c, uint32_t id, enum h2_code code);
 void h2_tx_window_update(struct h2_conn *c, uint32_t id, uint32_t increment);
-void h2_tx_goaway(struct h2_conn *c, uint32_t last_id, enum h2_code code, const char *why);
-void h2_tx_header_block(struct h2_conn *c, uint32_t id, bool end_stream,
-                        const struct h2_field *fields, size_t n);
+void h2_tx_goaway(struct h2_conn *c, uint32_t last_id, enum h2_code code, const void *debug,
+                  size_t len);
+
+/* The first frame of a header block: HEADERS or PUSH_PROMISE. */
+struct h2_block {
+    uint8_t type;
+    uint8_t flags; /* END_STREAM, PRIORITY */
+    uint32_t stream_id;
+    uint8_t prefix[H2_PRIORITY_LEN]; /* what stands before the block: priority, promised id */
+    uint8_t prefix_len;
+};
+
+void h2_tx_block(struct h2_conn *c, const struct h2_block *block, const struct h2_field *fields,
+                 size_t n);
+
+void h2_put_priority(uint8_t p[H2_PRIORITY_LEN], const struct h2_priority *priority);
+struct h2_priority h2_get_priority(const uint8_t p[H2_PRIORITY_LEN]);
+
+/* Room at the end of the output, to be filled at once. NULL: no memory; the connection is broken.
+ */
+uint8_t *h2_tx_reserve(struct h2_conn *c, size_t n);
 
 /* No stream is open and nothing waits: an idle connection holds no output buffer. */
 void h2_tx_idle(struct h2_conn *c);
+
+/* ---------------------------------------------------------------- h2_trace.c */
+
+/* Out of line, as hardly anybody traces. */
+void h2_trace_frame_always(const struct h2_conn *c, enum h2_trace_kind kind,
+                           const struct h2_frame *f, const uint8_t *payload);
+void h2_trace_state_always(const struct h2_conn *c, enum h2_trace_kind kind, uint32_t id,
+                           const char *from, const char *to);
+
+static inline bool h2_is_traced(const struct h2_conn *c)
+{
+    return __builtin_expect(c->opts.trace != NULL, 0);
+}
+
+/* A frame that stands in the output: header and payload. */
+void h2_trace_sent_always(const struct h2_conn *c, const uint8_t *header);
+
+static inline void h2_trace_sent(const struct h2_conn *c, const uint8_t *header)
+{
+    if (h2_is_traced(c)) {
+        h2_trace_sent_always(c, header);
+    }
+}
+
+static inline void h2_trace_received(const struct h2_conn *c, const uint8_t *payload)
+{
+    if (h2_is_traced(c)) {
+        h2_trace_frame_always(c, H2_TRACE_FRAME_RECEIVED, &c->rx.frame, payload);
+    }
+}
 
 #endif

@@ -17,7 +17,10 @@ void h2_options_init(struct h2_options *opts)
     opts->initial_window_size = 65535;
     opts->connection_window_size = 65535;
     opts->max_frame_size = 16384; /* larger frames only make priorities coarser */
-    opts->require_settings_first = true;
+    opts->validate_received = true;
+    opts->normalize_received = true;
+    opts->validate_sent = true;
+    opts->normalize_sent = true;
 
     struct h2_limits *l = &opts->limits;
 
@@ -42,12 +45,23 @@ void h2_options_init(struct h2_options *opts)
      */
     l->output_bytes = 1024 * 1024;
     /* A browser that leaves a page resets up to a hundred streams at once; 33 per second over a
-       long time is no browser (CVE-2023-44487, CVE-2025-8671; the figures are those of nghttp2). */
+       long time is no browser (CVE-2023-44487; the figures are those of nghttp2). */
     l->reset_burst = 1000;
     l->reset_rate = 33;
-    /* Odd frames cost little each, so honest oddness may go far (figures of nghttp2). */
-    l->glitch_burst = 10000;
-    l->glitch_rate = 330;
+    /* Streams that we reset because of what came on them cost as much as those, and are nobody's
+       honest habit (CVE-2025-8671). */
+    l->error_burst = 1000;
+    l->error_rate = 33;
+    /* Some servers flush with an empty DATA frame; a stream of them is an attack (CVE-2019-9518).
+     */
+    l->empty_burst = 1000;
+    l->empty_rate = 33;
+    /* Control frames cost little each, so honest use may go far (figures of nghttp2). Who sends
+       messages may send more of them: a WINDOW_UPDATE or PING per KiB is wasteful, yet honest
+       (CVE-2019-9511, -9512, -9513, -9515, -9517). */
+    l->control_burst = 10000;
+    l->control_rate = 330;
+    l->control_payload = 1024;
     /* As many as can be in use at a time: all of them may be reset at once. */
     l->closed_streams = 100;
 }

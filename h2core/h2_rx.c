@@ -18,7 +18,7 @@
 /* ---------------------------------------------------------------- frame legality */
 
 enum id_rule { ID_STREAM, ID_CONN, ID_ANY };
-enum receiver { RECEIVER_BOTH, RECEIVER_SERVER, RECEIVER_NONE };
+enum receiver { RECEIVER_BOTH, RECEIVER_SERVER, RECEIVER_CLIENT, RECEIVER_CLIENT_ONLY };
 
 #define VARIES UINT32_MAX
 
@@ -55,28 +55,42 @@ static const struct frame_rule *rule_of(uint8_t type)
     return type < sizeof(rules) / sizeof(rules[0]) ? &rules[type] : &unknown;
 }
 
+bool h2_is_known_frame(uint8_t type)
+{
+    return rule_of(type)->known;
+}
+
+static struct h2_fail frame_fail(enum h2_error error, const char *why)
+{
+    return h2_conn_fail(error, H2_PROTOCOL_ERROR, why);
+}
+
 /* RFC 9113, 6.10: a header block is not interrupted, and not continued out of nowhere. */
 static struct h2_fail check_block(const struct h2_rx *rx)
 {
     const struct h2_frame *f = &rx->frame;
     if (rx->block_stream == 0) {
         return f->type == H2_FRAME_CONTINUATION
-                   ? h2_conn_fail(H2_PROTOCOL_ERROR, "CONTINUATION without a header block")
+                   ? frame_fail(H2_ERR_FRAME_TYPE, "CONTINUATION without a header block")
                    : h2_no_fail();
     }
     return f->type == H2_FRAME_CONTINUATION && f->stream_id == rx->block_stream
                ? h2_no_fail()
-               : h2_conn_fail(H2_PROTOCOL_ERROR, "a frame inside a header block");
+               : frame_fail(H2_ERR_FRAME_TYPE, "a frame inside a header block");
 }
 
+/* A frame too short for what its type carries is another mistake than one too long. */
 static struct h2_fail check_length(const struct frame_rule *rule, const struct h2_frame *f)
 {
-    if (f->length < rule->least || f->length > rule->most) {
-        return (struct h2_fail){H2_FRAME_SIZE_ERROR, rule->scope, rule->bad_length};
+    bool ack = f->type == H2_FRAME_SETTINGS && (f->flags & H2_FLAG_ACK) != 0;
+    if (f->length < rule->least ||
+        (f->type == H2_FRAME_SETTINGS && f->length % H2_SETTING_LEN != 0)) {
+        return (struct h2_fail){H2_ERR_FRAME_DATA, H2_FRAME_SIZE_ERROR, rule->scope,
+                                rule->bad_length};
     }
-    if (f->type == H2_FRAME_SETTINGS &&
-        ((f->flags & H2_FLAG_ACK) != 0 ? f->length != 0 : f->length % 6 != 0)) {
-        return h2_conn_fail(H2_FRAME_SIZE_ERROR, rule->bad_length);
+    if (f->length > rule->most || (ack && f->length > 0)) {
+        return (struct h2_fail){H2_ERR_FRAME_SIZE, H2_FRAME_SIZE_ERROR, rule->scope,
+                                rule->bad_length};
     }
     return h2_no_fail();
 }
@@ -86,46 +100,73 @@ static struct h2_fail check_limits(const struct h2_conn *c)
 {
     const struct h2_limits *l = &c->opts.limits;
     const struct h2_frame *f = &c->rx.frame;
-    if (f->type == H2_FRAME_SETTINGS && f->length / 6 > l->settings_per_frame) {
-        return h2_conn_fail(H2_ENHANCE_YOUR_CALM, "more settings than settings_per_frame allows");
+    if (f->type == H2_FRAME_SETTINGS && f->length / H2_SETTING_LEN > l->settings_per_frame) {
+        return h2_limit_fail("more settings than settings_per_frame allows");
     }
-    if (f->type == H2_FRAME_CONTINUATION && c->rx.block_frames >= l->continuation_frames) {
-        return h2_conn_fail(H2_ENHANCE_YOUR_CALM,
-                            "more CONTINUATION frames than continuation_frames allows");
+    bool begins = f->type == H2_FRAME_HEADERS || f->type == H2_FRAME_PUSH_PROMISE;
+    if (!begins && f->type != H2_FRAME_CONTINUATION) {
+        return h2_no_fail();
     }
-    /* HEADERS may carry 6 octets and padding beside the block; what remains is checked with the
-     * payload. */
-    uint64_t room = (uint64_t)l->header_block_bytes + (f->type == H2_FRAME_HEADERS ? 6 + 255 : 0);
-    if ((f->type == H2_FRAME_HEADERS || f->type == H2_FRAME_CONTINUATION) &&
-        (uint64_t)c->rx.block_len + f->length > room) {
-        return h2_conn_fail(H2_ENHANCE_YOUR_CALM,
-                            "a header block longer than header_block_bytes allows");
+    if (!begins && c->rx.block_frames >= l->continuation_frames) {
+        return h2_limit_fail("more CONTINUATION frames than continuation_frames allows");
+    }
+    /* The first frame may carry 6 octets and padding beside the block; what remains is checked with
+     * the payload. */
+    uint64_t room = (uint64_t)l->header_block_bytes + (begins ? 6 + 255 : 0);
+    if ((uint64_t)c->rx.block_len + f->length > room) {
+        return h2_limit_fail("a header block longer than header_block_bytes allows");
     }
     return h2_no_fail();
 }
 
-static struct h2_fail check_frame(struct h2_conn *c, const struct frame_rule *rule)
+/* RFC 9113, 3.4: SETTINGS come first. What follows a GOAWAY is told apart where streams open. */
+static struct h2_fail check_conn_state(const struct h2_conn *c)
 {
     const struct h2_frame *f = &c->rx.frame;
-    if (!c->rx.settings_seen && (f->type != H2_FRAME_SETTINGS || (f->flags & H2_FLAG_ACK) != 0)) {
-        return h2_conn_fail(H2_PROTOCOL_ERROR, "the first frame is not SETTINGS");
+    enum h2_conn_input input = H2_CONN_RX_FRAME;
+    if (f->type == H2_FRAME_SETTINGS && (f->flags & H2_FLAG_ACK) == 0) {
+        input = H2_CONN_RX_SETTINGS;
+    } else if (f->type == H2_FRAME_GOAWAY) {
+        input = H2_CONN_RX_GOAWAY;
     }
-    if (f->length > c->rx_max_frame) {
-        return h2_conn_fail(H2_FRAME_SIZE_ERROR, "a frame longer than SETTINGS_MAX_FRAME_SIZE");
+    const struct h2_move *move = h2_conn_state_move(c->state, input);
+    assert(move->verdict != H2_ERROR);
+    return move->fail;
+}
+
+static struct h2_fail check_frame(const struct h2_conn *c, const struct frame_rule *rule)
+{
+    const struct h2_frame *f = &c->rx.frame;
+    struct h2_fail fail = check_conn_state(c);
+    if (fail.scope != H2_SCOPE_NONE) {
+        return fail;
     }
-    struct h2_fail fail = check_block(&c->rx);
+    if (f->length > c->local[H2_SETTINGS_MAX_FRAME_SIZE]) {
+        return h2_conn_fail(H2_ERR_FRAME_SIZE, H2_FRAME_SIZE_ERROR,
+                            "a frame longer than SETTINGS_MAX_FRAME_SIZE");
+    }
+    fail = check_block(&c->rx);
     if (fail.scope != H2_SCOPE_NONE || !rule->known) {
         return fail;
     }
-    if (rule->receiver == RECEIVER_NONE ||
-        (rule->receiver == RECEIVER_SERVER && c->role != H2_SERVER)) {
-        return h2_conn_fail(H2_PROTOCOL_ERROR, rule->bad_receiver);
+    if ((rule->receiver == RECEIVER_SERVER && c->role != H2_SERVER) ||
+        (rule->receiver == RECEIVER_CLIENT && c->role != H2_CLIENT)) {
+        return frame_fail(H2_ERR_FRAME_TYPE, rule->bad_receiver);
     }
     if (rule->id != ID_ANY && (rule->id == ID_CONN) != (f->stream_id == 0)) {
-        return h2_conn_fail(H2_PROTOCOL_ERROR, rule->bad_id);
+        return frame_fail(H2_ERR_PROTOCOL, rule->bad_id);
     }
     fail = check_length(rule, f);
     return fail.scope == H2_SCOPE_NONE ? check_limits(c) : fail;
+}
+
+/* Whether the frame is for nobody here: unknown to the engine and not asked for, or for clients. */
+static bool is_ignored(const struct h2_conn *c, const struct frame_rule *rule)
+{
+    if (!rule->known) {
+        return h2_is_muted(c, H2_EVENT_UNKNOWN_FRAME);
+    }
+    return rule->receiver == RECEIVER_CLIENT_ONLY && c->role != H2_CLIENT;
 }
 
 /* ---------------------------------------------------------------- failures */
@@ -137,12 +178,11 @@ static struct h2_fail check_frame(struct h2_conn *c, const struct frame_rule *ru
  */
 static void reset_stream(struct h2_conn *c, uint32_t id, struct h2_fail fail, struct h2_event *ev)
 {
-    enum h2_state state = h2_stream_state(c, id);
-    if (state == H2_STATE_IDLE || state == H2_STATE_IDLE_OURS) {
+    if (h2_conn_stream_state(c, id) < H2_STATE_RESERVED_LOCAL) {
         h2_conn_break(c, fail);
         return;
     }
-    struct h2_fail limit = h2_charge_reset(c);
+    struct h2_fail limit = h2_charge(c, H2_BUDGET_ERRORS);
     if (limit.scope == H2_SCOPE_NONE) {
         limit = h2_charge_reply(c);
     }
@@ -166,7 +206,7 @@ static void apply_fail(struct h2_conn *c, struct h2_fail fail, struct h2_event *
 {
     assert(fail.why != NULL);
     if (fail.scope == H2_SCOPE_STREAM) {
-        reset_stream(c, c->rx.frame.stream_id, fail, ev);
+        reset_stream(c, c->rx.target, fail, ev);
     } else {
         h2_conn_break(c, fail);
     }
@@ -201,6 +241,21 @@ bool h2_rx_keep(struct h2_conn *c, const uint8_t *p, uint32_t len, uint32_t most
     return true;
 }
 
+void h2_lend(struct h2_conn *c, struct h2_lent *memory)
+{
+    memory->next = c->rx.lent;
+    c->rx.lent = memory;
+}
+
+void h2_lent_free(struct h2_conn *c)
+{
+    while (c->rx.lent != NULL) {
+        struct h2_lent *memory = c->rx.lent;
+        c->rx.lent = memory->next;
+        h2_resize(c, memory, 0);
+    }
+}
+
 void h2_rx_drop_buf(struct h2_conn *c)
 {
     h2_resize(c, c->rx.buf, 0);
@@ -214,6 +269,7 @@ static void release_event(struct h2_conn *c)
     if (c->rx.buf != NULL && c->rx.block_stream == 0 && c->rx.step != H2_STEP_PAYLOAD) {
         h2_rx_drop_buf(c);
     }
+    h2_lent_free(c);
 }
 
 /* Everything is parsed: what is held for speed is given back, so that a quiet connection is small.
@@ -238,11 +294,12 @@ static uint32_t available(const struct h2_rx *rx)
     return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
-static bool step_preface(struct h2_rx *rx, struct h2_fail *fail)
+static bool step_preface(struct h2_conn *c, struct h2_fail *fail)
 {
+    struct h2_rx *rx = &c->rx;
     while (rx->in < rx->end && rx->header_len < H2_PREFACE_LEN) {
         if (*rx->in++ != (uint8_t)H2_PREFACE[rx->header_len]) {
-            *fail = h2_conn_fail(H2_PROTOCOL_ERROR, "not the preface of HTTP/2");
+            *fail = frame_fail(H2_ERR_PREFACE, h2_error_text(H2_ERR_PREFACE));
             return true;
         }
         rx->header_len++;
@@ -252,6 +309,7 @@ static bool step_preface(struct h2_rx *rx, struct h2_fail *fail)
     }
     rx->header_len = 0;
     rx->step = H2_STEP_HEADER;
+    h2_conn_move(c, H2_CONN_RX_PREFACE);
     return true;
 }
 
@@ -278,18 +336,18 @@ static bool step_header(struct h2_conn *c, struct h2_fail *fail)
     }
 
     const struct frame_rule *rule = rule_of(rx->frame.type);
+    rx->target = rx->frame.stream_id;
     rx->step = H2_STEP_SKIP;
     rx->left = rx->frame.length;
     *fail = check_frame(c, rule);
-    if (fail->scope != H2_SCOPE_NONE) {
+    if (fail->scope == H2_SCOPE_NONE && rx->frame.type != H2_FRAME_DATA && !is_ignored(c, rule)) {
+        rx->step = H2_STEP_PAYLOAD;
         return true;
     }
-    if (!rule->known) {
-        *fail = h2_charge_glitch(c);
-    } else if (rx->frame.type == H2_FRAME_DATA) {
-        *fail = h2_rx_data_begin(c);
-    } else {
-        rx->step = H2_STEP_PAYLOAD;
+    h2_trace_received(c, NULL);
+    if (fail->scope == H2_SCOPE_NONE) {
+        *fail =
+            rx->frame.type == H2_FRAME_DATA ? h2_rx_data_begin(c) : h2_charge(c, H2_BUDGET_CONTROL);
     }
     return true;
 }
@@ -302,6 +360,8 @@ static struct h2_fail dispatch(struct h2_conn *c, const uint8_t *p, struct h2_ev
         return h2_rx_headers(c, p, len, ev);
     case H2_FRAME_CONTINUATION:
         return h2_rx_continuation(c, p, len, ev);
+    case H2_FRAME_PUSH_PROMISE:
+        return h2_rx_push_promise(c, p, len, ev);
     default:
         return h2_rx_control(c, p, len, ev);
     }
@@ -327,6 +387,7 @@ static bool step_payload(struct h2_conn *c, struct h2_event *ev, struct h2_fail 
         p = rx->buf + rx->block_len;
     }
     rx->step = H2_STEP_HEADER;
+    h2_trace_received(c, p);
     *fail = dispatch(c, p, ev);
     if (rx->block_stream == 0 && ev->type == 0) {
         h2_rx_drop_buf(c); /* else the event may point into it */
@@ -353,7 +414,7 @@ static bool step(struct h2_conn *c, struct h2_event *ev, struct h2_fail *fail)
     struct h2_rx *rx = &c->rx;
     switch (rx->step) {
     case H2_STEP_PREFACE:
-        return step_preface(rx, fail);
+        return step_preface(c, fail);
     case H2_STEP_HEADER:
         return step_header(c, fail);
     case H2_STEP_PAYLOAD:
@@ -372,11 +433,12 @@ static bool step(struct h2_conn *c, struct h2_event *ev, struct h2_fail *fail)
     return false;
 }
 
-/* RFC 9113, 6.8: streams above the last stream id of a GOAWAY were never looked at by the peer. */
+/* RFC 9113, 6.8: streams of ours above the last stream id of a GOAWAY were never looked at by the
+ * peer. */
 static bool next_orphan(struct h2_conn *c, struct h2_event *ev)
 {
     for (struct h2_stream *s = h2_map_next(c, NULL); s != NULL; s = h2_map_next(c, s)) {
-        if (s->id > c->goaway_peer) {
+        if (!s->inbound && s->id > c->goaway_peer) {
             *ev = (struct h2_event){.type = H2_EVENT_RESET,
                                     .stream_id = s->id,
                                     .user = s->user,
@@ -414,12 +476,33 @@ size_t h2_conn_unread(struct h2_conn *c)
     return n;
 }
 
+void h2_rx_end_of_stream(struct h2_conn *c, struct h2_stream *s)
+{
+    if (!h2_is_muted(c, H2_EVENT_STREAM_ENDED)) {
+        c->rx.ended = s->id;
+        c->rx.ended_user = s->user;
+    }
+    h2_stream_move(c, &s, H2_RX_END);
+}
+
+/* The stream's end, which the event before had with it. */
+static void tell_ended(struct h2_conn *c, struct h2_event *ev)
+{
+    *ev = (struct h2_event){
+        .type = H2_EVENT_STREAM_ENDED, .stream_id = c->rx.ended, .user = c->rx.ended_user};
+    c->rx.ended = 0;
+}
+
 bool h2_conn_next_event(struct h2_conn *c, uint64_t now_ms, struct h2_event *ev)
 {
     *ev = (struct h2_event){0};
     c->now_ms = now_ms;
     release_event(c);
-    while (!c->over) {
+    while (!h2_is_over(c)) {
+        if (c->rx.ended != 0) {
+            tell_ended(c, ev);
+            return true;
+        }
         if (c->orphans && next_orphan(c, ev)) {
             return true;
         }
@@ -431,15 +514,15 @@ bool h2_conn_next_event(struct h2_conn *c, uint64_t now_ms, struct h2_event *ev)
         if (fail.scope != H2_SCOPE_NONE) {
             apply_fail(c, fail, ev);
         }
-        if (ev->type != 0 && !c->over) {
+        if (ev->type != 0 && !h2_is_over(c)) {
             return true;
         }
     }
     c->rx.in = c->rx.end;
-    if (c->over_told) {
+    if (c->state != H2_CONN_FAILED) {
         return false;
     }
-    c->over_told = true;
+    h2_conn_move(c, H2_CONN_CLOSE);
     *ev = (struct h2_event){.type = H2_EVENT_FAILED, .code = c->fail.code, .fail = c->fail};
     return true;
 }

@@ -34,18 +34,20 @@ static struct h2_fail begin_body(struct h2_conn *c, struct h2_stream *s)
     if (s->content_left >= 0) {
         if (rx->data_left > s->content_left) {
             return swallow(c, unread,
-                           h2_stream_fail(H2_PROTOCOL_ERROR, "more DATA than content-length says"));
+                           h2_stream_fail(H2_ERR_BODY_LENGTH, H2_PROTOCOL_ERROR,
+                                          "more DATA than content-length says"));
         }
         s->content_left -= rx->data_left;
         if (ends_stream(c) && s->content_left > 0) {
             return swallow(c, unread,
-                           h2_stream_fail(H2_PROTOCOL_ERROR, "less DATA than content-length says"));
+                           h2_stream_fail(H2_ERR_BODY_LENGTH, H2_PROTOCOL_ERROR,
+                                          "less DATA than content-length says"));
         }
     }
     if (rx->data_left == 0 && !ends_stream(c)) {
         rx->step = H2_STEP_SKIP;
         h2_flow_give_back(c, s, rx->data_pad);
-        return h2_charge_glitch(c); /* it says nothing (CVE-2019-9518) */
+        return h2_charge(c, H2_BUDGET_EMPTY); /* it says nothing (CVE-2019-9518) */
     }
     rx->step = H2_STEP_DATA;
     return h2_no_fail();
@@ -57,28 +59,31 @@ struct h2_fail h2_rx_data_begin(struct h2_conn *c)
     const struct h2_frame *f = &rx->frame;
     bool padded = (f->flags & H2_FLAG_PADDED) != 0;
     if (padded && f->length == 0) {
-        return h2_conn_fail(H2_FRAME_SIZE_ERROR, "DATA without its pad length");
+        return h2_conn_fail(H2_ERR_FRAME_DATA, H2_FRAME_SIZE_ERROR, "DATA without its pad length");
     }
     if (!h2_rx_window_take(&c->rx_window, f->length)) {
-        return h2_conn_fail(H2_FLOW_CONTROL_ERROR, "more DATA than the connection window allows");
+        return h2_conn_fail(H2_ERR_FLOW_CONTROL, H2_FLOW_CONTROL_ERROR,
+                            "more DATA than the connection window allows");
     }
-    const struct h2_move *move = h2_state_move(h2_stream_state(c, f->stream_id), H2_RX_DATA);
+    const struct h2_move *move = h2_state_move(h2_conn_stream_state(c, f->stream_id), H2_RX_DATA);
     struct h2_stream *s = h2_stream_find(c, f->stream_id);
     if (move->verdict == H2_IGNORE) {
-        return swallow(c, f->length, h2_charge_glitch(c));
+        return swallow(c, f->length, h2_charge(c, H2_BUDGET_CONTROL));
     }
     if (move->verdict != H2_ACCEPT) {
         return swallow(c, f->length, move->fail);
     }
     if (!s->rx_head) {
         return swallow(c, f->length,
-                       h2_stream_fail(H2_PROTOCOL_ERROR, "DATA before the response head"));
+                       h2_stream_fail(H2_ERR_STREAM_STATE, H2_PROTOCOL_ERROR,
+                                      "DATA before the response head"));
     }
     if (!h2_rx_window_take(&s->rx, f->length)) {
-        return swallow(
-            c, f->length,
-            h2_stream_fail(H2_FLOW_CONTROL_ERROR, "more DATA than the stream window allows"));
+        return swallow(c, f->length,
+                       h2_stream_fail(H2_ERR_FLOW_CONTROL, H2_FLOW_CONTROL_ERROR,
+                                      "more DATA than the stream window allows"));
     }
+    h2_earn_payload(c, f->length);
     rx->data_left = f->length;
     rx->data_pad = 0;
     if (padded) {
@@ -94,7 +99,7 @@ struct h2_fail h2_rx_data_pad(struct h2_conn *c, uint8_t pad)
     struct h2_rx *rx = &c->rx;
     uint32_t length = rx->frame.length;
     if (pad >= length) {
-        return h2_conn_fail(H2_PROTOCOL_ERROR, "DATA padded beyond its end");
+        return h2_conn_fail(H2_ERR_FRAME_DATA, H2_PROTOCOL_ERROR, "DATA padded beyond its end");
     }
     rx->data_pad = 1u + pad;
     rx->data_left = length - rx->data_pad;
@@ -138,7 +143,7 @@ bool h2_rx_data(struct h2_conn *c, struct h2_event *ev)
                             .len = n,
                             .flow_len = flow_len};
     if (ev->end_stream) {
-        h2_stream_move(c, &s, H2_RX_END);
+        h2_rx_end_of_stream(c, s);
     }
     return true;
 }

@@ -1,5 +1,6 @@
 /*
- * Header blocks: HEADERS with its CONTINUATION frames, decoded, checked and told as one event.
+ * Header blocks: HEADERS or PUSH_PROMISE with CONTINUATION frames, decoded, checked and told as one
+ * event.
  *
  * Every block is decoded to its end, whatever becomes of its stream, since the HPACK state is the
  * connection's (RFC 9113, 4.3). So a frame on a dead stream, a malformed section or one over a
@@ -74,6 +75,7 @@ static void take_field(struct h2_conn *c, struct section *sec, struct h2_field *
         sec->store = false;
         return;
     }
+    struct h2_field as_it_came = *f;
     switch (h2_head_field(&sec->head, f)) {
     case H2_FIELD_KEEP:
         sec->store = store_field(c, sec, f);
@@ -81,7 +83,12 @@ static void take_field(struct h2_conn *c, struct section *sec, struct h2_field *
     case H2_FIELD_DROP:
         break;
     case H2_FIELD_MALFORMED:
-        sec->store = false;
+        if (c->opts.validate_received) {
+            sec->store = false;
+        } else {
+            sec->head.malformed = NULL;
+            sec->store = store_field(c, sec, &as_it_came);
+        }
         break;
     }
 }
@@ -102,16 +109,48 @@ static struct h2_fail decode(struct h2_conn *c, const uint8_t *p, const uint8_t 
         rc = hpack_decoder_end(c->decoder);
     }
     if (rc == HPACK_ERR_NOMEM) {
-        return h2_conn_fail(H2_INTERNAL_ERROR, "no memory");
+        return h2_conn_fail(H2_ERR_NOMEM, H2_INTERNAL_ERROR, "no memory");
     }
-    return rc == HPACK_OK ? h2_no_fail() : h2_conn_fail(H2_COMPRESSION_ERROR, hpack_rc_text(rc));
+    return rc == HPACK_OK
+               ? h2_no_fail()
+               : h2_conn_fail(H2_ERR_COMPRESSION, H2_COMPRESSION_ERROR, hpack_rc_text(rc));
+}
+
+/* The fields as the caller wants them. False: no memory (the connection is broken). */
+static bool normalize(struct h2_conn *c, struct section *sec)
+{
+    if (!c->opts.normalize_received) {
+        return true;
+    }
+    if (!c->opts.validate_received) { /* else there is nothing to be found */
+        struct h2_list list;
+        if (!h2_normalize(c, c->rx.fields, sec->count, &list)) {
+            return false;
+        }
+        if (list.memory != NULL) {
+            h2_lend(c, list.memory);
+            memcpy(c->rx.fields, list.fields, list.n * sizeof(list.fields[0]));
+        }
+        sec->count = (uint32_t)list.n;
+    }
+    return sec->crumbs < 2 || h2_join_cookies(c, c->rx.fields, &sec->count);
 }
 
 /* ---------------------------------------------------------------- what a section means */
 
 static struct h2_fail malformed(const char *why)
 {
-    return h2_stream_fail(H2_PROTOCOL_ERROR, why); /* RFC 9113, 8.1.1 */
+    return h2_stream_fail(H2_ERR_FIELDS, H2_PROTOCOL_ERROR, why); /* RFC 9113, 8.1.1 */
+}
+
+static struct h2_fail bad_length(const char *why)
+{
+    return h2_stream_fail(H2_ERR_BODY_LENGTH, H2_PROTOCOL_ERROR, why); /* RFC 9113, 8.1.1 */
+}
+
+static bool is_malformed(const struct h2_conn *c, struct h2_head *head)
+{
+    return c->opts.validate_received && !h2_head_end(head, h2_connect_protocol_offered(c));
 }
 
 static void tell(struct h2_conn *c, struct h2_stream *s, enum h2_event_type type,
@@ -125,8 +164,12 @@ static void tell(struct h2_conn *c, struct h2_stream *s, enum h2_event_type type
                             .nfields = sec->count,
                             .content_length = -1,
                             .status = sec->head.status};
+    if (c->rx.block_has_priority) {
+        ev->has_priority = true;
+        ev->priority = c->rx.block_priority;
+    }
     if (ev->end_stream) {
-        h2_stream_move(c, &s, H2_RX_END);
+        h2_rx_end_of_stream(c, s);
     }
 }
 
@@ -152,16 +195,17 @@ static struct h2_fail request(struct h2_conn *c, struct section *sec, struct h2_
     int64_t length = -1;
     if (sec->over != NULL) {
         sec->count = sec->pseudo; /* enough to answer 431 */
-    } else if (!h2_head_end(head, c->opts.enable_connect_protocol)) {
+    } else if (is_malformed(c, head)) {
         return malformed(head->malformed);
     } else if (!h2_span_is(head->method, "CONNECT")) {
         length = head->content_length; /* in CONNECT it means nothing (RFC 9110, 9.3.6) */
     }
-    if (c->rx.block_end_stream && length > 0) {
-        return malformed("content-length, but no DATA");
+    if (c->rx.block_end_stream && length > 0 && c->opts.validate_received) {
+        return bad_length("content-length, but no DATA");
     }
-    if (c->tx.len - c->tx.off > c->opts.limits.output_bytes) {
-        return h2_conn_fail(H2_ENHANCE_YOUR_CALM, "more unread octets than output_bytes allows");
+    struct h2_fail fail = h2_check_output(c);
+    if (fail.scope != H2_SCOPE_NONE || !normalize(c, sec)) {
+        return fail;
     }
     struct h2_stream *s = h2_stream_open(c, c->rx.frame.stream_id, H2_STATE_OPEN);
     if (s == NULL) {
@@ -170,12 +214,65 @@ static struct h2_fail request(struct h2_conn *c, struct section *sec, struct h2_
     c->last_processed = s->id;
     s->rx_head = true;
     s->head_request = h2_span_is(head->method, "HEAD");
-    s->content_left = length;
+    s->content_left = c->opts.validate_received ? length : -1;
     set_priority(c, s, head);
+    uint8_t urgency = s->urgency; /* the stream may be gone when it is told */
+    bool incremental = s->incremental;
     tell(c, s, H2_EVENT_REQUEST, sec, ev);
     ev->content_length = length;
+    ev->urgency = urgency;
+    ev->incremental = incremental;
     ev->too_large = sec->over != NULL;
-    return ev->too_large ? h2_charge_glitch(c) : h2_no_fail();
+    return ev->too_large ? h2_charge(c, H2_BUDGET_CONTROL) : h2_no_fail();
+}
+
+static bool is_safe(struct h2_span method)
+{
+    return h2_span_is(method, "GET") || h2_span_is(method, "HEAD") ||
+           h2_span_is(method, "OPTIONS") || h2_span_is(method, "TRACE");
+}
+
+/* RFC 9113, 8.4: the request that a server answers unasked. */
+static struct h2_fail promise(struct h2_conn *c, struct section *sec, struct h2_event *ev)
+{
+    struct h2_rx *rx = &c->rx;
+    struct h2_head *head = &sec->head;
+    const struct h2_stream *parent = h2_stream_find(c, rx->frame.stream_id);
+    if (parent == NULL) { /* the caller reset it between the frames of this block */
+        return h2_stream_fail(H2_ERR_STREAM_CLOSED, H2_CANCEL,
+                              "a promise on a stream that was reset");
+    }
+    if (sec->over != NULL) {
+        return h2_stream_fail(H2_ERR_LIMIT, H2_ENHANCE_YOUR_CALM, sec->over);
+    }
+    if (is_malformed(c, head)) {
+        return malformed(head->malformed);
+    }
+    if (c->opts.validate_received && (!is_safe(head->method) || head->content_length > 0)) {
+        return malformed("a promised request that is not safe, or has a body");
+    }
+    if (!normalize(c, sec)) {
+        return h2_no_fail();
+    }
+    void *user = parent->user;
+    struct h2_stream *s = h2_stream_open(c, rx->block_promised, H2_STATE_RESERVED_REMOTE);
+    if (s == NULL) {
+        return h2_no_fail();
+    }
+    c->last_processed = s->id;
+    s->tx_head = true;
+    s->head_request = h2_span_is(head->method, "HEAD");
+    set_priority(c, s, head);
+    *ev = (struct h2_event){.type = H2_EVENT_PUSH,
+                            .stream_id = rx->frame.stream_id,
+                            .user = user,
+                            .promised_id = s->id,
+                            .fields = rx->fields,
+                            .nfields = sec->count,
+                            .content_length = -1,
+                            .urgency = s->urgency,
+                            .incremental = s->incremental};
+    return h2_no_fail();
 }
 
 /* How many body octets may follow a final response head: -1 for any number. */
@@ -194,25 +291,32 @@ static struct h2_fail response(struct h2_conn *c, struct h2_stream *s, struct se
                                struct h2_event *ev)
 {
     struct h2_head *head = &sec->head;
-    if (!h2_head_end(head, false)) {
+    if (is_malformed(c, head)) {
         return malformed(head->malformed);
     }
-    if (head->status < 200) {
-        if (c->rx.block_end_stream) {
-            return malformed("a 1xx response that ends the stream");
-        }
-        if (++s->interims > MOST_INTERIMS) {
-            return h2_stream_fail(H2_ENHANCE_YOUR_CALM, "more than 32 responses of 1xx");
-        }
+    bool interim = head->status >= 100 && head->status < 200;
+    if (interim && c->rx.block_end_stream) {
+        return malformed("a 1xx response that ends the stream");
+    }
+    if (interim && ++s->interims > MOST_INTERIMS) {
+        return h2_stream_fail(H2_ERR_LIMIT, H2_ENHANCE_YOUR_CALM, "more than 32 responses of 1xx");
+    }
+    int64_t left = response_length(s, head);
+    if (!interim && c->rx.block_end_stream && left > 0 && c->opts.validate_received) {
+        return bad_length("content-length, but no DATA");
+    }
+    if (!normalize(c, sec)) {
+        return h2_no_fail();
+    }
+    if (s->state == H2_STATE_RESERVED_REMOTE) {
+        h2_stream_move(c, &s, H2_RX_HEADERS);
+    }
+    if (interim) {
         tell(c, s, H2_EVENT_INFORMATIONAL, sec, ev);
         return h2_no_fail();
     }
-    int64_t left = response_length(s, head);
-    if (c->rx.block_end_stream && left > 0) {
-        return malformed("content-length, but no DATA");
-    }
     s->rx_head = true;
-    s->content_left = left;
+    s->content_left = c->opts.validate_received ? left : -1;
     tell(c, s, H2_EVENT_RESPONSE, sec, ev);
     ev->content_length = head->content_length;
     return h2_no_fail();
@@ -221,13 +325,15 @@ static struct h2_fail response(struct h2_conn *c, struct h2_stream *s, struct se
 static struct h2_fail trailers(struct h2_conn *c, struct h2_stream *s, struct section *sec,
                                struct h2_event *ev)
 {
-    if (!h2_head_end(&sec->head, false)) {
+    if (is_malformed(c, &sec->head)) {
         return malformed(sec->head.malformed);
     }
     if (s->content_left > 0) {
-        return malformed("less DATA than content-length says");
+        return bad_length("less DATA than content-length says");
     }
-    tell(c, s, H2_EVENT_TRAILERS, sec, ev);
+    if (normalize(c, sec)) {
+        tell(c, s, H2_EVENT_TRAILERS, sec, ev);
+    }
     return h2_no_fail();
 }
 
@@ -246,27 +352,33 @@ static struct h2_fail end_block(struct h2_conn *c, const uint8_t *p, uint32_t le
                                 struct h2_event *ev)
 {
     struct h2_rx *rx = &c->rx;
-    struct h2_stream *s = h2_stream_find(c, rx->frame.stream_id);
+    bool promised = rx->block_promised != 0;
+    struct h2_stream *s = promised ? NULL : h2_stream_find(c, rx->frame.stream_id);
     struct section sec = {0};
     rx->block_stream = 0;
+    rx->target = promised ? rx->block_promised : rx->frame.stream_id;
     if (s == NULL && !rx->block_drop && rx->block_fail.scope == H2_SCOPE_NONE && !rx->block_opens) {
         rx->block_drop = true; /* the caller reset it between its frames */
     }
     sec.store = !rx->block_drop && rx->block_fail.scope == H2_SCOPE_NONE;
     h2_head_begin(&sec.head, section_of(s));
 
+    h2_earn_payload(c, len);
     struct h2_fail fail = decode(c, p, p + len, &sec);
-    if (fail.scope != H2_SCOPE_NONE || c->over) {
+    if (fail.scope != H2_SCOPE_NONE || h2_is_over(c)) {
         return fail;
     }
     if (rx->block_drop) {
-        return h2_charge_glitch(c);
+        return h2_charge(c, H2_BUDGET_CONTROL);
     }
     if (rx->block_fail.scope != H2_SCOPE_NONE) {
         return rx->block_fail;
     }
     if (sec.head.malformed != NULL) {
         return malformed(sec.head.malformed);
+    }
+    if (promised) {
+        return promise(c, &sec, ev);
     }
     if (s == NULL) {
         return request(c, &sec, ev);
@@ -275,42 +387,89 @@ static struct h2_fail end_block(struct h2_conn *c, const uint8_t *p, uint32_t le
         return malformed("trailers without END_STREAM");
     }
     if (sec.over != NULL) {
-        return h2_stream_fail(H2_ENHANCE_YOUR_CALM, sec.over);
+        return h2_stream_fail(H2_ERR_LIMIT, H2_ENHANCE_YOUR_CALM, sec.over);
     }
     return sec.head.section == H2_SECTION_TRAILERS ? trailers(c, s, &sec, ev)
                                                    : response(c, s, &sec, ev);
 }
 
-/* What is to become of the block whose HEADERS has come. Only a connection error does not wait for
- * its end. */
-static struct h2_fail begin_block(struct h2_conn *c, bool depends_on_itself)
+/* A new stream of the peer: what is to become of it. */
+static void open_by_peer(struct h2_conn *c, uint32_t id, uint32_t in_use)
 {
     struct h2_rx *rx = &c->rx;
-    uint32_t id = rx->frame.stream_id;
-    enum h2_state state = h2_stream_state(c, id);
-    const struct h2_move *move = h2_state_move(state, H2_RX_HEADERS);
+    c->last_seen = id;
+    rx->block_opens = true;
+    if (h2_conn_state_move(c->state, H2_CONN_RX_STREAM)->verdict == H2_IGNORE) {
+        rx->block_drop = true; /* RFC 9113, 6.8: ignored, not refused */
+    } else if (in_use >= c->announced[H2_SETTINGS_MAX_CONCURRENT_STREAMS]) {
+        rx->block_fail = h2_stream_fail(H2_ERR_STREAM_LIMIT, H2_REFUSED_STREAM,
+                                        "more streams than max_concurrent_streams allows");
+    }
+}
 
-    rx->block_stream = id;
+static void begin_block(struct h2_conn *c, const struct h2_move *move)
+{
+    struct h2_rx *rx = &c->rx;
+    rx->block_stream = rx->frame.stream_id;
+    rx->block_promised = 0;
     rx->block_frames = 0;
-    rx->block_end_stream = (rx->frame.flags & H2_FLAG_END_STREAM) != 0;
+    rx->block_end_stream = false;
     rx->block_drop = move->verdict == H2_IGNORE;
     rx->block_opens = false;
     rx->block_fail = move->fail;
+}
+
+/* What is to become of the block whose HEADERS has come. Only a connection error does not wait for
+ * its end. */
+static struct h2_fail begin_head(struct h2_conn *c)
+{
+    struct h2_rx *rx = &c->rx;
+    uint32_t id = rx->frame.stream_id;
+    enum h2_stream_state state = h2_conn_stream_state(c, id);
+    const struct h2_move *move = h2_state_move(state, H2_RX_HEADERS);
+
+    begin_block(c, move);
+    rx->block_end_stream = (rx->frame.flags & H2_FLAG_END_STREAM) != 0;
     if (move->verdict == H2_REJECT) {
         return move->fail.scope == H2_SCOPE_CONN ? move->fail : h2_no_fail();
     }
     if (state == H2_STATE_IDLE) {
-        c->last_seen = id;
-        rx->block_opens = true;
-        if (c->shut) {
-            rx->block_drop = true; /* RFC 9113, 6.8: ignored, not refused */
-        } else if (c->map.count >= c->opts.max_concurrent_streams) {
-            rx->block_fail = h2_stream_fail(H2_REFUSED_STREAM,
-                                            "more streams than max_concurrent_streams allows");
-        }
+        open_by_peer(c, id, c->active_in);
     }
-    if (depends_on_itself && rx->block_fail.scope == H2_SCOPE_NONE) {
-        rx->block_fail = h2_stream_fail(H2_PROTOCOL_ERROR, "a stream that depends on itself");
+    if (rx->block_has_priority && rx->block_priority.depends_on == id &&
+        rx->block_fail.scope == H2_SCOPE_NONE) {
+        rx->block_fail =
+            h2_stream_fail(H2_ERR_PROTOCOL, H2_PROTOCOL_ERROR, "a stream that depends on itself");
+    }
+    return h2_no_fail();
+}
+
+/* The same for PUSH_PROMISE. */
+static struct h2_fail begin_promise(struct h2_conn *c, uint32_t id)
+{
+    struct h2_rx *rx = &c->rx;
+    if (c->local[H2_SETTINGS_ENABLE_PUSH] == 0) {
+        return h2_conn_fail(H2_ERR_FRAME_TYPE, H2_PROTOCOL_ERROR,
+                            "PUSH_PROMISE though SETTINGS_ENABLE_PUSH is 0");
+    }
+    const struct h2_move *on =
+        h2_state_move(h2_conn_stream_state(c, rx->frame.stream_id), H2_RX_PROMISE);
+    if (on->verdict == H2_REJECT) {
+        return on->fail;
+    }
+    const struct h2_move *of = h2_state_move(h2_conn_stream_state(c, id), H2_RX_PROMISED);
+    if (of->verdict == H2_REJECT) {
+        return of->fail;
+    }
+    begin_block(c, of);
+    rx->block_promised = id;
+    open_by_peer(c, id, c->map.count - c->active_out); /* reserved ones, too: they cost as much */
+    if (c->announced[H2_SETTINGS_ENABLE_PUSH] == 0) {
+        rx->block_fail = h2_stream_fail(H2_ERR_FRAME_TYPE, H2_REFUSED_STREAM,
+                                        "PUSH_PROMISE while SETTINGS_ENABLE_PUSH 0 is on its way");
+    } else if (on->verdict == H2_IGNORE) { /* RFC 9113, 6.6: it may have been on its way */
+        rx->block_fail =
+            h2_stream_fail(H2_ERR_STREAM_CLOSED, H2_CANCEL, "a promise on a stream that was reset");
     }
     return h2_no_fail();
 }
@@ -333,49 +492,73 @@ static void keep_first(struct h2_conn *c, const uint8_t *p, uint32_t n)
     rx->block_len = rx->len;
 }
 
-static struct h2_fail too_long(void)
+/* The first frame of a block, without what stood before the block and behind it. */
+static struct h2_fail first_fragment(struct h2_conn *c, const uint8_t *p, uint32_t len,
+                                     struct h2_event *ev)
 {
-    return h2_conn_fail(H2_ENHANCE_YOUR_CALM,
-                        "a header block longer than header_block_bytes allows");
+    if (len > c->opts.limits.header_block_bytes) {
+        return h2_limit_fail("a header block longer than header_block_bytes allows");
+    }
+    if ((c->rx.frame.flags & H2_FLAG_END_HEADERS) != 0) {
+        return end_block(c, p, len, ev);
+    }
+    keep_first(c, p, len);
+    return len == 0 ? h2_charge(c, H2_BUDGET_EMPTY) : h2_no_fail();
+}
+
+/* Takes the pad length off the front and the padding off the end. */
+static struct h2_fail strip_padding(const struct h2_frame *f, const uint8_t **p, uint32_t *len,
+                                    uint32_t needed)
+{
+    uint32_t pad = 0;
+    if ((f->flags & H2_FLAG_PADDED) != 0) {
+        if (*len < 1) {
+            return h2_conn_fail(H2_ERR_FRAME_DATA, H2_FRAME_SIZE_ERROR,
+                                "a header block's frame without its pad length");
+        }
+        pad = **p;
+        (*p)++;
+        (*len)--;
+    }
+    if (*len < needed) {
+        return h2_conn_fail(H2_ERR_FRAME_DATA, H2_FRAME_SIZE_ERROR,
+                            "a header block's frame without what stands before the block");
+    }
+    if (pad > *len - needed) {
+        return h2_conn_fail(H2_ERR_FRAME_DATA, H2_PROTOCOL_ERROR,
+                            "a header block's frame padded beyond its end");
+    }
+    *len -= pad;
+    return h2_no_fail();
 }
 
 struct h2_fail h2_rx_headers(struct h2_conn *c, const uint8_t *p, uint32_t len, struct h2_event *ev)
 {
-    const struct h2_frame *f = &c->rx.frame;
-    uint32_t pad = 0;
-    bool depends_on_itself = false;
-    if ((f->flags & H2_FLAG_PADDED) != 0) {
-        if (len < 1) {
-            return h2_conn_fail(H2_FRAME_SIZE_ERROR, "HEADERS without its pad length");
-        }
-        pad = p[0];
-        p++;
-        len--;
-    }
-    if ((f->flags & H2_FLAG_PRIORITY) != 0) {
-        if (len < 5) {
-            return h2_conn_fail(H2_FRAME_SIZE_ERROR, "HEADERS without its priority");
-        }
-        depends_on_itself = (h2_get32(p) & H2_MAX_STREAM_ID) == f->stream_id;
-        p += 5;
-        len -= 5;
-    }
-    if (pad > len) {
-        return h2_conn_fail(H2_PROTOCOL_ERROR, "HEADERS padded beyond its end");
-    }
-    len -= pad;
-    if (len > c->opts.limits.header_block_bytes) {
-        return too_long();
-    }
-    struct h2_fail fail = begin_block(c, depends_on_itself);
+    struct h2_rx *rx = &c->rx;
+    rx->block_has_priority = (rx->frame.flags & H2_FLAG_PRIORITY) != 0;
+    uint32_t prefix = rx->block_has_priority ? H2_PRIORITY_LEN : 0;
+    struct h2_fail fail = strip_padding(&rx->frame, &p, &len, prefix);
     if (fail.scope != H2_SCOPE_NONE) {
         return fail;
     }
-    if ((f->flags & H2_FLAG_END_HEADERS) != 0) {
-        return end_block(c, p, len, ev);
+    if (rx->block_has_priority) {
+        rx->block_priority = h2_get_priority(p);
     }
-    keep_first(c, p, len);
-    return h2_no_fail();
+    fail = begin_head(c);
+    return fail.scope != H2_SCOPE_NONE ? fail : first_fragment(c, p + prefix, len - prefix, ev);
+}
+
+struct h2_fail h2_rx_push_promise(struct h2_conn *c, const uint8_t *p, uint32_t len,
+                                  struct h2_event *ev)
+{
+    struct h2_rx *rx = &c->rx;
+    uint32_t prefix = 4;
+    rx->block_has_priority = false;
+    struct h2_fail fail = strip_padding(&rx->frame, &p, &len, prefix);
+    if (fail.scope == H2_SCOPE_NONE) {
+        fail = begin_promise(c, h2_get32(p) & H2_MAX_STREAM_ID);
+    }
+    return fail.scope != H2_SCOPE_NONE ? fail : first_fragment(c, p + prefix, len - prefix, ev);
 }
 
 struct h2_fail h2_rx_continuation(struct h2_conn *c, const uint8_t *p, uint32_t len,
@@ -389,7 +572,7 @@ struct h2_fail h2_rx_continuation(struct h2_conn *c, const uint8_t *p, uint32_t 
     rx->block_len = rx->len;
     assert(rx->block_len <= c->opts.limits.header_block_bytes);
     if ((rx->frame.flags & H2_FLAG_END_HEADERS) == 0) {
-        return h2_no_fail();
+        return len == 0 ? h2_charge(c, H2_BUDGET_EMPTY) : h2_no_fail();
     }
     return end_block(c, rx->buf, rx->block_len, ev);
 }

@@ -1,8 +1,9 @@
 /*
  * Who sends next (RFC 9218): the lowest urgency value first; within one, streams that are not
  * incremental in the order of their ids, each until it has no more to send, and incremental ones in
- * turn, a frame each. Where an urgency has both kinds, they alternate frame by frame (section 10
- * leaves that to us; neither starves).
+ * turn, a frame each. Where an urgency has both kinds, they alternate frame by frame. Every
+ * sixteenth frame goes to a less urgent stream, to each urgency in turn: an endless urgent one
+ * slows the others down, but does not starve them (section 10 leaves all this to us).
  *
  * In a queue is exactly who could send now, if the connection's window allows; so finding the next
  * one needs no search, and a peer that keeps windows shut costs nothing.
@@ -101,9 +102,42 @@ void h2_sched_set_priority(struct h2_conn *c, struct h2_stream *s, uint8_t urgen
     h2_sched_update(c, s);
 }
 
+#define FAVOUR_EVERY 16
+
+static unsigned most_urgent(const struct h2_sched *sched)
+{
+    return (unsigned)__builtin_ctz(sched->used);
+}
+
+/* Whose turn it is to be favoured: the next one in use below the one that was last. */
+static unsigned favoured(const struct h2_sched *sched)
+{
+    unsigned below = sched->used & (sched->used - 1u); /* but the most urgent one */
+    unsigned after = below & ~((2u << sched->favoured) - 1u);
+    return (unsigned)__builtin_ctz(after != 0 ? after : below);
+}
+
+static bool favour_now(const struct h2_sched *sched)
+{
+    return sched->frames >= FAVOUR_EVERY - 1 && (sched->used & (sched->used - 1u)) != 0;
+}
+
+static void count_frame(struct h2_sched *sched, const struct h2_stream *s)
+{
+    if (s->urgency > most_urgent(sched)) {
+        sched->favoured = s->urgency;
+        sched->frames = 0;
+    } else if (sched->frames < FAVOUR_EVERY) {
+        sched->frames++;
+    }
+}
+
 void h2_sched_sent(struct h2_conn *c, struct h2_stream *s)
 {
     uint8_t bit = (uint8_t)(1u << s->urgency);
+    if (s->queued) {
+        count_frame(&c->sched, s);
+    }
     if (s->incremental) {
         c->sched.turn &= (uint8_t)~bit;
         if (s->queued) { /* behind the others */
@@ -118,18 +152,16 @@ void h2_sched_sent(struct h2_conn *c, struct h2_stream *s)
 
 struct h2_stream *h2_sched_next(const struct h2_conn *c)
 {
-    if (c->sched.used == 0) {
+    const struct h2_sched *sched = &c->sched;
+    if (sched->used == 0) {
         return NULL;
     }
-    unsigned urgency = 0;
-    while ((c->sched.used >> urgency & 1u) == 0) {
-        urgency++;
-    }
-    struct h2_stream *in_order = c->sched.in_order[urgency].first;
-    struct h2_stream *in_turn = c->sched.round_robin[urgency].first;
+    unsigned urgency = favour_now(sched) ? favoured(sched) : most_urgent(sched);
+    struct h2_stream *in_order = sched->in_order[urgency].first;
+    struct h2_stream *in_turn = sched->round_robin[urgency].first;
     if (in_order == NULL) {
         return in_turn;
     }
-    bool turn = in_turn != NULL && (c->sched.turn >> urgency & 1u) != 0;
+    bool turn = in_turn != NULL && (sched->turn >> urgency & 1u) != 0;
     return turn ? in_turn : in_order;
 }

@@ -1,10 +1,8 @@
 /*
- * Settings (RFC 9113, 6.5): the peer's are checked and applied in order; ours are announced once,
- * at the start, and are in force when they are acknowledged.
+ * Settings (RFC 9113, 6.5): the peer's are checked and applied in order, before the acknowledgement
+ * goes out; ours wait in a list of the frames sent, and are in force when theirs is acknowledged.
  */
 #include "h2_internal.h"
-
-#define SETTING_LEN 6u
 
 struct rule {
     uint32_t initial;
@@ -14,55 +12,89 @@ struct rule {
     const char *why;
 };
 
-static const struct rule rules[] = {
+static const struct rule rules[H2_SETTING_SLOTS] = {
 #define SETTING(name, id, initial, least, most, code)                                              \
     [id] = {initial, least, most, H2_##code, "SETTINGS_" #name " is out of range"},
 #include "settings.def"
 #undef SETTING
 };
 
-#define RULES (sizeof(rules) / sizeof(rules[0]))
+/* Of ours in one frame: there are eight, and some of extensions. */
+#define MOST_SETTINGS 32
+
+static bool is_known(uint32_t id)
+{
+    return id < H2_SETTING_SLOTS && rules[id].why != NULL;
+}
+
+static bool in_range(uint32_t id, uint32_t value)
+{
+    return value >= rules[id].least && value <= rules[id].most;
+}
 
 void h2_settings_init(struct h2_conn *c)
 {
-    for (size_t id = 0; id < RULES; id++) {
-        c->peer[id] = rules[id].initial;
+    for (size_t id = 0; id < H2_SETTING_SLOTS; id++) {
+        c->peer[id] = c->local[id] = c->announced[id] = rules[id].initial;
     }
-    c->rx_initial_window = H2_DEFAULT_WINDOW;
-    c->rx_max_frame = H2_DEFAULT_MAX_FRAME;
+    const struct h2_options *o = &c->opts;
+    c->announced[H2_SETTINGS_HEADER_TABLE_SIZE] = o->header_table_size;
+    /* What only the other side could use is not announced: a server is never pushed to, a client
+       without push has no streams opened by the peer. */
+    if (c->role == H2_CLIENT) {
+        c->announced[H2_SETTINGS_ENABLE_PUSH] = o->enable_push;
+    } else {
+        c->announced[H2_SETTINGS_ENABLE_CONNECT_PROTOCOL] = o->enable_connect_protocol;
+    }
+    if (c->role == H2_SERVER || o->enable_push) {
+        c->announced[H2_SETTINGS_MAX_CONCURRENT_STREAMS] = o->max_concurrent_streams;
+    }
+    c->announced[H2_SETTINGS_INITIAL_WINDOW_SIZE] = o->initial_window_size;
+    c->announced[H2_SETTINGS_MAX_FRAME_SIZE] = o->max_frame_size;
+    c->announced[H2_SETTINGS_MAX_HEADER_LIST_SIZE] = o->limits.header_list_bytes;
+    c->announced[H2_SETTINGS_NO_RFC7540_PRIORITIES] = 1;
 }
+
+void h2_settings_free(struct h2_conn *c)
+{
+    while (c->pending != NULL) {
+        struct h2_pending *p = c->pending;
+        c->pending = p->next;
+        h2_resize(c, p, 0);
+    }
+}
+
+/* ---------------------------------------------------------------- the peer's */
 
 /* What only makes sense together with what was said before, or with who says it. */
 static struct h2_fail check_change(const struct h2_conn *c, uint32_t id, uint32_t value)
 {
+    const char *why = NULL;
     if (id == H2_SETTINGS_ENABLE_PUSH && c->role == H2_CLIENT && value != 0) {
-        return h2_conn_fail(H2_PROTOCOL_ERROR, "a server announced SETTINGS_ENABLE_PUSH 1");
+        why = "a server announced SETTINGS_ENABLE_PUSH 1";
+    } else if (id == H2_SETTINGS_ENABLE_CONNECT_PROTOCOL && value < c->peer[id]) {
+        why = "SETTINGS_ENABLE_CONNECT_PROTOCOL was taken back"; /* RFC 8441, section 3 */
+    } else if (id == H2_SETTINGS_NO_RFC7540_PRIORITIES && c->peer_settings &&
+               value != c->peer[id]) { /* RFC 9218, 2.1 */
+        why = "SETTINGS_NO_RFC7540_PRIORITIES changed after the first SETTINGS";
     }
-    if (id == H2_SETTINGS_ENABLE_CONNECT_PROTOCOL && value < c->peer[id]) {
-        return h2_conn_fail(H2_PROTOCOL_ERROR, /* RFC 8441, section 3 */
-                            "SETTINGS_ENABLE_CONNECT_PROTOCOL was taken back");
-    }
-    if (id == H2_SETTINGS_NO_RFC7540_PRIORITIES && c->peer_settings && value != c->peer[id]) {
-        return h2_conn_fail(H2_PROTOCOL_ERROR, /* RFC 9218, 2.1 */
-                            "SETTINGS_NO_RFC7540_PRIORITIES changed after the first SETTINGS");
-    }
-    return h2_no_fail();
+    return why != NULL ? h2_conn_fail(H2_ERR_SETTING, H2_PROTOCOL_ERROR, why) : h2_no_fail();
 }
 
 static struct h2_fail apply_one(struct h2_conn *c, uint32_t id, uint32_t value)
 {
-    if (id >= RULES || rules[id].why == NULL) {
-        return h2_no_fail(); /* unknown: ignored */
+    if (!is_known(id)) {
+        return h2_no_fail(); /* RFC 9113, 6.5.2: ignored */
     }
-    if (value < rules[id].least || value > rules[id].most) {
-        return h2_conn_fail(rules[id].code, rules[id].why);
+    if (!in_range(id, value)) {
+        return h2_conn_fail(H2_ERR_SETTING, rules[id].code, rules[id].why);
     }
     struct h2_fail fail = check_change(c, id, value);
     if (fail.scope != H2_SCOPE_NONE) {
         return fail;
     }
     if (id == H2_SETTINGS_INITIAL_WINDOW_SIZE && !h2_flow_set_tx_initial(c, value)) {
-        return h2_conn_fail(H2_FLOW_CONTROL_ERROR,
+        return h2_conn_fail(H2_ERR_FLOW_CONTROL, H2_FLOW_CONTROL_ERROR,
                             "SETTINGS_INITIAL_WINDOW_SIZE makes a window larger than 2^31-1");
     }
     if (id == H2_SETTINGS_HEADER_TABLE_SIZE) {
@@ -72,61 +104,159 @@ static struct h2_fail apply_one(struct h2_conn *c, uint32_t id, uint32_t value)
     return h2_no_fail();
 }
 
-struct h2_fail h2_settings_apply(struct h2_conn *c, const uint8_t *p, size_t len)
+struct h2_fail h2_settings_apply(struct h2_conn *c, const uint8_t *p, size_t len,
+                                 struct h2_setting_change *changes)
 {
-    assert(len % SETTING_LEN == 0);
+    assert(len % H2_SETTING_LEN == 0);
     struct h2_fail fail = h2_no_fail();
-    for (size_t i = 0; i < len && fail.scope == H2_SCOPE_NONE; i += SETTING_LEN) {
-        uint32_t id = (uint32_t)p[i] << 8 | p[i + 1];
-        fail = apply_one(c, id, h2_get32(p + i + 2));
+    for (size_t i = 0; i < len / H2_SETTING_LEN && fail.scope == H2_SCOPE_NONE; i++) {
+        const uint8_t *entry = p + i * H2_SETTING_LEN;
+        uint16_t id = (uint16_t)(entry[0] << 8 | entry[1]);
+        uint32_t value = h2_get32(entry + 2);
+        if (changes != NULL) {
+            changes[i] = (struct h2_setting_change){id, h2_conn_peer_setting(c, id), value};
+        }
+        fail = apply_one(c, id, value);
     }
     return fail;
 }
 
-/* Appends a setting if it says anything that the peer would not assume. */
-static size_t announce(uint8_t *p, size_t at, enum h2_setting id, uint32_t value)
+/* ---------------------------------------------------------------- ours */
+
+static void put_setting(uint8_t *p, uint32_t id, uint32_t value)
 {
-    assert(value >= rules[id].least && value <= rules[id].most);
-    if (value == rules[id].initial) {
-        return at;
-    }
-    p[at] = 0;
-    p[at + 1] = (uint8_t)id;
-    h2_put32(p + at + 2, value);
-    return at + SETTING_LEN;
+    p[0] = (uint8_t)(id >> 8);
+    p[1] = (uint8_t)id;
+    h2_put32(p + 2, value);
 }
 
-void h2_settings_send(struct h2_conn *c)
+size_t h2_settings_first(const struct h2_conn *c, uint8_t *p)
 {
-    const struct h2_options *o = &c->opts;
-    uint8_t p[RULES * SETTING_LEN];
     size_t n = 0;
-    n = announce(p, n, H2_SETTINGS_HEADER_TABLE_SIZE, o->header_table_size);
-    if (c->role == H2_CLIENT) {
-        n = announce(p, n, H2_SETTINGS_ENABLE_PUSH, 0);
-    } else {
-        /* A server neither pushes nor is pushed to; only it has streams opened by the peer. */
-        n = announce(p, n, H2_SETTINGS_MAX_CONCURRENT_STREAMS, o->max_concurrent_streams);
-        n = announce(p, n, H2_SETTINGS_ENABLE_CONNECT_PROTOCOL, o->enable_connect_protocol);
+    for (uint32_t id = 0; id < H2_SETTING_SLOTS; id++) {
+        if (c->announced[id] != rules[id].initial) { /* it says what would not be assumed */
+            assert(in_range(id, c->announced[id]));
+            put_setting(p + n, id, c->announced[id]);
+            n += H2_SETTING_LEN;
+        }
     }
-    n = announce(p, n, H2_SETTINGS_INITIAL_WINDOW_SIZE, o->initial_window_size);
-    n = announce(p, n, H2_SETTINGS_MAX_FRAME_SIZE, o->max_frame_size);
-    n = announce(p, n, H2_SETTINGS_MAX_HEADER_LIST_SIZE, o->limits.header_list_bytes);
-    n = announce(p, n, H2_SETTINGS_NO_RFC7540_PRIORITIES, 1);
-    h2_tx_frame(c, H2_FRAME_SETTINGS, 0, 0, p, n);
+    return n;
+}
 
-    if (o->connection_window_size > H2_DEFAULT_WINDOW) {
-        uint32_t more = o->connection_window_size - H2_DEFAULT_WINDOW;
-        h2_tx_window_update(c, 0, more);
-        c->rx_window.left += (int32_t)more;
+/* Queues a SETTINGS frame and remembers what it says. */
+static void send(struct h2_conn *c, const uint8_t *payload, size_t len)
+{
+    uint32_t n = (uint32_t)(len / H2_SETTING_LEN);
+    struct h2_pending *sent = h2_resize(c, NULL, sizeof(*sent) + n * sizeof(sent->changes[0]));
+    if (sent == NULL) {
+        h2_conn_break_nomem(c);
+        return;
+    }
+    sent->next = NULL;
+    sent->n = n;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *entry = payload + i * H2_SETTING_LEN;
+        sent->changes[i] = (struct h2_setting_change){.id = (uint16_t)(entry[0] << 8 | entry[1]),
+                                                      .after = h2_get32(entry + 2)};
+    }
+    struct h2_pending **last = &c->pending;
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = sent;
+    h2_tx_frame(c, H2_FRAME_SETTINGS, 0, 0, payload, len);
+}
+
+void h2_settings_send_first(struct h2_conn *c)
+{
+    uint8_t payload[H2_SETTING_SLOTS * H2_SETTING_LEN];
+    send(c, payload, h2_settings_first(c, payload));
+    uint32_t more = c->opts.connection_window_size - c->rx_window_size;
+    if (more > 0) {
+        (void)h2_conn_update_window(c, 0, more);
     }
 }
 
-void h2_settings_in_force(struct h2_conn *c)
+/* Whether we may say this now. */
+static enum h2_error check_ours(const struct h2_conn *c, const struct h2_setting_value *v)
 {
-    assert(!c->settings_acked);
-    c->settings_acked = true;
-    h2_flow_set_rx_initial(c, c->opts.initial_window_size);
-    c->rx_max_frame = c->opts.max_frame_size;
-    hpack_decoder_set_max_table_size(c->decoder, c->opts.header_table_size);
+    if (!is_known(v->id)) {
+        return H2_OK;
+    }
+    if (!in_range(v->id, v->value)) {
+        return H2_ERR_SETTING;
+    }
+    switch (v->id) {
+    case H2_SETTINGS_ENABLE_PUSH:
+        return c->role == H2_SERVER && v->value != 0 ? H2_ERR_SETTING : H2_OK;
+    case H2_SETTINGS_ENABLE_CONNECT_PROTOCOL:
+        return v->value < c->announced[v->id] ? H2_ERR_SETTING : H2_OK;
+    case H2_SETTINGS_NO_RFC7540_PRIORITIES:
+        return v->value != c->announced[v->id] ? H2_ERR_SETTING : H2_OK;
+    case H2_SETTINGS_INITIAL_WINDOW_SIZE:
+        return h2_flow_may_set_rx_initial(c, v->value) ? H2_OK : H2_ERR_FLOW_CONTROL;
+    default:
+        return H2_OK;
+    }
+}
+
+enum h2_error h2_conn_update_settings(struct h2_conn *c, const struct h2_setting_value *values,
+                                      size_t n)
+{
+    enum h2_error error = h2_conn_may(c, H2_CONN_TX_FRAME);
+    if (error != H2_OK) {
+        return error;
+    }
+    uint8_t payload[MOST_SETTINGS * H2_SETTING_LEN];
+    if (n > MOST_SETTINGS) {
+        return H2_ERR_VALUE;
+    }
+    for (size_t i = 0; i < n; i++) {
+        error = check_ours(c, &values[i]);
+        if (error != H2_OK) {
+            return error;
+        }
+        put_setting(payload + i * H2_SETTING_LEN, values[i].id, values[i].value);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (is_known(values[i].id)) {
+            c->announced[values[i].id] = values[i].value;
+        }
+    }
+    send(c, payload, n * H2_SETTING_LEN);
+    return h2_result(c);
+}
+
+static void bring_into_force(struct h2_conn *c, struct h2_setting_change *change)
+{
+    if (!is_known(change->id)) {
+        return;
+    }
+    change->before = c->local[change->id];
+    switch (change->id) {
+    case H2_SETTINGS_INITIAL_WINDOW_SIZE:
+        h2_flow_set_rx_initial(c, change->after);
+        break;
+    case H2_SETTINGS_HEADER_TABLE_SIZE:
+        hpack_decoder_set_max_table_size(c->decoder, change->after);
+        break;
+    case H2_SETTINGS_MAX_HEADER_LIST_SIZE:
+        c->opts.limits.header_list_bytes = change->after;
+        break;
+    default:
+        break;
+    }
+    c->local[change->id] = change->after;
+}
+
+struct h2_pending *h2_settings_in_force(struct h2_conn *c)
+{
+    struct h2_pending *oldest = c->pending;
+    if (oldest != NULL) {
+        c->pending = oldest->next;
+        for (uint32_t i = 0; i < oldest->n; i++) {
+            bring_into_force(c, &oldest->changes[i]);
+        }
+    }
+    return oldest;
 }

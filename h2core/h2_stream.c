@@ -111,25 +111,40 @@ static void map_shrink(struct h2_conn *c)
 
 /* ---------------------------------------------------------------- closed streams */
 
-static uint32_t closed_entry(uint32_t id, enum h2_state way)
-{
-    assert(id % 2 == 1 && way >= H2_STATE_CLOSED_ENDED && way < H2_STATE_CLOSED_FORGOTTEN);
-    return id / 2 << 2 | (uint32_t)(way - H2_STATE_CLOSED_ENDED);
-}
-
-void h2_closed_remember(struct h2_conn *c, uint32_t id, enum h2_state way)
+/* Room for more, up to the limit. Without memory the oldest one is forgotten, which is no failure.
+ */
+static void closed_grow(struct h2_conn *c)
 {
     struct h2_closed *m = &c->closed;
     uint32_t most = c->opts.limits.closed_streams;
-    if (m->count == m->cap && m->cap < most) {
-        uint32_t cap = m->cap == 0 ? FIRST_CLOSED : m->cap * 2;
-        cap = cap < most ? cap : most;
-        uint32_t *ring = h2_resize(c, m->ring, cap * sizeof(*ring));
-        if (ring != NULL) { /* without memory the oldest one is forgotten, which is no failure */
-            m->ring = ring;
-            m->next = m->cap;
-            m->cap = cap;
-        }
+    uint32_t cap = m->cap == 0 ? FIRST_CLOSED : m->cap * 2;
+    cap = cap < most ? cap : most;
+    if (cap <= m->cap) {
+        return;
+    }
+    uint32_t *ids = h2_resize(c, NULL, cap * (sizeof(*ids) + sizeof(*m->ways)));
+    if (ids == NULL) {
+        return;
+    }
+    uint8_t *ways = (uint8_t *)(ids + cap);
+    assert(m->count == m->cap); /* so the oldest one is the next to be written over */
+    for (uint32_t i = 0; i < m->count; i++) {
+        uint32_t from = (m->next + i) % m->cap;
+        ids[i] = m->ids[from];
+        ways[i] = m->ways[from];
+    }
+    h2_resize(c, m->ids, 0);
+    m->ids = ids;
+    m->ways = ways;
+    m->next = m->count;
+    m->cap = cap;
+}
+
+void h2_closed_remember(struct h2_conn *c, uint32_t id, enum h2_stream_state way)
+{
+    struct h2_closed *m = &c->closed;
+    if (m->count == m->cap) {
+        closed_grow(c);
     }
     if (m->cap == 0) {
         return;
@@ -137,20 +152,22 @@ void h2_closed_remember(struct h2_conn *c, uint32_t id, enum h2_state way)
     if (m->next == m->cap) {
         m->next = 0;
     }
-    m->ring[m->next++] = closed_entry(id, way);
+    m->ids[m->next] = id;
+    m->ways[m->next] = (uint8_t)way;
+    m->next++;
     if (m->count < m->cap) {
         m->count++;
     }
 }
 
-static enum h2_state closed_lookup(const struct h2_closed *m, uint32_t id)
+static enum h2_stream_state closed_lookup(const struct h2_closed *m, uint32_t id)
 {
     uint32_t at = m->next;
     for (uint32_t i = 0; i < m->count;
          i++) { /* newest first: a later entry of an id replaces an earlier one */
         at = at == 0 ? m->cap - 1 : at - 1;
-        if (m->ring[at] >> 2 == id / 2) {
-            return H2_STATE_CLOSED_ENDED + (m->ring[at] & 3u);
+        if (m->ids[at] == id) {
+            return m->ways[at];
         }
     }
     return H2_STATE_CLOSED_FORGOTTEN;
@@ -158,25 +175,65 @@ static enum h2_state closed_lookup(const struct h2_closed *m, uint32_t id)
 
 /* ---------------------------------------------------------------- life of a stream */
 
-enum h2_state h2_stream_state(const struct h2_conn *c, uint32_t id)
+/* RFC 9113, 6.8: our GOAWAY has closed what is above its last stream id. */
+static bool closed_by_goaway(const struct h2_conn *c, uint32_t id)
+{
+    return h2_conn_state_move(c->state, H2_CONN_RX_STREAM)->verdict == H2_IGNORE &&
+           id > c->goaway_last;
+}
+
+enum h2_stream_state h2_conn_stream_state(const struct h2_conn *c, uint32_t id)
 {
     const struct h2_stream *s = h2_stream_find(c, id);
     if (s != NULL) {
         return s->state;
     }
-    if (id % 2 == 0) {
-        return H2_STATE_IDLE_OURS; /* nobody pushes */
+    if (h2_is_ours(c, id)) {
+        return id >= c->next_id ? H2_STATE_IDLE_OURS : closed_lookup(&c->closed, id);
     }
-    if (c->role == H2_CLIENT ? id >= c->next_id : id > c->last_seen) {
-        return c->role == H2_CLIENT ? H2_STATE_IDLE_OURS : H2_STATE_IDLE;
+    if (id > c->last_seen) {
+        return c->role == H2_SERVER ? H2_STATE_IDLE : H2_STATE_IDLE_PUSHED;
     }
-    if (c->role == H2_SERVER && c->shut && id > c->goaway_last) {
-        return H2_STATE_CLOSED_RESET_SENT; /* our GOAWAY did it (RFC 9113, 6.8) */
-    }
-    return closed_lookup(&c->closed, id);
+    return closed_by_goaway(c, id) ? H2_STATE_CLOSED_RESET_SENT : closed_lookup(&c->closed, id);
 }
 
-struct h2_stream *h2_stream_open(struct h2_conn *c, uint32_t id, enum h2_state state)
+enum h2_error h2_stream_may(const struct h2_conn *c, uint32_t id, enum h2_input input,
+                            struct h2_stream **s)
+{
+    enum h2_error error = h2_conn_may(c, H2_CONN_TX_FRAME);
+    if (error != H2_OK) {
+        return error;
+    }
+    *s = h2_stream_find(c, id);
+    if (*s != NULL) {
+        return h2_state_move((*s)->state, input)->verdict == H2_ACCEPT ? H2_OK
+                                                                       : H2_ERR_STREAM_STATE;
+    }
+    if (id == 0 || id > H2_MAX_STREAM_ID || h2_conn_stream_state(c, id) < H2_STATE_RESERVED_LOCAL) {
+        return H2_ERR_NO_STREAM;
+    }
+    return H2_ERR_STREAM_CLOSED;
+}
+
+/* Counters move here, and only here. */
+static void set_state(struct h2_conn *c, struct h2_stream *s, enum h2_stream_state state)
+{
+    uint32_t *active = s->inbound ? &c->active_in : &c->active_out;
+    if (h2_state_is_active(s->state)) {
+        assert(*active > 0);
+        (*active)--;
+    }
+    if (h2_state_is_active(state)) {
+        (*active)++;
+    }
+    if (h2_is_traced(c) && s->state != state) {
+        h2_trace_state_always(c, H2_TRACE_STREAM_STATE, s->id, h2_stream_state_name(s->state),
+                              h2_stream_state_name(state));
+    }
+    s->state = (uint8_t)state;
+}
+
+struct h2_stream *h2_stream_open(struct h2_conn *c, uint32_t id, enum h2_stream_state state)
 {
     assert(h2_stream_find(c, id) == NULL);
     assert(h2_state_is_live(state));
@@ -193,11 +250,13 @@ struct h2_stream *h2_stream_open(struct h2_conn *c, uint32_t id, enum h2_state s
     }
     memset(s, 0, sizeof(*s));
     s->id = id;
-    s->state = (uint8_t)state;
+    s->inbound = !h2_is_ours(c, id);
+    s->state = s->inbound ? H2_STATE_IDLE : H2_STATE_IDLE_OURS;
+    set_state(c, s, state);
     s->content_left = -1;
     s->urgency = H2_DEFAULT_URGENCY;
     s->tx_window = (int32_t)c->peer[H2_SETTINGS_INITIAL_WINDOW_SIZE];
-    s->rx.left = (int32_t)c->rx_initial_window;
+    s->rx.left = (int32_t)c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE];
     link_stream(&c->map, s);
     c->map.count++;
     return s;
@@ -216,6 +275,7 @@ static void stream_free(struct h2_conn *c, struct h2_stream *s)
     assert(c->map.count > 0);
     c->map.count--;
     if (c->map.count == 0) {
+        assert(c->active_in == 0 && c->active_out == 0);
         map_shrink(c);
     }
 }
@@ -224,7 +284,7 @@ void h2_stream_move(struct h2_conn *c, struct h2_stream **s, enum h2_input input
 {
     const struct h2_move *move = h2_state_move((*s)->state, input);
     assert(move->verdict == H2_ACCEPT);
-    (*s)->state = (uint8_t)move->next;
+    set_state(c, *s, move->next);
     if (h2_state_is_live(move->next)) {
         h2_sched_update(c, *s);
         return;
@@ -236,10 +296,12 @@ void h2_stream_move(struct h2_conn *c, struct h2_stream **s, enum h2_input input
 
 void h2_streams_free(struct h2_conn *c)
 {
+    c->opts.trace = NULL; /* this is no change of their states */
     for (struct h2_stream *s = h2_map_next(c, NULL); s != NULL; s = h2_map_next(c, NULL)) {
+        set_state(c, s, H2_STATE_CLOSED_FORGOTTEN);
         stream_free(c, s);
     }
     free_list_trim(c, 0);
     h2_resize(c, c->map.buckets, 0);
-    h2_resize(c, c->closed.ring, 0);
+    h2_resize(c, c->closed.ids, 0);
 }

@@ -1,4 +1,4 @@
-/* Names and sentences for people: error codes and return codes. */
+/* Names and sentences for people: error codes, errors, frames, settings. */
 #include "h2core/h2core.h"
 
 const char *h2_code_name(uint32_t code)
@@ -22,29 +22,44 @@ const char *h2_code_name(uint32_t code)
     return code < sizeof(names) / sizeof(names[0]) ? names[code] : "UNKNOWN";
 }
 
-const char *h2_rc_text(enum h2_rc rc)
+static const struct {
+    const char *name;
+    const char *sentence;
+} errors[] = {
+    [H2_OK] = {"OK", "no error"},
+#define ERROR(name, sentence) [H2_ERR_##name] = {#name, sentence},
+#include "errors.def"
+#undef ERROR
+};
+
+const char *h2_error_name(enum h2_error error)
 {
-    switch (rc) {
-    case H2_OK:
-        return "no error";
-    case H2_ERR_NOMEM:
-        return "no memory";
-    case H2_ERR_CLOSED:
-        return "the connection is over";
-    case H2_ERR_NO_STREAM:
-        return "no such stream";
-    case H2_ERR_STREAM_STATE:
-        return "the state of the stream does not allow it";
-    case H2_ERR_STREAM_LIMIT:
-        return "the peer allows no more streams at a time";
-    case H2_ERR_NO_STREAM_ID:
-        return "no stream ids are left on this connection";
-    case H2_ERR_GOAWAY:
-        return "the connection takes no new streams";
-    case H2_ERR_FIELDS:
-        return "the fields are not a valid message";
-    case H2_ERR_VALUE:
-        return "an argument is out of range";
-    }
-    return "unknown return code";
+    return error < sizeof(errors) / sizeof(errors[0]) ? errors[error].name : "UNKNOWN";
+}
+
+const char *h2_error_text(enum h2_error error)
+{
+    return error < sizeof(errors) / sizeof(errors[0]) ? errors[error].sentence : "unknown error";
+}
+
+const char *h2_frame_name(uint8_t type)
+{
+    static const char *const names[] = {
+#define FRAME(name, type, id, least, most, scope, receiver) [type] = #name,
+#include "frames.def"
+#undef FRAME
+    };
+    const char *name = type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
+    return name != NULL ? name : "UNKNOWN";
+}
+
+const char *h2_setting_name(uint32_t id)
+{
+    static const char *const names[] = {
+#define SETTING(name, id, initial, least, most, code) [id] = #name,
+#include "settings.def"
+#undef SETTING
+    };
+    const char *name = id < sizeof(names) / sizeof(names[0]) ? names[id] : NULL;
+    return name != NULL ? name : "UNKNOWN";
 }

@@ -9,8 +9,7 @@
 #define FIRST_CAPACITY 256u
 #define KEPT_CAPACITY  16384u /* a drained buffer above this is given back at once */
 
-/* Room for n octets at the end. NULL: no memory; the connection is then broken. */
-static uint8_t *reserve(struct h2_conn *c, size_t n)
+uint8_t *h2_tx_reserve(struct h2_conn *c, size_t n)
 {
     struct h2_tx *tx = &c->tx;
     if (tx->cap - tx->len >= n) {
@@ -74,7 +73,7 @@ struct h2_frame h2_get_frame_header(const uint8_t *p)
 
 void h2_tx_raw(struct h2_conn *c, const void *p, size_t len)
 {
-    uint8_t *out = reserve(c, len);
+    uint8_t *out = h2_tx_reserve(c, len);
     if (out != NULL) {
         memcpy(out, p, len);
         c->tx.len += len;
@@ -84,7 +83,7 @@ void h2_tx_raw(struct h2_conn *c, const void *p, size_t len)
 void h2_tx_frame(struct h2_conn *c, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
                  size_t len)
 {
-    uint8_t *out = reserve(c, H2_FRAME_HEADER_LEN + len);
+    uint8_t *out = h2_tx_reserve(c, H2_FRAME_HEADER_LEN + len);
     if (out == NULL) {
         return;
     }
@@ -93,6 +92,7 @@ void h2_tx_frame(struct h2_conn *c, uint8_t type, uint8_t flags, uint32_t id, co
         memcpy(out + H2_FRAME_HEADER_LEN, payload, len);
     }
     c->tx.len += H2_FRAME_HEADER_LEN + len;
+    h2_trace_sent(c, out);
 }
 
 void h2_tx_rst_stream(struct h2_conn *c, uint32_t id, enum h2_code code)
@@ -110,28 +110,47 @@ void h2_tx_window_update(struct h2_conn *c, uint32_t id, uint32_t increment)
     h2_tx_frame(c, H2_FRAME_WINDOW_UPDATE, 0, id, payload, sizeof(payload));
 }
 
-void h2_tx_goaway(struct h2_conn *c, uint32_t last_id, enum h2_code code, const char *why)
+void h2_tx_goaway(struct h2_conn *c, uint32_t last_id, enum h2_code code, const void *debug,
+                  size_t len)
 {
-    uint8_t payload[8 + 256];
-    size_t n = why != NULL ? strlen(why) : 0;
-    if (n > sizeof(payload) - 8) {
-        n = sizeof(payload) - 8;
+    uint8_t *out = h2_tx_reserve(c, H2_FRAME_HEADER_LEN + 8 + len);
+    if (out == NULL) {
+        return;
     }
-    h2_put32(payload, last_id);
-    h2_put32(payload + 4, code);
-    if (n > 0) {
-        memcpy(payload + 8, why, n);
+    h2_put_frame_header(out, (uint32_t)(8 + len), H2_FRAME_GOAWAY, 0, 0);
+    h2_put32(out + H2_FRAME_HEADER_LEN, last_id);
+    h2_put32(out + H2_FRAME_HEADER_LEN + 4, code);
+    if (len > 0) {
+        memcpy(out + H2_FRAME_HEADER_LEN + 8, debug, len);
     }
-    h2_tx_frame(c, H2_FRAME_GOAWAY, 0, 0, payload, 8 + n);
+    c->tx.len += H2_FRAME_HEADER_LEN + 8 + len;
+    h2_trace_sent(c, out);
+}
+
+/* ---------------------------------------------------------------- header blocks */
+
+void h2_put_priority(uint8_t p[H2_PRIORITY_LEN], const struct h2_priority *priority)
+{
+    h2_put32(p, priority->depends_on | (priority->exclusive ? 0x80000000u : 0));
+    p[4] = (uint8_t)(priority->weight - 1);
+}
+
+struct h2_priority h2_get_priority(const uint8_t p[H2_PRIORITY_LEN])
+{
+    uint32_t word = h2_get32(p);
+    return (struct h2_priority){.depends_on = word & H2_MAX_STREAM_ID,
+                                .weight = (uint16_t)(p[4] + 1),
+                                .exclusive = word >> 31 != 0};
 }
 
 /*
- * Makes room for the frame headers of CONTINUATION in a block of `len` octets that stands at p,
+ * Makes room for the frame headers of CONTINUATION in a payload of `len` octets that stands at p,
  * behind room for its first frame header. Pieces move back to front, the last one farthest.
  */
-static size_t split_block(uint8_t *p, size_t len, size_t most, uint32_t id, uint8_t first_flags)
+static size_t split_block(struct h2_conn *c, uint8_t *p, size_t len, const struct h2_block *block)
 {
-    size_t pieces = len == 0 ? 1 : (len + most - 1) / most;
+    size_t most = c->peer[H2_SETTINGS_MAX_FRAME_SIZE];
+    size_t pieces = len <= most ? 1 : (len + most - 1) / most;
     for (size_t i = pieces; i-- > 0;) {
         size_t n = i + 1 == pieces ? len - i * most : most;
         uint8_t *to = p + i * (H2_FRAME_HEADER_LEN + most);
@@ -139,34 +158,54 @@ static size_t split_block(uint8_t *p, size_t len, size_t most, uint32_t id, uint
             memmove(to + H2_FRAME_HEADER_LEN, p + H2_FRAME_HEADER_LEN + i * most, n);
         }
         uint8_t flags =
-            (uint8_t)((i == 0 ? first_flags : 0) | (i + 1 == pieces ? H2_FLAG_END_HEADERS : 0));
-        h2_put_frame_header(to, (uint32_t)n, i == 0 ? H2_FRAME_HEADERS : H2_FRAME_CONTINUATION,
-                            flags, id);
+            (uint8_t)((i == 0 ? block->flags : 0) | (i + 1 == pieces ? H2_FLAG_END_HEADERS : 0));
+        h2_put_frame_header(to, (uint32_t)n, i == 0 ? block->type : H2_FRAME_CONTINUATION, flags,
+                            block->stream_id);
+    }
+    for (size_t i = 0; h2_is_traced(c) && i < pieces; i++) {
+        h2_trace_sent(c, p + i * (H2_FRAME_HEADER_LEN + most));
     }
     return len + pieces * H2_FRAME_HEADER_LEN;
 }
 
-void h2_tx_header_block(struct h2_conn *c, uint32_t id, bool end_stream,
-                        const struct h2_field *fields, size_t n)
+void h2_tx_block(struct h2_conn *c, const struct h2_block *block, const struct h2_field *fields,
+                 size_t n)
 {
     size_t most = c->peer[H2_SETTINGS_MAX_FRAME_SIZE];
-    size_t bound = hpack_encoder_bound(fields, n);
-    uint8_t *p = reserve(c, bound + (bound / most + 1) * H2_FRAME_HEADER_LEN);
+    size_t bound = block->prefix_len + hpack_encoder_bound(fields, n);
+    uint8_t *p = h2_tx_reserve(c, bound + (bound / most + 1) * H2_FRAME_HEADER_LEN);
     if (p == NULL) {
         return;
     }
+    uint8_t *payload = p + H2_FRAME_HEADER_LEN;
+    memcpy(payload, block->prefix, block->prefix_len);
     size_t len;
-    if (hpack_encoder_encode(c->encoder, fields, n, p + H2_FRAME_HEADER_LEN, &len) != HPACK_OK) {
+    if (hpack_encoder_encode(c->encoder, fields, n, payload + block->prefix_len, &len) !=
+        HPACK_OK) {
         h2_conn_break_nomem(c);
         return;
     }
+    len += block->prefix_len;
     assert(len <= bound);
-    c->tx.len += split_block(p, len, most, id, end_stream ? H2_FLAG_END_STREAM : 0);
+    c->tx.len += split_block(c, p, len, block);
 }
+
+/* ---------------------------------------------------------------- for the caller */
 
 bool h2_conn_wants_send(const struct h2_conn *c)
 {
     return c->tx.len > c->tx.off;
+}
+
+size_t h2_conn_output_len(const struct h2_conn *c)
+{
+    return c->tx.len - c->tx.off;
+}
+
+void h2_conn_drop_output(struct h2_conn *c)
+{
+    drop_buffer(c);
+    c->tx.replies = 0;
 }
 
 size_t h2_conn_send(struct h2_conn *c, uint8_t *buf, size_t cap)

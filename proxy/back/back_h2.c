@@ -206,10 +206,10 @@ static bool submit(struct back_h2 *b, struct exchange *x)
     struct field_list l = message_request_fields(x, 2);
     bool end = !x->request.m.has_body;
     uint32_t id;
-    enum h2_rc rc = h2_conn_request(b->engine, l.f, l.n, end, x, &id);
+    enum h2_error rc = h2_conn_request(b->engine, l.f, l.n, end, x, &id);
     if (rc != H2_OK) {
         LOG(INFO, "backend %s: a request cannot be sent over HTTP/2: %s", b->pool->backend->label,
-            h2_rc_text(rc));
+            h2_error_text(rc));
         return false;
     }
     x->back_stream = id;
@@ -258,16 +258,16 @@ static struct back_h2 *open_connection(struct pool *p)
 {
     const struct config *cfg = p->worker->cfg;
     struct h2_options o;
-    h2_options_init(&o);
-    o.header_table_size = (uint32_t)cfg->backend_http2_decoder_dynamic_table_size;
-    o.encoder_table_size = (uint32_t)cfg->backend_http2_encoder_dynamic_table_size;
-    uint64_t window = cfg->backend_http2_window_size;
-    window = window < cfg->backend_response_buffer ? window : cfg->backend_response_buffer;
-    o.initial_window_size = (uint32_t)window;
-    o.connection_window_size = (uint32_t)cfg->backend_http2_connection_window_size;
-    o.limits.header_list_bytes = (uint32_t)cfg->response_header_field_buffer;
-    o.limits.header_block_bytes = 2 * (uint32_t)cfg->response_header_field_buffer;
-    o.limits.header_fields = (uint32_t)cfg->max_response_header_fields;
+    struct h2_tuning tuning = {
+        .decoder_table = cfg->backend_http2_decoder_dynamic_table_size,
+        .encoder_table = cfg->backend_http2_encoder_dynamic_table_size,
+        .window = cfg->backend_http2_window_size,
+        .connection_window = cfg->backend_http2_connection_window_size,
+        .body_buffer = cfg->backend_response_buffer,
+        .field_buffer = cfg->response_header_field_buffer,
+        .max_fields = cfg->max_response_header_fields,
+    };
+    h2_body_options(&o, &tuning);
 
     struct back_h2 *b = xcalloc(1, sizeof(*b));
     b->magic = BACK_H2_MAGIC;

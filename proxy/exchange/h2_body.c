@@ -1,4 +1,4 @@
-/* Bodies into DATA frames. */
+/* Options of an engine, and bodies into DATA frames. */
 #include "exchange/h2_body.h"
 
 #include <assert.h>
@@ -8,6 +8,26 @@
 /* A frame with less than this is only made when it is all there is: no dribble because a buffer is
  * nearly full. */
 #define MIN_FRAME 1024u
+
+void h2_body_options(struct h2_options *o, const struct h2_tuning *tuning)
+{
+    h2_options_init(o);
+    o->header_table_size = (uint32_t)tuning->decoder_table;
+    o->encoder_table_size = (uint32_t)tuning->encoder_table;
+    /* What a window allows may come, and has to be held: the pipe's buffer bounds it. */
+    o->initial_window_size =
+        (uint32_t)(tuning->window < tuning->body_buffer ? tuning->window : tuning->body_buffer);
+    o->connection_window_size = (uint32_t)tuning->connection_window;
+    o->limits.header_list_bytes = (uint32_t)tuning->field_buffer;
+    o->limits.header_block_bytes =
+        2 * (uint32_t)tuning->field_buffer; /* too large is still decoded, and answered */
+    o->limits.header_fields = (uint32_t)tuning->max_fields;
+    o->normalize_received = o->normalize_sent = false;
+    o->mute = H2_MUTE(H2_EVENT_STREAM_ENDED) | H2_MUTE(H2_EVENT_WINDOW_UPDATE) |
+              H2_MUTE(H2_EVENT_SETTINGS_ACK) | H2_MUTE(H2_EVENT_PING) | H2_MUTE(H2_EVENT_PING_ACK) |
+              H2_MUTE(H2_EVENT_PRIORITY) | H2_MUTE(H2_EVENT_PRIORITY_UPDATE) |
+              H2_MUTE(H2_EVENT_ALTSVC) | H2_MUTE(H2_EVENT_ORIGIN) | H2_MUTE(H2_EVENT_UNKNOWN_FRAME);
+}
 
 static struct pipe *pipe_of(struct exchange *x, enum h2_body_side side)
 {

@@ -1,5 +1,6 @@
 /*
- * Sending bodies through an h2core connection: the response bodies of a front, the request bodies
+ * What both sides do alike with an h2core connection: its options, and sending bodies through it,
+ * the response bodies of a front, the request bodies
  * of a back. Bytes go from the pipe of the stream that the engine picks straight behind their frame
  * header.
  */
@@ -9,6 +10,21 @@
 #include "exchange/exchange.h"
 
 #include "h2core/h2core.h"
+
+/** What the options of a frontend or backend say about its HTTP/2 connections; octets. */
+struct h2_tuning {
+    uint64_t decoder_table;
+    uint64_t encoder_table;
+    uint64_t window; /**< of a stream */
+    uint64_t connection_window;
+    uint64_t body_buffer; /**< what a pipe holds: it bounds the window */
+    uint64_t field_buffer;
+    uint64_t max_fields;
+};
+
+/** Options for an engine of the proxy: those of the configuration, nothing normalised (messages are
+ * made here), and only events that somebody acts on. */
+void h2_body_options(struct h2_options *o, const struct h2_tuning *tuning);
 
 enum h2_body_side { H2_BODY_REQUESTS, H2_BODY_RESPONSES };
 

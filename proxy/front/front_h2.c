@@ -5,7 +5,6 @@
 #include "front/front.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,28 +158,25 @@ static void close_when_done(struct front_h2 *h)
 
 /* ---------------------------------------------------------------- starting */
 
-static void limits_of(const struct config *cfg, struct h2_options *o)
+static void options_of(const struct config *cfg, struct h2_options *o)
 {
-    h2_options_init(o);
-    o->header_table_size = (uint32_t)cfg->frontend_http2_decoder_dynamic_table_size;
-    o->encoder_table_size = (uint32_t)cfg->frontend_http2_encoder_dynamic_table_size;
+    struct h2_tuning tuning = {
+        .decoder_table = cfg->frontend_http2_decoder_dynamic_table_size,
+        .encoder_table = cfg->frontend_http2_encoder_dynamic_table_size,
+        .window = cfg->frontend_http2_window_size,
+        .connection_window = cfg->frontend_http2_connection_window_size,
+        .body_buffer = cfg->backend_request_buffer,
+        .field_buffer = cfg->request_header_field_buffer,
+        .max_fields = cfg->max_request_header_fields,
+    };
+    h2_body_options(o, &tuning);
     o->max_concurrent_streams = (uint32_t)cfg->frontend_http2_max_concurrent_streams;
-    /* What a window allows may come, and has to be held: the request buffer bounds it. */
-    uint64_t window = cfg->frontend_http2_window_size;
-    window = window < cfg->backend_request_buffer ? window : cfg->backend_request_buffer;
-    o->initial_window_size = (uint32_t)window;
-    o->connection_window_size = (uint32_t)cfg->frontend_http2_connection_window_size;
-    o->limits.header_list_bytes = (uint32_t)cfg->request_header_field_buffer;
-    o->limits.header_block_bytes =
-        2 *
-        (uint32_t)cfg->request_header_field_buffer; /* too large is still decoded, and answered */
-    o->limits.header_fields = (uint32_t)cfg->max_request_header_fields;
 }
 
 static struct front_h2 *new_state(struct front *f)
 {
     struct h2_options options;
-    limits_of(f->worker->cfg, &options);
+    options_of(f->worker->cfg, &options);
     struct front_h2 *h = xcalloc(1, sizeof(*h));
     h->magic = FRONT_H2_MAGIC;
     h->front = f;
@@ -225,36 +221,11 @@ static void adopt(struct front_h2 *h, struct exchange *x, uint32_t stream_id)
     note_streams(h);
 }
 
-/* base64url without padding (RFC 4648, 5), into the ordinary alphabet and its length, for OpenSSL's
- * decoder. */
-static int decode_settings(const char *s, size_t len, uint8_t out[512])
-{
-    unsigned char text[512];
-    size_t padded = (len + 3) / 4 * 4;
-    if (padded > sizeof(text) || len % 4 == 1) {
-        return -1;
-    }
-    for (size_t i = 0; i < padded; i++) {
-        char c = i < len ? s[i] : '=';
-        if (i < len && (c == '+' || c == '/' || c == '=')) {
-            return -1;
-        }
-        text[i] = (unsigned char)(c == '-' ? '+' : c == '_' ? '/' : c);
-    }
-    int n = len == 0 ? 0 : EVP_DecodeBlock(out, text, (int)padded);
-    return n < 0 ? -1 : n - (int)(padded - len);
-}
-
 bool front_h2_upgrade(struct front *f, struct exchange *x, const char *settings, size_t len)
 {
-    uint8_t payload[512];
-    int n = decode_settings(settings, len, payload);
-    if (n < 0) {
-        return false;
-    }
     struct front_h2 *h = new_state(f);
     bool head = x->request.method == H1_METHOD_HEAD;
-    if (h->engine == NULL || h2_conn_upgrade(h->engine, payload, (size_t)n, head) != H2_OK) {
+    if (h->engine == NULL || h2_conn_upgrade(h->engine, settings, len, head, NULL) != H2_OK) {
         h2_conn_free(h->engine);
         free(h);
         return false;
@@ -520,12 +491,13 @@ static void on_head(struct exchange *x)
     struct field_list l = message_response_fields(x, 2);
     bool interim = x->response.status < 200;
     bool end = !interim && !x->response.m.has_body;
-    enum h2_rc rc = h2_conn_respond(h->engine, x->front_stream, l.f, l.n, end);
+    enum h2_error rc = h2_conn_respond(h->engine, x->front_stream, l.f, l.n, end);
     conn_want_output(h->front->conn);
     if (rc != H2_OK) {
         /* It passed the parser of the other side but is no HTTP/2 message: the client gets a plain
          * end. */
-        LOG(WARN, "%s: a response cannot be sent over HTTP/2: %s", x->client->addr, h2_rc_text(rc));
+        LOG(WARN, "%s: a response cannot be sent over HTTP/2: %s", x->client->addr,
+            h2_error_text(rc));
         (void)h2_conn_reset(h->engine, x->front_stream, H2_INTERNAL_ERROR);
         x->response_started = true;
         x->head_ended_stream = true;
@@ -585,6 +557,12 @@ static void failed(struct conn *c, enum conn_error why)
 static const struct conn_ops conn_ops = {
     .ready = ready, .input = input, .eof = eof, .output = output, .failed = failed};
 
+static void terminate(struct front_h2 *h, enum h2_code code, const char *why)
+{
+    (void)h2_conn_close(h->engine, code, H2_LAST_TOLD, why, strlen(why));
+    end_all(h, EXCHANGE_CLIENT_TIMEOUT);
+}
+
 static void on_timeout(struct front *f)
 {
     struct front_h2 *h = checked(f->state);
@@ -595,12 +573,10 @@ static void on_timeout(struct front *f)
     }
     switch (d.what) {
     case DUE_SETTINGS:
-        (void)h2_conn_terminate(h->engine, H2_SETTINGS_TIMEOUT, "SETTINGS were not acknowledged");
-        end_all(h, EXCHANGE_CLIENT_TIMEOUT);
+        terminate(h, H2_SETTINGS_TIMEOUT, "SETTINGS were not acknowledged");
         break;
     case DUE_BLOCK:
-        (void)h2_conn_terminate(h->engine, H2_ENHANCE_YOUR_CALM, "a header block took too long");
-        end_all(h, EXCHANGE_CLIENT_TIMEOUT);
+        terminate(h, H2_ENHANCE_YOUR_CALM, "a header block took too long");
         break;
     case DUE_LAST_WORD:
         h->notice_since = 0;

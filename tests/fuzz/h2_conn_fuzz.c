@@ -62,7 +62,7 @@ static void answer(struct run *r, uint32_t id)
     }
     struct h2_field fields[] = {field(":status", "200"), field("server", "x")};
     bool body = (r->habits & HABIT_BODY) != 0;
-    enum h2_rc rc = h2_conn_respond(r->c, id, fields, 2, !body);
+    enum h2_error rc = h2_conn_respond(r->c, id, fields, 2, !body);
     assert(rc == H2_OK);
     h2_stream_set_ready(r->c, id, body);
 }
@@ -163,7 +163,8 @@ static void check_windows(const struct run *r)
     assert((int64_t)c->rx_window.left + c->rx_window.held + c->rx_window.owed ==
            (int64_t)c->opts.connection_window_size);
     for (struct h2_stream *s = h2_map_next(c, NULL); s != NULL; s = h2_map_next(c, s)) {
-        assert((int64_t)s->rx.left + s->rx.held + s->rx.owed == (int64_t)c->rx_initial_window ||
+        assert((int64_t)s->rx.left + s->rx.held + s->rx.owed ==
+                   (int64_t)c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE] ||
                s->state == H2_STATE_HALF_CLOSED_REMOTE);
         assert(h2_state_is_live(s->state));
     }
@@ -215,7 +216,7 @@ static void make_requests(struct run *r)
                                     field(":scheme", "https"), field(":path", "/"),
                                     field(":authority", "a")};
         uint32_t id;
-        enum h2_rc rc = h2_conn_request(r->c, fields, 4, i % 2 == 0, NULL, &id);
+        enum h2_error rc = h2_conn_request(r->c, fields, 4, i % 2 == 0, NULL, &id);
         assert(rc == H2_OK);
         h2_stream_set_ready(r->c, id, i % 2 != 0 && (r->habits & HABIT_BODY) != 0);
     }
@@ -236,7 +237,7 @@ static uint64_t run(const uint8_t *data, size_t size, unsigned habits, size_t pi
         opts.limits.header_block_bytes = 200;
         opts.limits.continuation_frames = 3;
         opts.limits.closed_streams = 3;
-        opts.limits.glitch_burst = 20;
+        opts.limits.control_burst = 20;
         opts.limits.reset_burst = 10;
         opts.max_concurrent_streams = 6;
         opts.initial_window_size = 100;

@@ -518,7 +518,7 @@ static struct h2_conn *new_engine(void)
     o.limits.header_fields = 1000;
     o.limits.cookie_crumbs = 10000;
     o.limits.reset_burst = 100000;
-    o.limits.glitch_burst = 100000;
+    o.limits.control_burst = 100000;
     o.limits.queued_replies = UINT32_MAX;
     o.limits.output_bytes = UINT32_MAX;
     return h2_conn_new(H2_SERVER, &o);

@@ -16,15 +16,15 @@ static const struct script_case cases[] = {
     {"idle_streams_stay_idle_after_shutdown", H2_SERVER, "!shutdown\nDATA 7 - text x",
      "> GOAWAY 0 NO_ERROR \nFAILED PROTOCOL_ERROR: DATA on an idle stream\n> GOAWAY 0 PROTOCOL_ERROR DATA on an idle stream\n", 0, 0},
     {"malformed_requests_after_shutdown_are_ignored_too", H2_SERVER, "!shutdown\nHEADERS 1 ES+EH\nPING 0 - text abcdefgh", "> GOAWAY 0 NO_ERROR \n> PING ack abcdefgh\n", 0, 0},
-    {"a_client_shuts_down", H2_CLIENT, "!request end\n!shutdown\n!request\nOKEND 1\nWINDOW_UPDATE 1 - u32 1", "> HEADERS 1 end\n> GOAWAY 0 NO_ERROR \n= the connection takes no new streams\nRESPONSE 1 end 200\n", 0, 0},
+    {"a_client_shuts_down", H2_CLIENT, "!request end\n!shutdown\n!request\nOKEND 1\nWINDOW_UPDATE 1 - u32 1", "> HEADERS 1 end\n> GOAWAY 0 NO_ERROR \n= GOAWAY\nRESPONSE 1 end 200\n", 0, 0},
     {"terminating_says_why", H2_SERVER, "POST 1\n!terminate INADEQUATE_SECURITY not with this cipher\nDATA 1 ES text x", "REQUEST 1\n> GOAWAY 1 INADEQUATE_SECURITY not with this cipher\n", 0, 0},
-    {"terminating_without_a_word", H2_CLIENT, "!terminate NO_ERROR\n!request", "> GOAWAY 0 NO_ERROR \n= the connection is over\n", 0, 0},
+    {"terminating_without_a_word", H2_CLIENT, "!terminate NO_ERROR\n!request", "> GOAWAY 0 NO_ERROR \n= CLOSED\n", 0, 0},
     {"a_failure_names_the_last_stream_that_was_told", H2_SERVER, "GET 1\nHEADERS 3 ES+EH fields x=y\nWINDOW_UPDATE 0 - u32 0",
      "REQUEST 1 end\nRESET 3 us PROTOCOL_ERROR: no :method\nFAILED PROTOCOL_ERROR: WINDOW_UPDATE of 0 for the connection\n"
      "> RST_STREAM 3 PROTOCOL_ERROR\n> GOAWAY 1 PROTOCOL_ERROR WINDOW_UPDATE of 0 for the connection\n", 0, 0},
     {"no_action_after_a_failure", H2_SERVER, "POST 1\nDATA 1 - text x\nWINDOW_UPDATE 0 - u32 0\n!respond 1 end :status=200\n!end 1\n!consume 1 1\n!ping\n!shutdown",
      "REQUEST 1\nDATA 1 1\nFAILED PROTOCOL_ERROR: WINDOW_UPDATE of 0 for the connection\n> GOAWAY 1 PROTOCOL_ERROR WINDOW_UPDATE of 0 for the connection\n"
-     "= the connection is over\n= the connection is over\n= the connection is over\n= the connection is over\n= the connection is over\n", 0, 0},
+     "= CLOSED\n= CLOSED\n= CLOSED\n= CLOSED\n= CLOSED\n", 0, 0},
 };
 /* clang-format on */
 
@@ -72,7 +72,7 @@ static void questions(void **state)
     feed(c, "\0\0\x8\7\0\0\0\0\0\0\0\0\0\0\0\0\0", 17);
     assert_true(h2_conn_goaway_received(c));
     assert_false(h2_conn_failed(c));
-    assert_int_equal(h2_conn_terminate(c, H2_NO_ERROR, NULL), H2_OK);
+    assert_int_equal(h2_conn_close(c, H2_NO_ERROR, H2_LAST_TOLD, NULL, 0), H2_OK);
     assert_true(h2_conn_failed(c));
     h2_conn_free(c);
     h2_conn_free(NULL);
@@ -87,12 +87,11 @@ static void an_upgrade_makes_stream_1(void **state)
     uint8_t out[512];
     h2_options_init(&opts);
     struct h2_conn *c = h2_conn_new(H2_SERVER, &opts);
-    /* INITIAL_WINDOW_SIZE 7 */
-    assert_int_equal(h2_conn_upgrade(c, (const uint8_t *)"\0\4\0\0\0\7", 6, false), H2_OK);
+    int user;
+    assert_int_equal(h2_conn_upgrade(c, "AAQAAAAH", 8, false, &user), H2_OK); /* 4 = 7 */
+    assert_int_equal(h2_conn_peer_setting(c, H2_SETTINGS_INITIAL_WINDOW_SIZE), 7);
     assert_int_equal(h2_conn_open_streams(c), 1);
     assert_int_equal(h2_conn_last_peer_stream(c), 1);
-    int user;
-    h2_stream_set_user(c, 1, &user);
     size_t n = h2_conn_send(c, out, sizeof(out));
     assert_true(n > 9 && out[3] == 4 && out[4] == 0); /* our SETTINGS, no acknowledgement */
     assert_int_equal(n, 9 + ((size_t)out[1] << 8 | out[2]));
@@ -117,16 +116,18 @@ static void an_upgrade_makes_stream_1(void **state)
 static void an_upgrade_with_bad_settings(void **state)
 {
     (void)state;
-    static const struct {
-        const char *p;
-        size_t len;
-    } bad[] = {{"\0\4\0\0\0", 5}, {"\0\4\x80\0\0\0", 6}, {"\0\5\0\0\0\1", 6}, {"\0\2\0\0\0\2", 6}};
+    static const char *const bad[] = {
+        "AAQAAAA",  /* five octets */
+        "AASAAAAA", /* INITIAL_WINDOW_SIZE 2^31 */
+        "AAUAAAAB", /* MAX_FRAME_SIZE 1 */
+        "AAIAAAAC", /* ENABLE_PUSH 2 */
+        "AAQAAAAH=", "AAQAAAAHA", "AAQAAAB/", "AAQA AAH", "AAQAAAA=", "A", "AB",
+    };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct h2_options opts;
         h2_options_init(&opts);
         struct h2_conn *c = h2_conn_new(H2_SERVER, &opts);
-        assert_int_equal(h2_conn_upgrade(c, (const uint8_t *)bad[i].p, bad[i].len, false),
-                         H2_ERR_VALUE);
+        assert_int_equal(h2_conn_upgrade(c, bad[i], strlen(bad[i]), false, NULL), H2_ERR_SETTING);
         h2_conn_free(c);
     }
 }

@@ -387,7 +387,7 @@ static void start(struct pair *p)
         h2_options_init(&opts);
         opts.initial_window_size = window[role];
         if (window[1 - role] < 2048) { /* its updates look like dribble */
-            opts.limits.glitch_burst = UINT32_MAX;
+            opts.limits.control_burst = UINT32_MAX;
         }
         opts.connection_window_size = windows[pick(p, 4)];
         opts.header_table_size = tables[pick(p, 4)];
@@ -430,8 +430,8 @@ static void settle(struct pair *p)
         if (s != NULL) {
             const struct end *e = &p->side[role].ends[s->id / 2];
             print_error("stream %u %s, tx %d, rx %d + %u + %u, sent %zu of %zu, got %zu\n", s->id,
-                        h2_state_name(s->state), s->tx_window, s->rx.left, s->rx.held, s->rx.owed,
-                        e->sent, e->body, e->got);
+                        h2_stream_state_name(s->state), s->tx_window, s->rx.left, s->rx.held,
+                        s->rx.owed, e->sent, e->body, e->got);
         }
     }
     fail_msg("streams stay open (seed %u)", p->first_seed);

@@ -37,10 +37,10 @@ static struct h2_field field(const char *name, const char *value)
                              .value_len = (uint32_t)strlen(value)};
 }
 
-static void must(enum h2_rc rc)
+static void must(enum h2_error rc)
 {
     if (rc != H2_OK) {
-        fprintf(stderr, "h2_peer: %s\n", h2_rc_text(rc));
+        fprintf(stderr, "h2_peer: %s\n", h2_error_text(rc));
         exit(1);
     }
 }

@@ -16,11 +16,11 @@ static const struct script_case cases[] = {
     {"our_ping_comes_back", H2_CLIENT, "!ping\nPING 0 ACK text 12345678", "> PING 12345678\nPING_ACK 12345678\n", 0, 0},
 
     {"goaway_is_told_with_its_text", H2_CLIENT, "!request\nGOAWAY 0 - hex 00000001 0000000b 62796521\n!request\nOKEND 1",
-     "> HEADERS 1\nGOAWAY 1 ENHANCE_YOUR_CALM bye!\n= the connection takes no new streams\nRESPONSE 1 end 200\n", 0, 0},
+     "> HEADERS 1\nGOAWAY 1 ENHANCE_YOUR_CALM bye!\n= GOAWAY\nRESPONSE 1 end 200\n", 0, 0},
     {"streams_above_goaway_are_told_as_refused", H2_CLIENT, "!request end\n!request end\n!request\nGOAWAY 0 - u32 1,0\nOKEND 1\nWINDOW_UPDATE 5 - u32 1",
      "> HEADERS 1 end\n> HEADERS 3 end\n> HEADERS 5\nGOAWAY 1 NO_ERROR \nRESET 5 peer REFUSED_STREAM\n  user c\nRESET 3 peer REFUSED_STREAM\n  user b\nRESPONSE 1 end 200\n", 0, 0},
     {"the_notice_refuses_no_stream", H2_CLIENT, "!request end\nGOAWAY 0 - u32 0x7fffffff,0\n!request\nGOAWAY 0 - u32 1,0\nOKEND 1",
-     "> HEADERS 1 end\nGOAWAY 2147483647 NO_ERROR \n= the connection takes no new streams\nGOAWAY 1 NO_ERROR \nRESPONSE 1 end 200\n", 0, 0},
+     "> HEADERS 1 end\nGOAWAY 2147483647 NO_ERROR \n= GOAWAY\nGOAWAY 1 NO_ERROR \nRESPONSE 1 end 200\n", 0, 0},
     {"goaway_cannot_take_back_what_it_refused", H2_CLIENT, "!request end\nGOAWAY 0 - u32 0,2\nGOAWAY 0 - u32 5,0",
      "> HEADERS 1 end\nGOAWAY 0 INTERNAL_ERROR \nRESET 1 peer REFUSED_STREAM\n  user a\nGOAWAY 0 NO_ERROR \n", 0, 0},
     {"a_server_is_told_of_goaway", H2_SERVER, "POST 1\nGOAWAY 0 - u32 0,0\nDATA 1 ES", "REQUEST 1\nGOAWAY 0 NO_ERROR \nDATA 1 0 end\n", 0, 0},

@@ -13,8 +13,10 @@ static void wide_connection(struct h2_options *opts)
 
 static void no_glitch(struct h2_options *opts)
 {
-    opts->limits.glitch_burst = 3;
-    opts->limits.glitch_rate = 0;
+    opts->limits.control_burst = 3 + 2; /* two for the exchange of SETTINGS */
+    opts->limits.empty_burst = 3;
+    opts->limits.empty_rate = 0;
+    opts->limits.control_rate = 0;
 }
 
 #define POST5                                                                                      \
@@ -47,11 +49,11 @@ static const struct script_case cases[] = {
     {"a_pad_length_is_part_of_the_payload", H2_SERVER, "POST 1\nDATA 1 PAD",
      "REQUEST 1\nFAILED FRAME_SIZE_ERROR: DATA without its pad length\n> GOAWAY 1 FRAME_SIZE_ERROR DATA without its pad length\n", 0, 0},
     {"empty_frames_are_charged", H2_SERVER, "POST 1\n*4 DATA 1 -",
-     "REQUEST 1\nFAILED ENHANCE_YOUR_CALM: more odd frames than glitch_burst and glitch_rate allow\n"
-     "> GOAWAY 1 ENHANCE_YOUR_CALM more odd frames than glitch_burst and glitch_rate allow\n", no_glitch, 0},
+     "REQUEST 1\nFAILED ENHANCE_YOUR_CALM: more empty frames than empty_burst and empty_rate allow\n"
+     "> GOAWAY 1 ENHANCE_YOUR_CALM more empty frames than empty_burst and empty_rate allow\n", no_glitch, 0},
     {"frames_of_padding_only_are_charged", H2_SERVER, "POST 1\n*4 DATA 1 PAD hex 00",
-     "REQUEST 1\nFAILED ENHANCE_YOUR_CALM: more odd frames than glitch_burst and glitch_rate allow\n"
-     "> GOAWAY 1 ENHANCE_YOUR_CALM more odd frames than glitch_burst and glitch_rate allow\n", no_glitch, 0},
+     "REQUEST 1\nFAILED ENHANCE_YOUR_CALM: more empty frames than empty_burst and empty_rate allow\n"
+     "> GOAWAY 1 ENHANCE_YOUR_CALM more empty frames than empty_burst and empty_rate allow\n", no_glitch, 0},
 
     {"the_connection_window_is_the_limit", H2_SERVER, "POST 1\nPOST 3\nDATA 1 - zeros 16384\nDATA 3 - zeros 16384\nDATA 1 - zeros 16384\nDATA 3 - zeros 16384",
      "REQUEST 1\nREQUEST 3\nDATA 1 16384\nDATA 3 16384\nDATA 1 16384\n" FEW
@@ -79,8 +81,8 @@ static const struct script_case cases[] = {
      "> WINDOW_UPDATE 0 32768\n> WINDOW_UPDATE 0 32768\n> WINDOW_UPDATE 0 32768\n> WINDOW_UPDATE 0 32768\n> WINDOW_UPDATE 0 32768\n"
      "> WINDOW_UPDATE 0 32768\n> WINDOW_UPDATE 0 32768\n> WINDOW_UPDATE 0 32768\n> WINDOW_UPDATE 0 32768\n> WINDOW_UPDATE 0 32768\n", 0, 0},
     {"data_on_dead_streams_is_charged", H2_SERVER, "POST 1\n!reset 1 CANCEL\n*4 DATA 1 - zeros 1",
-     "REQUEST 1\n> RST_STREAM 1 CANCEL\nFAILED ENHANCE_YOUR_CALM: more odd frames than glitch_burst and glitch_rate allow\n"
-     "> GOAWAY 1 ENHANCE_YOUR_CALM more odd frames than glitch_burst and glitch_rate allow\n", no_glitch, 0},
+     "REQUEST 1\n> RST_STREAM 1 CANCEL\nFAILED ENHANCE_YOUR_CALM: more control frames than control_burst and control_rate allow\n"
+     "> GOAWAY 1 ENHANCE_YOUR_CALM more control frames than control_burst and control_rate allow\n", no_glitch, 0},
     {"a_long_body_flows", H2_SERVER, "!auto\nPOST 1\n*100 DATA 1 - zeros 16384\nDATA 1 ES",
      "REQUEST 1\nDATA 1 1638400 end\n", 0, 0},
 

@@ -23,11 +23,13 @@ struct run {
     uint32_t block_id;
     bool block_end;
     unsigned block_frames;
+    uint32_t block_promised; /* PUSH_PROMISE, 0: HEADERS */
     uint32_t next_id;
     uint64_t now;
     bool deaf;
     bool autoconsume;
     bool fields;
+    bool all;             /* every event is told, and in full */
     size_t bodies[64];    /* octets that a stream has to send, by id / 2 */
     uint32_t data_stream; /* DATA that runs together, 0: none */
     size_t data_len;
@@ -215,6 +217,12 @@ static unsigned parse_type(const char *s)
     if (strcmp(s, "PRIORITY_UPDATE") == 0) {
         return 0x10;
     }
+    if (strcmp(s, "ALTSVC") == 0) {
+        return 0x0a;
+    }
+    if (strcmp(s, "ORIGIN") == 0) {
+        return 0x0c;
+    }
     char *end;
     unsigned long type = strtoul(s, &end, 16);
     if (*end != '\0' || end == s) {
@@ -236,6 +244,16 @@ static uint32_t parse_id(struct run *r, const char *s)
         r->next_id = id + 2;
     }
     return id;
+}
+
+/* PROMISE on promised fields: a whole PUSH_PROMISE. */
+static void put_promise(struct run *r, char *save)
+{
+    uint8_t block[4 + 4096];
+    uint32_t on = parse_id(r, strtok_r(NULL, " ", &save));
+    put32(block, (uint32_t)strtoul(strtok_r(NULL, " ", &save), NULL, 0));
+    size_t len = encode(r, strtok_r(NULL, "", &save), block + 4, sizeof(block) - 4);
+    put_frame(r, 5, 0x4, on, block, 4 + len);
 }
 
 static void put_split(struct run *r, char *save)
@@ -270,6 +288,8 @@ static void peer_line(struct run *r, char *line)
         put_head(r, parse_id(r, strtok_r(NULL, " ", &save)), 0x1, ":status=200");
     } else if (strcmp(word, "SPLIT") == 0) {
         put_split(r, save);
+    } else if (strcmp(word, "PROMISE") == 0) {
+        put_promise(r, save);
     } else if (strcmp(word, "BYTES") == 0) {
         size_t n = parse_hex(strtok_r(NULL, "", &save), payload, sizeof(payload));
         append(&r->wire, payload, n);
@@ -312,10 +332,81 @@ static void note_head(struct run *r, const char *name, const struct h2_event *ev
     if (ev->content_length >= 0) {
         note(r, " length %lld", (long long)ev->content_length);
     }
+    if (r->all && ev->type == H2_EVENT_REQUEST) {
+        note(r, " u=%u%s", ev->urgency, ev->incremental ? ",i" : "");
+    }
+    if (ev->has_priority) {
+        note(r, " priority %u %u%s", ev->priority.depends_on, ev->priority.weight,
+             ev->priority.exclusive ? " exclusive" : "");
+    }
     if (r->fields) {
         note(r, " %s", fields_text(ev->fields, ev->nfields));
     }
     note(r, "\n");
+}
+
+static void note_settings(struct run *r, const char *name, const struct h2_event *ev)
+{
+    note(r, "%s", name);
+    for (size_t i = 0; r->all && i < ev->nsettings; i++) {
+        const struct h2_setting_change *s = &ev->settings[i];
+        note(r, " %u=%u>%u", s->id, s->before, s->after);
+    }
+    note(r, "\n");
+}
+
+static void note_origins(struct run *r, const struct h2_event *ev)
+{
+    const uint8_t *p = ev->data;
+    size_t left = ev->len;
+    const char *origin;
+    size_t len;
+    note(r, "ORIGIN");
+    while (h2_origin_next(&p, &left, &origin, &len)) {
+        note(r, " %.*s", (int)len, origin);
+    }
+    note(r, "\n");
+}
+
+/* Events that scripts see only when they ask for all of them. */
+static void note_rare_event(struct run *r, const struct h2_event *ev)
+{
+    switch (ev->type) {
+    case H2_EVENT_STREAM_ENDED:
+        note(r, "STREAM_ENDED %u\n", ev->stream_id);
+        break;
+    case H2_EVENT_PUSH:
+        note(r, "PUSH %u %u", ev->stream_id, ev->promised_id);
+        note(r, r->fields ? " %s\n" : "\n", fields_text(ev->fields, ev->nfields));
+        break;
+    case H2_EVENT_WINDOW_UPDATE:
+        note(r, "WINDOW_UPDATE %u %u\n", ev->stream_id, ev->increment);
+        break;
+    case H2_EVENT_PING:
+        note(r, "PING %.8s\n", (const char *)ev->opaque);
+        break;
+    case H2_EVENT_PRIORITY:
+        note(r, "PRIORITY %u %u %u%s\n", ev->stream_id, ev->priority.depends_on,
+             ev->priority.weight, ev->priority.exclusive ? " exclusive" : "");
+        break;
+    case H2_EVENT_PRIORITY_UPDATE:
+        note(r, "PRIORITY_UPDATE %u u=%u%s %.*s\n", ev->stream_id, ev->urgency,
+             ev->incremental ? ",i" : "", (int)ev->len, (const char *)ev->data);
+        break;
+    case H2_EVENT_ALTSVC:
+        note(r, "ALTSVC %u '%.*s' %.*s\n", ev->stream_id, (int)ev->origin_len, ev->origin,
+             (int)ev->len, (const char *)ev->data);
+        break;
+    case H2_EVENT_ORIGIN:
+        note_origins(r, ev);
+        break;
+    case H2_EVENT_UNKNOWN_FRAME:
+        note(r, "UNKNOWN %u type %u flags %u '%.*s'\n", ev->stream_id, ev->frame_type,
+             ev->frame_flags, (int)ev->len, (const char *)ev->data);
+        break;
+    default:
+        fail_msg("event %d", ev->type);
+    }
 }
 
 static void note_event(struct run *r, const struct h2_event *ev)
@@ -358,10 +449,10 @@ static void note_event(struct run *r, const struct h2_event *ev)
         }
         break;
     case H2_EVENT_SETTINGS:
-        note(r, "SETTINGS\n");
+        note_settings(r, "SETTINGS", ev);
         break;
     case H2_EVENT_SETTINGS_ACK:
-        note(r, "SETTINGS_ACK\n");
+        note_settings(r, "SETTINGS_ACK", ev);
         break;
     case H2_EVENT_PING_ACK:
         note(r, "PING_ACK %.8s\n", (const char *)ev->opaque);
@@ -376,7 +467,8 @@ static void note_event(struct run *r, const struct h2_event *ev)
         assert_true(h2_conn_failed(r->c));
         break;
     default:
-        fail_msg("event %d", ev->type);
+        note_rare_event(r, ev);
+        break;
     }
 }
 
@@ -430,7 +522,11 @@ static void note_block(struct run *r)
         assert_true(n < 512);
     }
     assert_int_equal(rc, HPACK_OK);
-    note(r, "> HEADERS %u%s", r->block_id, r->block_end ? " end" : "");
+    if (r->block_promised != 0) {
+        note(r, "> PUSH_PROMISE %u %u", r->block_id, r->block_promised);
+    } else {
+        note(r, "> HEADERS %u%s", r->block_id, r->block_end ? " end" : "");
+    }
     if (r->block_frames > 1) {
         note(r, " in %u", r->block_frames);
     }
@@ -454,14 +550,27 @@ static void note_frame(struct run *r, const uint8_t *f, uint32_t len)
                           : 0;
     switch (f[3]) {
     case 0:
-        note(r, "> DATA %u %u%s\n", id, len, f[4] & 1 ? " end" : "");
+        note(r, "> DATA %u %u%s%s\n", id, len, f[4] & 8 ? " padded" : "", f[4] & 1 ? " end" : "");
+        break;
+    case 2:
+        note(r, "> PRIORITY %u %08x %u\n", id, word, p[4]);
         break;
     case 1:
+    case 5:
     case 9:
-        if (f[3] == 1) {
+        if (f[3] != 9) {
             r->block_id = id;
             r->block_end = (f[4] & 1) != 0;
             r->block_frames = 0;
+            r->block_promised = f[3] == 5 ? word : 0;
+        }
+        if (f[3] == 5 || (f[3] == 1 && (f[4] & 0x20) != 0)) {
+            uint32_t prefix = f[3] == 5 ? 4 : 5;
+            if (f[3] == 1) {
+                note(r, "> priority %08x %u\n", word, p[4]);
+            }
+            p += prefix;
+            len -= prefix;
         }
         assert_int_equal(r->block_id, id);
         r->block_frames++;
@@ -494,8 +603,16 @@ static void note_frame(struct run *r, const uint8_t *f, uint32_t len)
             note(r, "> WINDOW_UPDATE %u %u\n", id, word);
         }
         break;
+    case 0x10:
+        note(r, "> PRIORITY_UPDATE %u %u %.*s\n", id, word, (int)(len - 4), (const char *)p + 4);
+        break;
     default:
-        fail_msg("sent a frame of type %u", f[3]);
+        note(r, "> type %u id %u flags %u", f[3], id, f[4]);
+        for (uint32_t i = 0; i < len; i++) {
+            note(r, p[i] > 0x20 && p[i] < 0x7f ? "%s%c" : "%s%02x", i == 0 ? " " : "", p[i]);
+        }
+        note(r, "\n");
+        break;
     }
 }
 
@@ -541,10 +658,10 @@ static enum h2_code parse_code(const char *s)
     return H2_NO_ERROR;
 }
 
-static void result(struct run *r, enum h2_rc rc)
+static void result(struct run *r, enum h2_error rc)
 {
     if (rc != H2_OK) {
-        note(r, "= %s\n", h2_rc_text(rc));
+        note(r, "= %s\n", h2_error_name(rc));
     }
 }
 
@@ -610,7 +727,7 @@ static void send_head(struct run *r, bool respond, uint32_t id, char *rest)
             const char *in;
             void *out;
         } user = {.in = users[r->next_id / 2 % 4]};
-        enum h2_rc rc = h2_conn_request(r->c, fields, n, end, user.out, &id);
+        enum h2_error rc = h2_conn_request(r->c, fields, n, end, user.out, &id);
         result(r, rc);
         if (rc == H2_OK) {
             r->next_id = id + 2;
@@ -636,7 +753,8 @@ static void action(struct run *r, char *line)
         result(r, h2_conn_shutdown(r->c));
     } else if (strcmp(word, "terminate") == 0) {
         enum h2_code code = parse_code(strtok_r(NULL, " ", &save));
-        result(r, h2_conn_terminate(r->c, code, strtok_r(NULL, "", &save)));
+        const char *why = strtok_r(NULL, "", &save);
+        result(r, h2_conn_close(r->c, code, H2_LAST_TOLD, why, why != NULL ? strlen(why) : 0));
     } else if (strcmp(word, "pump") == 0) {
         unsigned n = (unsigned)strtoul(strtok_r(NULL, " ", &save), NULL, 10);
         pump(r, n, strtoul(strtok_r(NULL, " ", &save), NULL, 10));
@@ -710,9 +828,14 @@ char *script_run(const struct script_case *sc, enum script_split split, unsigned
     struct run r = {.split = split, .seed = seed, .role = sc->role, .next_id = 1};
     h2_options_init(&opts);
     opts.alloc = alloc;
+    opts.mute = H2_MUTE(H2_EVENT_STREAM_ENDED) | H2_MUTE(H2_EVENT_WINDOW_UPDATE) |
+                H2_MUTE(H2_EVENT_PING) | H2_MUTE(H2_EVENT_PRIORITY) |
+                H2_MUTE(H2_EVENT_PRIORITY_UPDATE) | H2_MUTE(H2_EVENT_UNKNOWN_FRAME);
+    opts.normalize_received = opts.normalize_sent = false; /* to be told what there is */
     if (sc->tune != NULL) {
         sc->tune(&opts);
     }
+    r.all = opts.mute == 0;
     append(&r.record, "", 0);
     append(&r.wire, "", 0);
     append(&r.block, "", 0);

@@ -118,15 +118,15 @@ static void closed_streams_are_remembered_by_their_end(void **state)
     h2_stream_move(c, &s, H2_TX_END);
     assert_null(s);
     open(c, 9);
-    assert_int_equal(h2_stream_state(c, 1), H2_STATE_CLOSED_RESET_RECEIVED);
-    assert_int_equal(h2_stream_state(c, 3), H2_STATE_CLOSED_RESET_SENT);
-    assert_int_equal(h2_stream_state(c, 5), H2_STATE_CLOSED_ENDED);
-    assert_int_equal(h2_stream_state(c, 7), H2_STATE_CLOSED_FORGOTTEN); /* skipped */
-    assert_int_equal(h2_stream_state(c, 9), H2_STATE_OPEN);
-    assert_int_equal(h2_stream_state(c, 11), H2_STATE_IDLE);
-    assert_int_equal(h2_stream_state(c, 2), H2_STATE_IDLE_OURS);
+    assert_int_equal(h2_conn_stream_state(c, 1), H2_STATE_CLOSED_RESET_RECEIVED);
+    assert_int_equal(h2_conn_stream_state(c, 3), H2_STATE_CLOSED_RESET_SENT);
+    assert_int_equal(h2_conn_stream_state(c, 5), H2_STATE_CLOSED_ENDED);
+    assert_int_equal(h2_conn_stream_state(c, 7), H2_STATE_CLOSED_FORGOTTEN); /* skipped */
+    assert_int_equal(h2_conn_stream_state(c, 9), H2_STATE_OPEN);
+    assert_int_equal(h2_conn_stream_state(c, 11), H2_STATE_IDLE);
+    assert_int_equal(h2_conn_stream_state(c, 2), H2_STATE_IDLE_OURS);
     h2_closed_remember(c, 1, H2_STATE_CLOSED_RESET_SENT); /* the later one counts */
-    assert_int_equal(h2_stream_state(c, 1), H2_STATE_CLOSED_RESET_SENT);
+    assert_int_equal(h2_conn_stream_state(c, 1), H2_STATE_CLOSED_RESET_SENT);
     h2_conn_free(c);
 }
 
@@ -141,12 +141,12 @@ static void as_many_closed_streams_as_the_limit_says(void **state)
             open(c, n * 2 + 1);
             close_by(c, n * 2 + 1, n % 2 == 0 ? H2_RX_RST : H2_TX_RST);
             for (uint32_t k = 0; k <= n; k++) {
-                enum h2_state want =
+                enum h2_stream_state want =
                     k % 2 == 0 ? H2_STATE_CLOSED_RESET_RECEIVED : H2_STATE_CLOSED_RESET_SENT;
                 if (n - k >= sizes[i]) {
                     want = H2_STATE_CLOSED_FORGOTTEN;
                 }
-                assert_int_equal(h2_stream_state(c, k * 2 + 1), want);
+                assert_int_equal(h2_conn_stream_state(c, k * 2 + 1), want);
             }
         }
         h2_conn_free(c);
@@ -160,9 +160,9 @@ static void a_clients_streams_above_its_last_are_idle(void **state)
     h2_options_init(&opts);
     struct h2_conn *c = h2_conn_new(H2_CLIENT, &opts);
     c->next_id = 5;
-    assert_int_equal(h2_stream_state(c, 3), H2_STATE_CLOSED_FORGOTTEN);
-    assert_int_equal(h2_stream_state(c, 5), H2_STATE_IDLE_OURS);
-    assert_int_equal(h2_stream_state(c, 4), H2_STATE_IDLE_OURS);
+    assert_int_equal(h2_conn_stream_state(c, 3), H2_STATE_CLOSED_FORGOTTEN);
+    assert_int_equal(h2_conn_stream_state(c, 5), H2_STATE_IDLE_OURS);
+    assert_int_equal(h2_conn_stream_state(c, 4), H2_STATE_IDLE_PUSHED);
     h2_conn_free(c);
 }
 

@@ -19,12 +19,28 @@ static void every_code_has_its_name(void **state)
 static void every_result_has_its_sentence(void **state)
 {
     (void)state;
-    for (int a = H2_OK; a <= H2_ERR_VALUE; a++) {
-        assert_string_not_equal(h2_rc_text(a), "unknown return code");
-        for (int b = 0; b < a; b++) {
-            assert_string_not_equal(h2_rc_text(a), h2_rc_text(b));
+    for (unsigned a = H2_OK; a <= H2_ERR_CALLER; a++) {
+        assert_non_null(h2_error_text(a));
+        for (unsigned b = 0; b < a; b++) {
+            assert_string_not_equal(h2_error_text(a), h2_error_text(b));
+            assert_string_not_equal(h2_error_name(a), h2_error_name(b));
         }
     }
+    assert_string_equal(h2_error_name(H2_ERR_CALLER), "CALLER");
+    assert_string_equal(h2_error_name(H2_ERR_CALLER + 1), "UNKNOWN");
+    assert_string_equal(h2_error_text(H2_ERR_CALLER + 1), "unknown error");
+}
+
+static void frames_and_settings_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(h2_frame_name(0), "DATA");
+    assert_string_equal(h2_frame_name(0x10), "PRIORITY_UPDATE");
+    assert_string_equal(h2_frame_name(0x0b), "UNKNOWN");
+    assert_string_equal(h2_frame_name(0xff), "UNKNOWN");
+    assert_string_equal(h2_setting_name(H2_SETTINGS_MAX_FRAME_SIZE), "MAX_FRAME_SIZE");
+    assert_string_equal(h2_setting_name(7), "UNKNOWN");
+    assert_string_equal(h2_setting_name(0xffff), "UNKNOWN");
 }
 
 int main(void)
@@ -32,6 +48,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_has_its_name),
         cmocka_unit_test(every_result_has_its_sentence),
+        cmocka_unit_test(frames_and_settings_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
