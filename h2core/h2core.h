@@ -344,9 +344,9 @@ struct h2_priority {
 /** One event. What a type does not use is 0. Pointers are valid until the next call for this
  * connection (DATA: as long as the fed bytes). */
 struct h2_event {
-    enum h2_event_type type;
-    uint32_t stream_id; /**< 0: the connection */
-    void *user;         /**< the stream's user pointer as it was set, NULL otherwise */
+    enum h2_event_type type; /**< which of the members below are set */
+    uint32_t stream_id;      /**< 0: the connection */
+    void *user;              /**< the stream's user pointer as it was set, NULL otherwise */
     bool end_stream; /**< REQUEST, RESPONSE, DATA, TRAILERS: the peer's side has ended with this */
     bool by_peer;    /**< RESET */
     /** REQUEST: over a limit on header sections. `fields` are only the pseudo-header fields before
