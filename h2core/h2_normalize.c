@@ -119,7 +119,7 @@ static bool needs_work(const struct h2_field *fields, size_t n, size_t *name_oct
     for (size_t i = 0; i < n; i++) {
         const struct h2_field *f = &fields[i];
         uint8_t token = token_of(f);
-        if (token == H2_TOKEN_NONE && has_upper(f)) {
+        if (has_upper(f)) {
             *name_octets += f->name_len;
         }
         needed =
