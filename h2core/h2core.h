@@ -66,7 +66,13 @@ enum h2_code {
 /** "PROTOCOL_ERROR" and so on; "UNKNOWN" for a code that is not in the registry. Static. */
 H2_API const char *h2_code_name(uint32_t code);
 
-/** What an action came to, and what was wrong in a failure. The sentences are in errors.def. */
+/**
+ * What an action came to, and what was wrong in a failure.
+ *
+ * Any action can be told H2_ERR_CLOSED or H2_ERR_NOMEM; one on a stream also H2_ERR_NO_STREAM,
+ * H2_ERR_STREAM_CLOSED or H2_ERR_STREAM_STATE; one with fields also H2_ERR_FIELDS. What else a
+ * function returns is said there. An action that is told anything but H2_OK has sent nothing.
+ */
 enum h2_error {
     H2_OK = 0,            /**< done */
     H2_ERR_NOMEM,         /**< no memory; the connection can only be freed */
@@ -415,13 +421,17 @@ H2_API uint32_t h2_conn_next_stream_id(const struct h2_conn *c);
 /**
  * Client: sends a request head and opens a stream (*stream_id). Fields are checked (RFC
  * 9113, 8.3.1) and must begin with their pseudo-header fields. Field bytes are copied. Its
- * `priority` field (RFC 9218) counts here, too. An extended CONNECT (RFC 8441) before the server
- * has announced it: H2_ERR_UNSUPPORTED.
+ * `priority` field (RFC 9218) counts here, too. `user` is the stream's user pointer from the start.
+ *
+ * H2_ERR_STREAM_LIMIT: not now, but when a stream has ended. H2_ERR_GOAWAY, H2_ERR_NO_STREAM_ID:
+ * only on another connection. H2_ERR_UNSUPPORTED: an extended CONNECT (RFC 8441) which the server
+ * has not announced.
  */
 H2_API enum h2_error h2_conn_request(struct h2_conn *c, const struct h2_field *fields, size_t n,
                                      bool end_stream, void *user, uint32_t *stream_id);
 
-/** The same, with a priority of RFC 7540 in HEADERS for a server that still goes by it. */
+/** The same, with a priority of RFC 7540 in HEADERS for a server that still goes by it.
+ * H2_ERR_VALUE: its weight is not 1 to 256, or it depends on itself. */
 H2_API enum h2_error h2_conn_request_with_priority(struct h2_conn *c, const struct h2_field *fields,
                                                    size_t n, bool end_stream,
                                                    const struct h2_priority *priority, void *user,
@@ -430,8 +440,11 @@ H2_API enum h2_error h2_conn_request_with_priority(struct h2_conn *c, const stru
 /** Client: whether h2_conn_request() would now find a free stream. */
 H2_API bool h2_conn_can_request(const struct h2_conn *c);
 
-/** Server: sends a response head. :status decides: 1xx is informational and must not end the
- * stream. */
+/**
+ * Server: sends a response head. :status decides: 1xx is informational and must not end the stream.
+ * Its `priority` field (RFC 9218, 8) overrides what the client has said. H2_ERR_STREAM_LIMIT: the
+ * stream was promised, and the client takes no more of them until one has ended.
+ */
 H2_API enum h2_error h2_conn_respond(struct h2_conn *c, uint32_t stream_id,
                                      const struct h2_field *fields, size_t n, bool end_stream);
 
@@ -442,7 +455,8 @@ H2_API enum h2_error h2_conn_trailers(struct h2_conn *c, uint32_t stream_id,
 /**
  * Server: promises a stream (*promised_id) with the request that it will answer (RFC 9113, 8.4),
  * which must be a safe one without a body; then h2_conn_respond() to it. `user` is the promised
- * stream's. H2_ERR_UNSUPPORTED: the client has disabled push.
+ * stream's. H2_ERR_UNSUPPORTED: the client has disabled push. H2_ERR_GOAWAY, H2_ERR_NO_STREAM_ID:
+ * no more streams on this connection.
  */
 H2_API enum h2_error h2_conn_push(struct h2_conn *c, uint32_t stream_id,
                                   const struct h2_field *fields, size_t n, void *user,
@@ -465,7 +479,7 @@ H2_API enum h2_error h2_conn_reset(struct h2_conn *c, uint32_t stream_id, enum h
  * Copies body bytes into one DATA frame of the output, with `pad` octets of padding (H2_NO_PADDING,
  * or 0 to 255), and ends our side when `end_stream`. H2_ERR_FLOW_CONTROL: a window does not allow
  * it (h2_conn_send_window() tells how much it does); H2_ERR_FRAME_SIZE: it is larger than the
- * peer's frames may be. Either sends nothing.
+ * peer's frames may be; H2_ERR_VALUE: no such padding.
  */
 H2_API enum h2_error h2_conn_send_data(struct h2_conn *c, uint32_t stream_id, const void *data,
                                        size_t len, int pad, bool end_stream);
@@ -516,7 +530,8 @@ H2_API enum h2_error h2_conn_consume(struct h2_conn *c, uint32_t stream_id, uint
 /**
  * WINDOW_UPDATE by hand: the peer may send `n` more octets on the stream, or on the connection (0).
  * What was received and not given back yet (see h2_conn_consume()) is given back by it first; what
- * is more makes the window larger. H2_ERR_FLOW_CONTROL: past 2^31-1; H2_ERR_VALUE: 0.
+ * is more makes the window larger. What was given back so is not to be told to h2_conn_consume()
+ * again. H2_ERR_FLOW_CONTROL: past 2^31-1; H2_ERR_VALUE: 0.
  */
 H2_API enum h2_error h2_conn_update_window(struct h2_conn *c, uint32_t stream_id, uint32_t n);
 
@@ -533,7 +548,8 @@ H2_API uint32_t h2_conn_receive_window(const struct h2_conn *c, uint32_t stream_
  * Announces settings. Each is in force when the peer has acknowledged it, which
  * H2_EVENT_SETTINGS_ACK tells; several calls may be on their way and are acknowledged in order. Ids
  * that the engine does not know are sent as they are. H2_ERR_SETTING: a value out of range, or a
- * change that the protocol does not allow.
+ * change that the protocol does not allow. H2_ERR_FLOW_CONTROL: the window of a stream would go
+ * past 2^31-1. H2_ERR_VALUE: more than 32 at once.
  */
 H2_API enum h2_error h2_conn_update_settings(struct h2_conn *c,
                                              const struct h2_setting_value *values, size_t n);
@@ -541,12 +557,13 @@ H2_API enum h2_error h2_conn_update_settings(struct h2_conn *c,
 /** PING (RFC 9113, 6.7); the answer is an event. */
 H2_API enum h2_error h2_conn_ping(struct h2_conn *c, const uint8_t opaque[8]);
 
-/** Client: PRIORITY of RFC 7540 for a server that still goes by it. Server: H2_ERR_UNWISE. */
+/** Client: PRIORITY of RFC 7540 for a server that still goes by it; the stream may be in any state.
+ * H2_ERR_VALUE: as with h2_conn_request_with_priority(). Server: H2_ERR_UNWISE. */
 H2_API enum h2_error h2_conn_priority(struct h2_conn *c, uint32_t stream_id,
                                       const struct h2_priority *priority);
 
-/** Client: PRIORITY_UPDATE (RFC 9218, 7.1) with a priority field value such as "u=1, i". Server:
- * H2_ERR_UNWISE. */
+/** Client: PRIORITY_UPDATE (RFC 9218, 7.1) with a priority field value such as "u=1, i". Our own
+ * sending goes by it, too. H2_ERR_VALUE: not ASCII. Server: H2_ERR_UNWISE. */
 H2_API enum h2_error h2_conn_priority_update(struct h2_conn *c, uint32_t stream_id,
                                              const char *value, size_t len);
 
@@ -554,15 +571,18 @@ H2_API enum h2_error h2_conn_priority_update(struct h2_conn *c, uint32_t stream_
  * Server: an alternative service (RFC 7838, 4). With an origin ("https://example.org") the stream
  * id is 0; without one (origin_len 0) it is a stream whose request the client has sent and which is
  * not closed, and the service is for that request's origin. `value` is as in the Alt-Svc field.
+ * H2_ERR_VALUE: an origin on a stream, none without one, or one over 1024 octets.
+ * H2_ERR_FRAME_SIZE: longer than the client's frames may be. Client: H2_ERR_FRAME_TYPE.
  */
 H2_API enum h2_error h2_conn_altsvc(struct h2_conn *c, uint32_t stream_id, const char *origin,
                                     size_t origin_len, const char *value, size_t value_len);
 
-/** Server: the origins that this connection answers for (RFC 8336), as NUL-terminated text. */
+/** Server: the origins that this connection answers for (RFC 8336), as NUL-terminated text.
+ * H2_ERR_FRAME_SIZE: longer than the client's frames may be. Client: H2_ERR_FRAME_TYPE. */
 H2_API enum h2_error h2_conn_origin(struct h2_conn *c, const char *const *origins, size_t n);
 
 /** Any frame of a type that the engine does not know (RFC 9113, 5.5). H2_ERR_FRAME_TYPE: it does.
- */
+ * H2_ERR_FRAME_SIZE: longer than the peer's frames may be. */
 H2_API enum h2_error h2_conn_extension_frame(struct h2_conn *c, uint8_t type, uint8_t flags,
                                              uint32_t stream_id, const void *payload, size_t len);
 
@@ -577,7 +597,8 @@ H2_API enum h2_error h2_conn_shutdown(struct h2_conn *c);
 #define H2_LAST_TOLD UINT32_MAX
 
 /** GOAWAY with a code, a last stream id (H2_LAST_TOLD, or less than that) and debug data (may be
- * NULL); nothing is parsed or taken after it. */
+ * NULL); nothing is parsed or taken after it. H2_ERR_VALUE: an id over 2^31-1, or more debug data
+ * than fits a frame of 16384 octets. */
 H2_API enum h2_error h2_conn_close(struct h2_conn *c, enum h2_code code, uint32_t last_stream_id,
                                    const void *debug, size_t len);
 
