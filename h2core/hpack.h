@@ -177,14 +177,14 @@ H2_API void hpack_encoder_set_max_table_size(struct hpack_encoder *e, uint32_t s
  */
 H2_API void hpack_encoder_index_secrets(struct hpack_encoder *e, bool index);
 
-/** The most octets that hpack_encoder_encode() can write for these fields (size updates included).
- */
+/** Octets of room that hpack_encoder_encode() needs for these fields: the most that it can write,
+ * size updates included, and some that it may use on the way. */
 H2_API size_t hpack_encoder_bound(const struct h2_field *fields, size_t n);
 
 /**
  * Encodes a header block, fields in their order, into buf, which has at least hpack_encoder_bound()
- * octets; *len is what was written. HPACK_OK, or HPACK_ERR_NOMEM (the block must then not be sent
- * and the encoder only freed).
+ * octets; *len is the length of the block, and the octets behind it are undefined. HPACK_OK, or
+ * HPACK_ERR_NOMEM (the block must then not be sent and the encoder only freed).
  */
 H2_API enum hpack_rc hpack_encoder_encode(struct hpack_encoder *e, const struct h2_field *fields,
                                           size_t n, uint8_t *buf, size_t *len);

@@ -13,6 +13,7 @@
 
 #include "h2core/hpack.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,15 +30,41 @@ void hpack_release(const struct h2_allocator *alloc, void *p);
 /** An integer is at most its prefix octet and five more: 32 bits in groups of seven. */
 #define HPACK_INTEGER_MAX 6
 
+/** An integer whose prefix is all ones: the rest of hpack_integer_read() and _write(). */
+enum hpack_rc hpack_integer_read_rest(const uint8_t **pos, const uint8_t *end, uint32_t prefix,
+                                      uint32_t *value);
+uint8_t *hpack_integer_write_rest(uint8_t *p, uint32_t rest);
+
 /**
  * Reads an integer with a prefix of `bits` bits at *pos < end; *pos moves behind it. HPACK_OK,
- * HPACK_ERR_TRUNCATED or HPACK_ERR_INTEGER.
+ * HPACK_ERR_TRUNCATED or HPACK_ERR_INTEGER; *pos is then where it was.
  */
-enum hpack_rc hpack_integer_read(const uint8_t **pos, const uint8_t *end, unsigned bits,
-                                 uint32_t *value);
+static inline enum hpack_rc hpack_integer_read(const uint8_t **pos, const uint8_t *end,
+                                               unsigned bits, uint32_t *value)
+{
+    assert(*pos < end && bits >= 1 && bits <= 8);
+    uint32_t prefix = (1u << bits) - 1;
+    *value = **pos & prefix;
+    if (*value == prefix) {
+        return hpack_integer_read_rest(pos, end, prefix, value);
+    }
+    ++*pos;
+    return HPACK_OK;
+}
 
 /** Writes `value` with a prefix of `bits` bits beside the bits `pattern`; returns the end. */
-uint8_t *hpack_integer_write(uint8_t *p, uint8_t pattern, unsigned bits, uint32_t value);
+static inline uint8_t *hpack_integer_write(uint8_t *p, uint8_t pattern, unsigned bits,
+                                           uint32_t value)
+{
+    uint32_t prefix = (1u << bits) - 1;
+    assert(bits >= 1 && bits <= 8 && (pattern & prefix) == 0);
+    if (value < prefix) {
+        *p++ = (uint8_t)(pattern | value);
+        return p;
+    }
+    *p++ = (uint8_t)(pattern | prefix);
+    return hpack_integer_write_rest(p, value - prefix);
+}
 
 /* ---------------------------------------------------------------- Huffman code (5.2) */
 
@@ -60,25 +87,32 @@ struct hpack_huffman_length {
     uint8_t bits;
 };
 
-extern const uint32_t hpack_huffman_code[256];
-extern const uint8_t hpack_huffman_bits[256];
+/** The code of each octet: at the top of a word, its length in bits in the lowest octet. */
+extern const uint64_t hpack_huffman_codes[256];
+
 extern const struct hpack_huffman_step hpack_huffman_steps[1 << HPACK_HUFFMAN_STEP_BITS];
 extern const uint16_t hpack_huffman_symbols[257];
 extern const struct hpack_huffman_length hpack_huffman_lengths[HPACK_HUFFMAN_LENGTHS];
 
-/** Octets of room that decoding `len` octets needs: the shortest code has 5 bits, and a step writes
- * a pair even where it counts for one. */
-size_t hpack_huffman_decoded_bound(size_t len);
+/** Octets of room that decoding `len` octets needs: the shortest code has 5 bits, so 8/5, here
+ * 13/8; and a step writes a pair even where it counts for one. */
+static inline size_t hpack_huffman_decoded_bound(size_t len)
+{
+    return len + (len >> 1) + (len >> 3) + 3;
+}
 
 /** Decodes into `out`, which has hpack_huffman_decoded_bound(len) octets. False: not a valid string
  * (5.2). */
 bool hpack_huffman_decode(const uint8_t *in, size_t len, char *out, size_t *out_len);
 
-/** Octets of the encoded form. */
-size_t hpack_huffman_encoded_len(const char *in, size_t len);
+/** Octets behind `limit` that encoding may overwrite, since it writes whole words. */
+#define HPACK_HUFFMAN_SLACK 8
 
-/** Encodes; exactly hpack_huffman_encoded_len() octets. Returns the end. */
-uint8_t *hpack_huffman_encode(const char *in, size_t len, uint8_t *out);
+/**
+ * Encodes, and returns the end, if that is before `limit`. NULL: it is not. There is room up to
+ * `limit` and HPACK_HUFFMAN_SLACK octets more.
+ */
+uint8_t *hpack_huffman_encode(const char *in, size_t len, uint8_t *out, const uint8_t *limit);
 
 /* ---------------------------------------------------------------- static table (Appendix A) */
 
@@ -87,8 +121,12 @@ uint8_t *hpack_huffman_encode(const char *in, size_t len, uint8_t *out);
 /** Index 1 of the protocol is element 0. */
 extern const struct h2_field hpack_static_table[HPACK_STATIC_COUNT];
 
-/** The lowest static index with the token's name; 0: the static table does not have it. */
-extern const uint8_t hpack_static_first[H2_TOKEN_COUNT];
+/** What the static table has of a name. */
+struct hpack_static_name {
+    uint8_t first;  /**< the lowest index; 0: none */
+    uint8_t values; /**< how many indices from there on have a value; 0: one, which is empty */
+};
+extern const struct hpack_static_name hpack_static_names[H2_TOKEN_COUNT];
 
 /* ---------------------------------------------------------------- dynamic table (2.3.2, 4) */
 
@@ -110,19 +148,25 @@ struct hpack_entry *hpack_entry_new(const struct h2_allocator *alloc, size_t str
                                     const struct h2_field *field);
 
 /** What a field counts in a table (4.1). */
-uint64_t hpack_field_size(const struct h2_field *field);
+static inline uint64_t hpack_field_size(const struct h2_field *field)
+{
+    return (uint64_t)field->name_len + field->value_len + HPACK_FIELD_OVERHEAD;
+}
 
 struct hpack_table {
     struct hpack_entry **ring; /**< room for `room` (a power of two, or 0) entries */
     uint32_t room;
     uint32_t count;
-    uint64_t pushed;   /**< entries ever pushed: the newest has number pushed - 1 */
+    uint32_t pushed;   /**< entries ever pushed: the newest has number pushed - 1 (both wrap) */
     uint32_t size;     /**< octets in use (4.1) */
     uint32_t max_size; /**< octets allowed (4.2) */
 };
 
 /** The entry `index` steps older than the newest one; NULL past the end. */
-struct hpack_entry *hpack_table_get(const struct hpack_table *t, uint32_t index);
+static inline struct hpack_entry *hpack_table_get(const struct hpack_table *t, uint32_t index)
+{
+    return index < t->count ? t->ring[(t->pushed - 1 - index) & (t->room - 1)] : NULL;
+}
 
 /** Makes sure that one more entry can be pushed. False: no memory. */
 bool hpack_table_reserve(struct hpack_table *t, const struct h2_allocator *alloc);
@@ -171,35 +215,50 @@ void hpack_scratch_free(struct hpack_scratch *s, const struct h2_allocator *allo
 
 /* ---------------------------------------------------------------- index of the encoder's table */
 
-/** An entry of the encoder, in two chains from newer to older. */
+/**
+ * An entry of the encoder, in two chains from newer to older. A reference is the entry's number
+ * plus one, 0 is none; 32 bits of it are enough, since whatever is found is compared.
+ */
 struct hpack_indexed_entry {
     struct hpack_entry entry;
     uint32_t name_hash;
     uint32_t field_hash;
-    uint64_t older_name;  /**< number of the next entry in the bucket of names, plus one; 0: none */
-    uint64_t older_field; /**< the same for the bucket of whole fields */
+    uint32_t older_name;  /**< reference to the next entry in the bucket of names */
+    uint32_t older_field; /**< the same for the bucket of whole fields */
 };
 
 /* The default table holds 40 to 60 entries of real traffic. */
 #define HPACK_INDEX_BUCKETS 64
 
 /**
- * Finds entries by name and by whole field. A bucket holds the number (plus one) of its newest
- * entry; numbers that the table does not hold any more end a chain, so eviction touches nothing.
+ * Finds entries by name and by whole field. A bucket refers to its newest entry; references to what
+ * the table does not hold any more end a chain, so eviction touches nothing.
  */
 struct hpack_index {
-    uint64_t names[HPACK_INDEX_BUCKETS];
-    uint64_t fields[HPACK_INDEX_BUCKETS];
+    uint32_t names[HPACK_INDEX_BUCKETS];
+    uint32_t fields[HPACK_INDEX_BUCKETS];
 };
 
-uint32_t hpack_hash_name(const struct h2_field *field);
-uint32_t hpack_hash_field(uint32_t name_hash, const struct h2_field *field);
+/** What of a field is looked for, and found; `hpack_index_find` prefers the whole field. */
+enum hpack_part {
+    HPACK_NOTHING = 0,
+    HPACK_NAME = 1,
+    HPACK_WHOLE = 2,
+};
 
-/** The table index (0: newest) of an entry with this name, and value. False: there is none. */
-bool hpack_index_find_field(const struct hpack_index *x, const struct hpack_table *t,
-                            const struct h2_field *field, uint32_t hash, uint32_t *index);
-bool hpack_index_find_name(const struct hpack_index *x, const struct hpack_table *t,
-                           const struct h2_field *field, uint32_t hash, uint32_t *index);
+struct hpack_found {
+    enum hpack_part part;
+    uint32_t index; /**< in the table (0: newest), unless nothing was found */
+    uint32_t name_hash;
+    uint32_t field_hash; /**< 0: the whole field was not looked for */
+};
+
+/**
+ * Looks for the parts in `parts` (a set of enum hpack_part). `token` is that of the field's name,
+ * whatever the field says.
+ */
+struct hpack_found hpack_index_find(const struct hpack_index *x, const struct hpack_table *t,
+                                    const struct h2_field *field, uint8_t token, unsigned parts);
 
 /** Links in an entry whose hashes are set and which is about to be pushed. */
 void hpack_index_add(struct hpack_index *x, const struct hpack_table *t,

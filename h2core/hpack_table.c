@@ -12,11 +12,6 @@
 /* The default table of 4096 octets holds 40 to 60 entries of real traffic. */
 #define FIRST_ROOM 16u
 
-uint64_t hpack_field_size(const struct h2_field *field)
-{
-    return (uint64_t)field->name_len + field->value_len + HPACK_FIELD_OVERHEAD;
-}
-
 struct hpack_entry *hpack_entry_new(const struct h2_allocator *alloc, size_t struct_size,
                                     const struct h2_field *field)
 {
@@ -40,14 +35,6 @@ struct hpack_entry *hpack_entry_new(const struct h2_allocator *alloc, size_t str
     }
     e->field.value = bytes + name_len;
     return e;
-}
-
-struct hpack_entry *hpack_table_get(const struct hpack_table *t, uint32_t index)
-{
-    if (index >= t->count) {
-        return NULL;
-    }
-    return t->ring[(t->pushed - 1 - index) & (t->room - 1)];
 }
 
 bool hpack_table_reserve(struct hpack_table *t, const struct h2_allocator *alloc)

@@ -102,17 +102,15 @@ def write_static(f):
     f.write(f"_Static_assert(HPACK_STATIC_COUNT == {len(entries)}, \"RFC 7541, Appendix A\");\n\n")
     f.write("const struct h2_field hpack_static_table[HPACK_STATIC_COUNT] = {")
     rows(f, [f"{{\"{n}\", \"{v}\", {len(n)}, {len(v)}, {symbol(n)}, 0}}" for n, v in entries], 1)
-    f.write("const uint8_t hpack_static_first[H2_TOKEN_COUNT] = {")
+    f.write("const struct hpack_static_name hpack_static_names[H2_TOKEN_COUNT] = {")
     names = [n for n, _ in entries]
-    rows(f, [f"[{symbol(n)}] = {names.index(n) + 1}" for n, _ in STATIC], 2)
+    rows(f, [f"[{symbol(n)}] = {{{names.index(n) + 1}, {sum(map(bool, v))}}}" for n, v in STATIC], 2)
 
 
 def write_huffman(f):
     codes = huffman_codes()
-    f.write("const uint32_t hpack_huffman_code[256] = {")
-    rows(f, [f"0x{c:x}" for c, _ in codes[:EOS]], 8)
-    f.write("const uint8_t hpack_huffman_bits[256] = {")
-    rows(f, [str(n) for _, n in codes[:EOS]], 16)
+    f.write("const uint64_t hpack_huffman_codes[256] = {")
+    rows(f, [f"0x{c << (64 - n) | n:016x}" for c, n in codes[:EOS]], 4)
 
     f.write(f"_Static_assert(HPACK_HUFFMAN_STEP_BITS == {STEP_BITS}, \"tools/gen_hpack.py\");\n\n")
     f.write("const struct hpack_huffman_step hpack_huffman_steps[1 << HPACK_HUFFMAN_STEP_BITS] = {")

@@ -79,13 +79,15 @@ static void static_table_is_appendix_a(void **state)
         const struct h2_field *f = &hpack_static_table[i];
         assert_field(f, cases[i].name, cases[i].value);
         assert_int_equal(f->flags, 0);
-        unsigned first = hpack_static_first[f->token];
+        unsigned first = hpack_static_names[f->token].first;
+        unsigned values = hpack_static_names[f->token].values;
         assert_true(first >= 1 && first <= i + 1);
         assert_string_equal(hpack_static_table[first - 1].name, cases[i].name);
         assert_true(first == 1 || hpack_static_table[first - 2].token != f->token);
+        assert_true(f->value_len > 0 ? i + 1 < first + values : values == 0);
     }
-    assert_int_equal(hpack_static_first[H2_TOKEN_NONE], 0);
-    assert_int_equal(hpack_static_first[H2_TOKEN_PSEUDO_PROTOCOL], 0);
+    assert_int_equal(hpack_static_names[H2_TOKEN_NONE].first, 0);
+    assert_int_equal(hpack_static_names[H2_TOKEN_PSEUDO_PROTOCOL].first, 0);
 }
 
 static void push(struct hpack_table *t, const struct h2_allocator *a, const char *name,
