@@ -2,6 +2,7 @@
 """The tables of "coming from" another library: every name of ours exists, no public name of theirs is missing.
 
     names.py h2|libnghttp2 DOCUMENT HEADER...
+    names.py ours FOLDER HEADER...              only names of ours, in every document of a folder
 
 DOCUMENT has tables whose first column holds names of theirs, in backticks; one that begins with a dot is a
 member of the last name without one. Names of ours are all those in backticks with our prefixes; struct.member
@@ -81,14 +82,33 @@ def names_of_libnghttp2():
     return names | {name for name in macros if name != "NGHTTP2_EXTERN"}
 
 
+def mentioned_in(text):
+    """The names of ours in backticks, but not those of files and tests, and not those in listings."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    names = OURS.findall(" ".join(re.findall(r"`([^`]+)`", text)))
+    return {name for name in names if not name.endswith((".c", ".h", ".def", ".py", ".md", "_test"))}
+
+
+def check_folder(folder, ours):
+    seen, wrong = 0, []
+    for path in sorted(pathlib.Path(folder).glob("*.md")):
+        names = mentioned_in(path.read_text())
+        seen += len(names)
+        wrong += [f"{path.name}: no such name: {name}" for name in sorted(names - ours)]
+    if wrong or seen == 0:
+        sys.exit("\n".join(wrong or ["no names in " + folder]))
+    print(f"{seen} names in the documents")
+
+
 def main():
     library, document, *headers = sys.argv[1:]
-    text = pathlib.Path(document).read_text()
-    wrong = []
-
     ours = our_names(pathlib.Path(header) for header in headers)
-    mentioned = set(OURS.findall(" ".join(re.findall(r"`([^`]+)`", text))))
-    wrong += [f"no such name of ours: {name}" for name in sorted(mentioned - ours)]
+    if library == "ours":
+        check_folder(document, ours)
+        return
+    text = pathlib.Path(document).read_text()
+    mentioned = mentioned_in(text)
+    wrong = [f"no such name of ours: {name}" for name in sorted(mentioned - ours)]
     if len(mentioned) < 50:
         wrong.append(f"only {len(mentioned)} names of ours: were the tables read?")
 
