@@ -23,10 +23,11 @@ extern "C" {
  * meet that reports it. A NULL `struct h2_allocator *` means the C library's.
  */
 struct h2_allocator {
-    void *(*resize)(void *ctx, void *p, size_t size);
-    void *ctx;
+    void *(*resize)(void *ctx, void *p, size_t size); /**< see above */
+    void *ctx;                                        /**< handed to `resize` */
 };
 
+/** What is special about a field line: a sum of these. */
 enum h2_field_flags {
     /** Never-indexed literal (RFC 7541, 6.2.3): must stay one on every hop. Set by the decoder,
        obeyed by the encoder. */
@@ -42,12 +43,12 @@ enum h2_field_flags {
  * looks it up.
  */
 struct h2_field {
-    const char *name;
-    const char *value;
-    uint32_t name_len;
-    uint32_t value_len;
-    uint8_t token; /**< enum h2_token */
-    uint8_t flags; /**< enum h2_field_flags */
+    const char *name;   /**< `name_len` octets */
+    const char *value;  /**< `value_len` octets */
+    uint32_t name_len;  /**< octets of the name */
+    uint32_t value_len; /**< octets of the value */
+    uint8_t token;      /**< enum h2_token */
+    uint8_t flags;      /**< enum h2_field_flags */
 };
 
 /** The dynamic table's size limit until a SETTINGS frame says otherwise (RFC 9113, 6.5.2). */
@@ -57,6 +58,7 @@ struct h2_field {
  * 9113, 6.5.2). */
 #define HPACK_FIELD_OVERHEAD 32u
 
+/** What a call came to. */
 enum hpack_rc {
     HPACK_OK = 0,
     HPACK_FIELD,          /**< decoder: *field was filled; call again */
@@ -86,6 +88,7 @@ struct hpack_decoder;
  */
 H2_API struct hpack_decoder *hpack_decoder_new(const struct h2_allocator *alloc,
                                                uint32_t max_table_size);
+/** Frees everything; NULL is allowed. */
 H2_API void hpack_decoder_free(struct hpack_decoder *d);
 
 /**
@@ -142,9 +145,11 @@ H2_API enum hpack_rc hpack_decoder_end(struct hpack_decoder *d);
  * Also legal inside a block. */
 H2_API void hpack_decoder_release(struct hpack_decoder *d);
 
-/** Octets now used by the dynamic table, and its entries (newest is index 0; false past the end).
- * An entry's strings are valid until the next call for this decoder. */
+/** Octets now used by the dynamic table. */
 H2_API uint32_t hpack_decoder_table_size(const struct hpack_decoder *d);
+
+/** An entry of the dynamic table; the newest has index 0. Its strings are valid until the next call
+ * for this decoder. False: past the end. */
 H2_API bool hpack_decoder_table_entry(const struct hpack_decoder *d, uint32_t index,
                                       struct h2_field *field);
 
@@ -158,6 +163,7 @@ struct hpack_encoder;
  */
 H2_API struct hpack_encoder *hpack_encoder_new(const struct h2_allocator *alloc,
                                                uint32_t max_table_size);
+/** Frees everything; NULL is allowed. */
 H2_API void hpack_encoder_free(struct hpack_encoder *e);
 
 /** The peer's SETTINGS_HEADER_TABLE_SIZE, each value as it comes. Size updates are sent by
@@ -189,8 +195,10 @@ H2_API size_t hpack_encoder_bound(const struct h2_field *fields, size_t n);
 H2_API enum hpack_rc hpack_encoder_encode(struct hpack_encoder *e, const struct h2_field *fields,
                                           size_t n, uint8_t *buf, size_t *len);
 
-/** As hpack_decoder_table_size() and hpack_decoder_table_entry(). */
+/** Octets now used by the dynamic table. */
 H2_API uint32_t hpack_encoder_table_size(const struct hpack_encoder *e);
+
+/** An entry of the dynamic table, as with hpack_decoder_table_entry(). */
 H2_API bool hpack_encoder_table_entry(const struct hpack_encoder *e, uint32_t index,
                                       struct h2_field *field);
 
