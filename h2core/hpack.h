@@ -60,7 +60,7 @@ struct h2_field {
 
 /** What a call came to. */
 enum hpack_rc {
-    HPACK_OK = 0,
+    HPACK_OK = 0,         /**< done; decoder: all octets are taken */
     HPACK_FIELD,          /**< decoder: *field was filled; call again */
     HPACK_ERR_NOMEM,      /**< no memory; the object can only be freed */
     HPACK_ERR_TRUNCATED,  /**< the octets end inside a representation */

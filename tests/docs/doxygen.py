@@ -34,16 +34,20 @@ def declared(header):
     return macros | set(re.findall(r"\bH2_API\b[^;{}()]*?\b(\w+)\s*\(", text)) | {header.name}
 
 
+def is_described(thing):
+    texts = (thing.find("briefdescription"), thing.find("detaileddescription"))
+    return any("".join(text.itertext()).strip() for text in texts if text is not None)
+
+
 def described(xml):
-    """The files, functions, macros and enumerations that Doxygen has found a description for."""
-    names = set()
+    """What Doxygen has found a description for, and the enumerators without one, which it does not mind."""
+    names, bare = set(), set()
     for path in xml.glob("*_8h.xml"):
         for file in ET.parse(path).getroot().iter("compounddef"):
-            for thing in (file, *file.iter("memberdef")):
-                texts = (thing.find("briefdescription"), thing.find("detaileddescription"))
-                if any("".join(text.itertext()).strip() for text in texts if text is not None):
-                    names.add(thing.findtext("name") or thing.findtext("compoundname"))
-    return names
+            things = [file, *file.iter("memberdef"), *file.iter("enumvalue")]
+            names |= {t.findtext("name") or t.findtext("compoundname") for t in things if is_described(t)}
+            bare |= {t.findtext("name") for t in file.iter("enumvalue") if not is_described(t)}
+    return names, bare
 
 
 def main():
@@ -76,11 +80,11 @@ def main():
             sys.exit(f"doxygen: exit {done.returncode}\n{said}")
         # That it was silent only counts when it has seen everything.
         expected = set().union(*(declared(header) for header in args.headers))
-        got = described(output / "xml")
+        got, bare = described(output / "xml")
         shutil.rmtree(output / "xml")
-        if not expected or expected - got:
-            sys.exit(f"doxygen has no description of {sorted(expected - got)} ({len(got)} described)")
-        print(f"{len(got)} files, functions, macros and enumerations are described")
+        if not expected or expected - got or bare:
+            sys.exit(f"no description of {sorted(expected - got) + sorted(bare)} ({len(got)} described)")
+        print(f"{len(got)} files, functions, macros, enumerations and enumerators are described")
         if args.output:
             print(f"{output / 'html/index.html'}")
 
