@@ -255,7 +255,10 @@ def main():
     failed = 0
     print(f"1..{len(RULES)}")
     with tempfile.TemporaryDirectory(prefix="h2core-install.") as folder:
-        it = Installation(args, pathlib.Path(folder))
+        try:
+            it = Installation(args, pathlib.Path(folder))
+        except (Broken, OSError) as broken:
+            sys.exit(f"Bail out! nothing is installed: {broken}")
         for number, rule in enumerate(RULES, 1):
             try:
                 rule(it)
