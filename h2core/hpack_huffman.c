@@ -156,10 +156,7 @@ bool hpack_huffman_decode(const uint8_t *in, size_t len, char *out, size_t *out_
         }
         if (count == 0 && (b.n >= LONGEST || b.p == b.end)) {
             if (!long_code(&b, &o)) {
-                if (is_padding(&b)) {
-                    break;
-                }
-                return false;
+                return false; /* nor is it padding: there is more than that */
             }
         } else if (b.p == b.end && b.n < STEP_BITS) {
             if (!decode_end(&b, &o)) {
