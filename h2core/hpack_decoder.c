@@ -25,7 +25,7 @@ struct hpack_decoder {
     struct h2_allocator alloc;
     struct hpack_table table;
     struct hpack_scratch scratch;
-    struct hpack_scratch before; /* the scratch without the last literal; see over_limit() */
+    struct hpack_scratch before; /* without the last literal; over the limit it goes back there */
     struct hpack_entry *evicted; /* no longer in the table, still lent to the caller */
     int64_t list_left;           /* of the list size in this block; negative: over the limit */
     uint32_t list_limit;         /* UINT32_MAX: none */
@@ -372,12 +372,10 @@ static enum hpack_rc literal(struct hpack_decoder *d, const uint8_t **p, const u
     field->value = value.p;
     field->value_len = value.len;
     field->flags = never ? H2_FIELD_NEVER_INDEX : 0;
-    if (to_table) {
-        if (hpack_field_size(field) <= d->table.max_size) {
-            rc = insert(d, field);
-            hpack_scratch_rewind(&d->scratch, &d->before); /* the table has the name now */
-            return rc;
-        }
+    if (to_table && hpack_field_size(field) <= d->table.max_size) {
+        rc = insert(d, field);
+        hpack_scratch_rewind(&d->scratch, &d->before); /* the table has the name now */
+        return rc;
     }
     rc = keep(d, &value);
     field->value = value.p;
