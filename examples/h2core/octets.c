@@ -8,6 +8,8 @@
 /* An answer: octets [at, len) are still to be made. The stream's user pointer leads here. */
 struct octets {
     LIST_ENTRY(octets) link;
+    const char *status;
+    bool head_only; /* the request's method is HEAD */
     uint64_t at;
     uint64_t len;
 };
@@ -32,38 +34,46 @@ static bool parse_path(const struct h2_event *ev, uint64_t *n)
     return false;
 }
 
-static void on_request(struct octets_list *list, struct h2_conn *h2, const struct h2_event *ev)
+static void octets_free(struct octets *o)
 {
-    uint64_t n = 0;
-    char length[24];
-    struct octets *o = NULL;
-    const char *status = ev->too_large ? "431" : parse_path(ev, &n) ? "200" : "404";
-    if (strcmp(status, "200") != 0) {
-        n = 0;
-    }
-    snprintf(length, sizeof(length), "%llu", (unsigned long long)n);
-    const struct h2_field head[] = {field(":status", status), field("content-length", length)};
-    if (n > 0 && !has_field(ev->fields, ev->nfields, H2_TOKEN_PSEUDO_METHOD, "HEAD")) {
-        o = calloc(1, sizeof(*o));
-        if (o == NULL) {
-            h2_conn_reset(h2, ev->stream_id, H2_INTERNAL_ERROR);
-            return;
-        }
-        o->len = n;
-        LIST_INSERT_HEAD(list, o, link);
-        h2_stream_set_user(h2, ev->stream_id, o);
-    }
-    h2_conn_respond(h2, ev->stream_id, head, 2, o == NULL);
-    h2_stream_set_ready(h2, ev->stream_id, o != NULL);
-}
-
-/* A stream may outlive its answer here: a client may send on after it has its answer. So what is
- * freed must not stay the stream's user pointer. */
-static void finish(struct h2_conn *h2, uint32_t stream_id, struct octets *o)
-{
-    h2_stream_set_user(h2, stream_id, NULL);
     LIST_REMOVE(o, link);
     free(o);
+}
+
+static void on_request(struct octets_list *list, struct h2_conn *h2, const struct h2_event *ev)
+{
+    struct octets *o = calloc(1, sizeof(*o));
+    if (o == NULL) {
+        h2_conn_reset(h2, ev->stream_id, H2_REFUSED_STREAM); /* it may be tried again */
+        return;
+    }
+    LIST_INSERT_HEAD(list, o, link);
+    h2_stream_set_user(h2, ev->stream_id, o);
+    o->head_only = has_field(ev->fields, ev->nfields, H2_TOKEN_PSEUDO_METHOD, "HEAD");
+    o->status = ev->too_large ? "431" : parse_path(ev, &o->len) ? "200" : "404";
+    if (strcmp(o->status, "200") != 0) {
+        o->len = 0;
+    }
+}
+
+/* RFC 9113, 8.1 allows to answer earlier. But there are clients that then stop sending, and wait
+ * for ever. */
+static void on_request_complete(struct h2_conn *h2, uint32_t stream_id, struct octets *o)
+{
+    char length[24];
+    bool head_only = o->head_only || o->len == 0;
+    snprintf(length, sizeof(length), "%llu", (unsigned long long)o->len);
+    const struct h2_field head[] = {field(":status", o->status), field("content-length", length)};
+    enum h2_error error = h2_conn_respond(h2, stream_id, head, 2, head_only);
+    if (error != H2_OK) {
+        fprintf(stderr, "stream %u: %s\n", stream_id, h2_error_text(error));
+        h2_conn_reset(h2, stream_id, H2_INTERNAL_ERROR);
+    }
+    if (error != H2_OK || head_only) {
+        octets_free(o);
+    } else {
+        h2_stream_set_ready(h2, stream_id, true);
+    }
 }
 
 void octets_event(struct octets_list *list, struct h2_conn *h2, const struct h2_event *ev)
@@ -75,9 +85,12 @@ void octets_event(struct octets_list *list, struct h2_conn *h2, const struct h2_
     case H2_EVENT_DATA: /* nobody wants it */
         h2_conn_consume(h2, ev->stream_id, ev->flow_len);
         break;
+    case H2_EVENT_STREAM_ENDED:
+        on_request_complete(h2, ev->stream_id, ev->user);
+        break;
     case H2_EVENT_RESET:
         if (ev->user != NULL) {
-            finish(h2, ev->stream_id, ev->user);
+            octets_free(ev->user);
         }
         break;
     case H2_EVENT_FAILED:
@@ -99,7 +112,7 @@ static size_t put_frame(struct h2_conn *h2, uint32_t stream_id, struct octets *o
         frame[H2_FRAME_HEADER_LEN + i] = (uint8_t)letters[o->at++ % (sizeof(letters) - 1)];
     }
     if (o->at == o->len) {
-        finish(h2, stream_id, o);
+        octets_free(o);
     }
     return H2_FRAME_HEADER_LEN + len;
 }
@@ -122,8 +135,6 @@ size_t octets_output(struct h2_conn *h2, uint8_t *buf, size_t cap)
 void octets_free_all(struct octets_list *list)
 {
     while (!LIST_EMPTY(list)) {
-        struct octets *o = LIST_FIRST(list);
-        LIST_REMOVE(o, link);
-        free(o);
+        octets_free(LIST_FIRST(list));
     }
 }

@@ -24,9 +24,9 @@
 
 enum {
     MAX_CLIENTS = 256,
-    BUFFER = 16384,      /* one TLS record */
-    OUTPUT_HIGH = 65536, /* octets of answers that wait: from here on we do not listen */
-    ROUNDS = 16,         /* before the other clients have their turn */
+    BUFFER = 16384,     /* one TLS record */
+    OUTPUT_HIGH = 8192, /* octets of heads and control frames that wait: no listening meanwhile */
+    ROUNDS = 16,        /* before the other clients have their turn */
 };
 static const double idle_timeout = 30, linger_timeout = 1, drain_timeout = 5; /* seconds */
 

@@ -26,7 +26,7 @@ enum {
     LINGER_TIMEOUT_MS = 1000,
     INPUT_SIZE = 16384,
     OUTPUT_SIZE = 32768,
-    OUTPUT_HIGH = 65536, /* octets of answers that wait: from here on we do not listen */
+    OUTPUT_HIGH = 8192, /* octets of heads and control frames that wait: no listening meanwhile */
     STREAM_WINDOW = 65535,
     CONNECTION_WINDOW = 1 << 20, /* so that 16 stalled streams do not stop the others */
 };

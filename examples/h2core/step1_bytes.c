@@ -16,7 +16,9 @@ int main(int argc, char **argv)
         unsigned char bytes[1024];
         ssize_t n = net_wait(fd, POLLIN, 5000) == NET_READY ? recv(fd, bytes, sizeof(bytes), 0) : 0;
         for (ssize_t i = 0; i < n; i++) {
-            putchar(isprint(bytes[i]) || bytes[i] == '\n' ? bytes[i] : '.');
+            if (bytes[i] != '\r') {
+                putchar(isprint(bytes[i]) || bytes[i] == '\n' ? bytes[i] : '.');
+            }
         }
         printf("\n(%zd octets)\n", n);
         fflush(stdout);
