@@ -116,20 +116,14 @@ static bool is_padding(const struct bits *b)
 static bool decode_end(struct bits *b, char **o)
 {
     if (b->n > 0) {
-        /* Ones behind the end: no code but EOS has only ones, so a code that begins in the padding
-           is too long to count. */
+        /* With ones behind the end, as if the padding went on: no code but EOS has only ones, so
+           no symbol begins in padding that is right. */
         uint64_t window = b->acc | ~(uint64_t)0 >> b->n;
         const struct hpack_huffman_step *s = &hpack_huffman_steps[window >> (64 - STEP_BITS)];
-        unsigned count = s->count;
-        unsigned bits = s->bits;
-        if (bits > b->n) { /* the second one is not there as a whole, or neither is */
-            count--;
-            bits = count > 0 ? (uint8_t)hpack_huffman_codes[s->symbols[0]] : 0;
-        }
-        if (count > 0 && bits <= b->n) {
+        if (s->bits <= b->n) {
             memcpy(*o, s->symbols, 2);
-            *o += count;
-            drop(b, bits);
+            *o += s->count;
+            drop(b, s->bits);
         }
     }
     return is_padding(b);
