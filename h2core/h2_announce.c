@@ -85,6 +85,9 @@ enum h2_error h2_conn_priority_update(struct h2_conn *c, uint32_t stream_id, con
             return H2_ERR_VALUE;
         }
     }
+    if (h2_conn_stream_state(c, stream_id) == H2_STATE_IDLE_PUSHED) {
+        return H2_ERR_NO_STREAM; /* a connection error to the server (RFC 9218, 7.1) */
+    }
     struct h2_stream *s = h2_stream_find(c, stream_id);
     if (s != NULL) { /* it is about the response, but what we send of the request goes by it too */
         uint8_t urgency = H2_DEFAULT_URGENCY;
