@@ -347,6 +347,12 @@ static enum h2_section section_of(const struct h2_stream *s)
     return s->rx_head ? H2_SECTION_TRAILERS : H2_SECTION_RESPONSE;
 }
 
+/* Whether new streams of the peer are looked at: not after our GOAWAY (RFC 9113, 6.8). */
+static bool takes_streams(const struct h2_conn *c)
+{
+    return h2_conn_state_move(c->state, H2_CONN_RX_STREAM)->verdict != H2_IGNORE;
+}
+
 /* A block is complete, in place. */
 static struct h2_fail end_block(struct h2_conn *c, const uint8_t *p, uint32_t len,
                                 struct h2_event *ev)
@@ -357,8 +363,8 @@ static struct h2_fail end_block(struct h2_conn *c, const uint8_t *p, uint32_t le
     struct section sec = {0};
     rx->block_stream = 0;
     rx->target = promised ? rx->block_promised : rx->frame.stream_id;
-    if (s == NULL && !rx->block_drop && rx->block_fail.scope == H2_SCOPE_NONE && !rx->block_opens) {
-        rx->block_drop = true; /* the caller reset it between its frames */
+    if (rx->block_opens ? !takes_streams(c) : s == NULL && rx->block_fail.scope == H2_SCOPE_NONE) {
+        rx->block_drop = true; /* the caller sent GOAWAY, or reset it, between its frames */
     }
     sec.store = !rx->block_drop && rx->block_fail.scope == H2_SCOPE_NONE;
     h2_head_begin(&sec.head, section_of(s));
@@ -399,8 +405,8 @@ static void open_by_peer(struct h2_conn *c, uint32_t id, uint32_t in_use)
     struct h2_rx *rx = &c->rx;
     c->last_seen = id;
     rx->block_opens = true;
-    if (h2_conn_state_move(c->state, H2_CONN_RX_STREAM)->verdict == H2_IGNORE) {
-        rx->block_drop = true; /* RFC 9113, 6.8: ignored, not refused */
+    if (!takes_streams(c)) {
+        rx->block_drop = true; /* ignored, not refused */
     } else if (in_use >= c->announced[H2_SETTINGS_MAX_CONCURRENT_STREAMS]) {
         rx->block_fail = h2_stream_fail(H2_ERR_STREAM_LIMIT, H2_REFUSED_STREAM,
                                         "more streams than max_concurrent_streams allows");
@@ -451,6 +457,10 @@ static struct h2_fail begin_promise(struct h2_conn *c, uint32_t id)
     if (c->local[H2_SETTINGS_ENABLE_PUSH] == 0) {
         return h2_conn_fail(H2_ERR_FRAME_TYPE, H2_PROTOCOL_ERROR,
                             "PUSH_PROMISE though SETTINGS_ENABLE_PUSH is 0");
+    }
+    if (!h2_is_ours(c, rx->frame.stream_id)) {
+        return h2_conn_fail(H2_ERR_STREAM_STATE, H2_PROTOCOL_ERROR,
+                            "PUSH_PROMISE on a stream that the client has not opened");
     }
     const struct h2_move *on =
         h2_state_move(h2_conn_stream_state(c, rx->frame.stream_id), H2_RX_PROMISE);
