@@ -340,6 +340,15 @@ def test_ours_with_ours(servers):
     assert [":path", "/x"] in json.loads(client("client_get", blocking.url("/x"))[0])["fields"]
 
 
+def test_hpack_roundtrip():
+    """The second block is the smaller one, and a decoder with a small table says what it has left."""
+    out, err = run([program("hpack_roundtrip")])
+    blocks = [int(n) for n in re.findall(r"(\d+) of the block", out.decode())]
+    tables = [int(n) for n in re.findall(r"dynamic table, (\d+) octets", out.decode())]
+    assert len(blocks) == 3 and blocks[1] < blocks[0], out
+    assert tables[0] > 60 >= tables[1] > 0 and not err, out
+
+
 # ---------------------------------------------------------------- the commands in the documents
 
 

@@ -164,14 +164,17 @@ def test_poll_a_slow_reader_costs_a_window(servers, clients):
 
 
 def test_poll_stalled_streams_do_not_stop_others_of_their_connection(servers, clients):
+    """And what they have taken of the connection's window comes back when they are reset."""
     server = servers.start("server_poll")
     peer = clients.add(servers.honest(server, window=0))
-    stalled = [peer.start("POST", "/", body=BODY[:WINDOW], held=True) for _ in range(8)]
+    stalled = [peer.start("POST", "/", body=BODY[:WINDOW], held=True) for _ in range(15)]
     peer.wait_until(lambda: all(not len(peer.streams[s].out or b"") for s in stalled), "the bodies to be sent")
     other = peer.start("POST", "/", body=b"")
     assert peer.wait(other).complete
+    assert peer.h2.outbound_flow_control_window < 1 << 17
     for sid in stalled:
         peer.reset(sid)
+    peer.wait_until(lambda: peer.h2.outbound_flow_control_window >= 1 << 19, "the connection's window")
     peer.h2.update_settings({4: 100000})
     again = peer.request("POST", "/", body=BODY[:MB], timeout=30)
     assert again.complete and again.body == BODY[:MB]

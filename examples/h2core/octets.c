@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* An answer: octets [at, len) are still to be made. The stream's user pointer leads here. */
 struct octets {
