@@ -3,8 +3,8 @@
  * what may not be sent. It looks at fields one at a time as they are decoded and keeps pointers
  * only.
  *
- * Most names are known by token, which proves their characters; values are scanned eight octets at
- * a time. What a proxy would translate to HTTP/1.1 must not change its meaning there, so this is
+ * Most names are known by token, which proves their characters; values are scanned sixteen octets
+ * at a time. What a proxy would translate to HTTP/1.1 must not change its meaning there, so this is
  * strict: whatever RFC 9113 leaves to "may be treated as malformed" is.
  */
 #include "h2_internal.h"
@@ -17,14 +17,12 @@ enum {
     C_NAME = 0x01,   /* field name: token (RFC 9110, 5.6.2) without upper case */
     C_TOKEN = 0x02,  /* token */
     C_VALUE = 0x04,  /* field value: no controls but HTAB (RFC 9110, 5.5) */
-    C_PATH = 0x08,   /* visible ASCII but '#' */
-    C_HOST = 0x10,   /* reg-name (RFC 3986, 3.2.2) without ',', which joins two Host fields */
-    C_SCHEME = 0x20, /* scheme, behind its first letter */
-    C_HEX = 0x40,
-    C_DIGIT = 0x80,
+    C_HOST = 0x08,   /* reg-name (RFC 3986, 3.2.2) without ',', which joins two Host fields */
+    C_SCHEME = 0x10, /* scheme, behind its first letter */
+    C_HEX = 0x20,
+    C_DIGIT = 0x40,
 
-    ALL = C_NAME | C_TOKEN | C_VALUE | C_PATH | C_HOST,
-    TARGET = C_VALUE | C_PATH,
+    ALL = C_NAME | C_TOKEN | C_VALUE | C_HOST,
     LOWER = ALL | C_SCHEME,
     UPPER = LOWER & ~C_NAME,
 };
@@ -33,41 +31,41 @@ static const uint8_t classes[256] = {
     ['\t'] = C_VALUE,
     [' '] = C_VALUE,
     ['!'] = ALL,
-    ['"'] = TARGET,
-    ['#'] = ALL & ~(C_PATH | C_HOST),
+    ['"'] = C_VALUE,
+    ['#'] = ALL & ~C_HOST,
     ['$'] = ALL,
     ['%'] = ALL & ~C_HOST, /* in a host only as the start of a triplet */
     ['&'] = ALL,
     ['\''] = ALL,
-    ['('] = TARGET | C_HOST,
-    [')'] = TARGET | C_HOST,
+    ['('] = C_VALUE | C_HOST,
+    [')'] = C_VALUE | C_HOST,
     ['*'] = ALL,
     ['+'] = ALL | C_SCHEME,
-    [','] = TARGET,
+    [','] = C_VALUE,
     ['-'] = ALL | C_SCHEME,
     ['.'] = ALL | C_SCHEME,
-    ['/'] = TARGET,
+    ['/'] = C_VALUE,
     ['0' ... '9'] = ALL | C_SCHEME | C_HEX | C_DIGIT,
-    [':'] = TARGET,
-    [';'] = TARGET | C_HOST,
-    ['<'] = TARGET,
-    ['='] = TARGET | C_HOST,
-    ['>'] = TARGET,
-    ['?'] = TARGET,
-    ['@'] = TARGET,
+    [':'] = C_VALUE,
+    [';'] = C_VALUE | C_HOST,
+    ['<'] = C_VALUE,
+    ['='] = C_VALUE | C_HOST,
+    ['>'] = C_VALUE,
+    ['?'] = C_VALUE,
+    ['@'] = C_VALUE,
     ['A' ... 'F'] = UPPER | C_HEX,
     ['G' ... 'Z'] = UPPER,
-    ['['] = TARGET,
-    ['\\'] = TARGET,
-    [']'] = TARGET,
+    ['['] = C_VALUE,
+    ['\\'] = C_VALUE,
+    [']'] = C_VALUE,
     ['^'] = ALL & ~C_HOST,
     ['_'] = ALL,
     ['`'] = ALL & ~C_HOST,
     ['a' ... 'f'] = LOWER | C_HEX,
     ['g' ... 'z'] = LOWER,
-    ['{'] = TARGET,
+    ['{'] = C_VALUE,
     ['|'] = ALL & ~C_HOST,
-    ['}'] = TARGET,
+    ['}'] = C_VALUE,
     ['~'] = ALL,
     [0x80 ... 0xff] = C_VALUE, /* obs-text: opaque */
 };
@@ -87,35 +85,84 @@ static bool all_class(const char *p, size_t n, unsigned class)
     return true;
 }
 
-/* Whether eight octets may contain a control: exact for "none", HTAB included in "some". */
-static bool some_control(uint64_t x)
+/* Sixteen octets at once: the compiler's vectors, for which any machine has some instructions. */
+typedef uint8_t octets16 __attribute__((vector_size(16)));
+typedef int8_t mask16 __attribute__((vector_size(16))); /* -1 where something holds, else 0 */
+
+/* Each of n octets (0 < n < 16) at least once. */
+static octets16 load_short(const char *p, size_t n)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t tops = ones * 0x80;
-    uint64_t below_space = (x - ones * 0x20) & ~x & tops;
-    uint64_t not_del = x ^ ones * 0x7f;
-    uint64_t is_del = (not_del - ones) & ~not_del & tops;
-    return (below_space | is_del) != 0;
+    uint64_t words[2];
+    octets16 x;
+    if (n >= 8) {
+        memcpy(&words[0], p, 8);
+        memcpy(&words[1], p + n - 8, 8);
+    } else {
+        uint32_t halves[2];
+        if (n >= 4) {
+            memcpy(&halves[0], p, 4);
+            memcpy(&halves[1], p + n - 4, 4);
+        } else {
+            halves[0] =
+                (uint8_t)p[0] * 0x1010000u | (uint32_t)(uint8_t)p[n / 2] << 8 | (uint8_t)p[n - 1];
+            halves[1] = halves[0];
+        }
+        memcpy(&words[0], halves, 8);
+        words[1] = words[0];
+    }
+    memcpy(&x, words, sizeof(x));
+    return x;
 }
 
-static bool eight_ok(const char *p)
+/* Whether `find` finds something among n > 0 octets. */
+static inline __attribute__((always_inline)) bool any_octet(const char *p, size_t n,
+                                                            mask16 (*find)(octets16))
 {
-    uint64_t x;
-    memcpy(&x, p, sizeof(x));
-    return !some_control(x) || all_class(p, 8, C_VALUE);
+    mask16 found;
+    octets16 x;
+    if (n < sizeof(x)) {
+        found = find(load_short(p, n));
+    } else {
+        memcpy(&x, p + n - sizeof(x), sizeof(x)); /* the last ones, some of them twice */
+        found = find(x);
+        for (size_t i = 0; i + sizeof(x) < n; i += sizeof(x)) {
+            memcpy(&x, p + i, sizeof(x));
+            found |= find(x);
+        }
+    }
+    uint64_t words[2];
+    memcpy(words, &found, sizeof(words));
+    return (words[0] | words[1]) != 0;
+}
+
+static mask16 is_control(octets16 x)
+{
+    return (mask16)(x < 0x20) | (mask16)(x == 0x7f);
+}
+
+static mask16 is_outside_path(octets16 x)
+{
+    return (mask16)(x - 0x21 > 0x7e - 0x21) | (mask16)(x == '#');
+}
+
+static mask16 is_upper(octets16 x)
+{
+    return (mask16)(x - 'A' < 26);
+}
+
+bool h2_has_upper(const char *p, size_t n)
+{
+    return n > 0 && any_octet(p, n, is_upper);
 }
 
 static bool value_chars_ok(const char *p, size_t n)
 {
-    if (n < 8) {
-        return all_class(p, n, C_VALUE);
-    }
-    for (size_t i = 0; i + 8 <= n; i += 8) {
-        if (!eight_ok(p + i)) {
-            return false;
-        }
-    }
-    return eight_ok(p + n - 8); /* the rest, with some of what was seen */
+    return !any_octet(p, n, is_control) || all_class(p, n, C_VALUE); /* HTAB is a control, too */
+}
+
+static bool path_ok(const char *p, size_t n)
+{
+    return n > 0 && (p[0] == '/' || (p[0] == '*' && n == 1)) && !any_octet(p, n, is_outside_path);
 }
 
 static bool is_space(char ch)
@@ -261,10 +308,7 @@ static const char *request_pseudo(struct h2_head *h, const struct h2_field *f)
     case H2_TOKEN_PSEUDO_SCHEME:
         return set_pseudo(f, &h->scheme, scheme_ok(v, n), ":scheme is not a scheme");
     case H2_TOKEN_PSEUDO_PATH:
-        return set_pseudo(f, &h->path,
-                          n > 0 && (v[0] == '/' || (v[0] == '*' && n == 1)) &&
-                              all_class(v, n, C_PATH),
-                          ":path is not a path");
+        return set_pseudo(f, &h->path, path_ok(v, n), ":path is not a path");
     case H2_TOKEN_PSEUDO_AUTHORITY:
         return set_pseudo(f, &h->authority, n == 0 || authority_ok(v, n, &h->authority_port),
                           BAD_AUTHORITY);
@@ -328,22 +372,33 @@ static int64_t length_item(const char **p, const char *end)
     return n;
 }
 
-/* RFC 9110, 8.6: one number, or the same one several times, which becomes one. */
-static enum h2_field_use content_length(struct h2_head *h, struct h2_field *f)
+/* RFC 9110, 8.6: one number, or the same one several times, also as one known before (-1: none).
+ * NULL, or why not. */
+static const char *read_length(const struct h2_field *f, int64_t *length)
 {
     const char *p = f->value;
     const char *end = f->value + f->value_len;
-    bool again = h->content_length >= 0;
     do {
         int64_t n = length_item(&p, end);
         if (n < 0) {
-            return malformed(h, "content-length is not a number");
+            return "content-length is not a number";
         }
-        if (h->content_length >= 0 && h->content_length != n) {
-            return malformed(h, "content-length has two values");
+        if (*length >= 0 && *length != n) {
+            return "content-length has two values";
         }
-        h->content_length = n;
+        *length = n;
     } while (p < end);
+    return NULL;
+}
+
+/* Given several times, it becomes one. */
+static enum h2_field_use content_length(struct h2_head *h, struct h2_field *f)
+{
+    bool again = h->content_length >= 0;
+    const char *why = read_length(f, &h->content_length);
+    if (why != NULL) {
+        return malformed(h, why);
+    }
 
     uint32_t digits = 0;
     while (digits < f->value_len && is_class(f->value[digits], C_DIGIT)) {
@@ -498,80 +553,76 @@ bool h2_head_end(struct h2_head *h, bool connect_protocol)
 
 /* ---------------------------------------------------------------- what we send */
 
-/* Pseudo-header fields that are to be sent: known, once, and before the others. */
-static bool sendable_pseudo(struct h2_head *h, struct h2_field f)
-{
-    if (!value_ok(&f)) {
-        return false;
-    }
-    return pseudo(h, &f) == H2_FIELD_KEEP;
-}
-
 /* What the engine has to know of a field that it does not check. */
-static void read_field(struct h2_head *h, struct h2_field f)
+static void read_field(struct h2_head *h, const struct h2_field *f)
 {
-    switch (f.token) {
+    switch (f->token) {
     case H2_TOKEN_PSEUDO_METHOD:
-        h->method = value_of(&f);
+        h->method = value_of(f);
         break;
     case H2_TOKEN_PSEUDO_SCHEME:
-        h->scheme = value_of(&f);
+        h->scheme = value_of(f);
         break;
     case H2_TOKEN_PSEUDO_PATH:
-        h->path = value_of(&f);
+        h->path = value_of(f);
         break;
     case H2_TOKEN_PSEUDO_PROTOCOL:
-        h->protocol = value_of(&f);
+        h->protocol = value_of(f);
         break;
     case H2_TOKEN_PSEUDO_STATUS:
-        h->status = parse_status(&f);
+        h->status = parse_status(f);
         break;
     case H2_TOKEN_PRIORITY:
-        h->priority = value_of(&f);
+        h->priority = value_of(f);
         break;
-    case H2_TOKEN_CONTENT_LENGTH: {
-        struct h2_head scratch = {.content_length = -1};
-        (void)content_length(&scratch, &f);
-        h->content_length = scratch.content_length;
+    case H2_TOKEN_CONTENT_LENGTH:
+        h->content_length = -1;
+        (void)read_length(f, &h->content_length);
         break;
-    }
     default:
         break;
     }
 }
 
-static struct h2_field with_token(struct h2_field f)
+/* The field, or a copy that has its token. */
+static const struct h2_field *with_token(const struct h2_field *f, struct h2_field *copy)
 {
-    if (f.token == H2_TOKEN_NONE) {
-        f.token = h2_token_lookup(f.name, f.name_len);
+    if (f->token != H2_TOKEN_NONE) {
+        return f;
     }
-    return f;
+    *copy = *f;
+    copy->token = h2_token_lookup(f->name, f->name_len);
+    return copy;
 }
 
 void h2_fields_read(struct h2_head *h, enum h2_section section, const struct h2_field *fields,
                     size_t n)
 {
+    struct h2_field copy;
     h2_head_begin(h, section);
     for (size_t i = 0; i < n; i++) {
-        read_field(h, with_token(fields[i]));
+        read_field(h, with_token(&fields[i], &copy));
     }
 }
 
 bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct h2_field *fields,
                         size_t n)
 {
+    struct h2_field copy;
     h2_head_begin(h, section);
     for (size_t i = 0; i < n; i++) {
-        struct h2_field f = with_token(fields[i]);
-        if (is_pseudo(f.token)) {
-            if (!sendable_pseudo(h, f)) {
+        const struct h2_field *f = with_token(&fields[i], &copy);
+        if (is_pseudo(f->token)) {
+            /* Known, once, and before the others; what they may consist of leaves no room for what
+             * no value may have. */
+            if (pseudo(h, f) != H2_FIELD_KEEP) {
                 return false;
             }
             continue;
         }
         h->regular = true;
-        if ((f.token == H2_TOKEN_NONE && !name_ok(&f)) || !value_ok(&f) ||
-            h2_is_connection_specific(&f, f.token)) {
+        if ((f->token == H2_TOKEN_NONE && !name_ok(f)) || !value_ok(f) ||
+            h2_is_connection_specific(f, f->token)) {
             return false;
         }
         read_field(h, f);

@@ -546,6 +546,9 @@ bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct
 void h2_fields_read(struct h2_head *h, enum h2_section section, const struct h2_field *fields,
                     size_t n);
 
+/* Whether there are capital letters (ASCII) among n octets. */
+bool h2_has_upper(const char *p, size_t n);
+
 /* Fields that speak about an HTTP/1.1 connection (RFC 9113, 8.2.2). */
 bool h2_is_connection_specific(const struct h2_field *f, uint8_t token);
 

@@ -24,12 +24,7 @@ static bool is_upper(char ch)
 
 static bool has_upper(const struct h2_field *f)
 {
-    for (uint32_t i = 0; i < f->name_len; i++) {
-        if (is_upper(f->name[i])) {
-            return true;
-        }
-    }
-    return false;
+    return h2_has_upper(f->name, f->name_len);
 }
 
 static bool has_outer_space(const struct h2_field *f)
