@@ -17,7 +17,9 @@ bool h2_rx_window_take(struct h2_rx_window *w, uint32_t n)
 /* How much to announce now: nothing until half the window is owed, so that updates stay few. */
 static uint32_t give_back(struct h2_rx_window *w, uint32_t n, uint32_t size)
 {
-    assert(n <= w->held);
+    if (n > w->held) { /* the rest was given back by hand in the meantime */
+        n = w->held;
+    }
     w->held -= n;
     w->owed += n;
     if (w->owed == 0 || w->owed < size / 2) {
@@ -79,12 +81,20 @@ static int64_t size_of(const struct h2_rx_window *w)
     return (int64_t)w->left + w->held + w->owed;
 }
 
-/* SETTINGS_INITIAL_WINDOW_SIZE has been announced and not acknowledged: streams will grow by this.
- */
+/* SETTINGS_INITIAL_WINDOW_SIZE has been announced, perhaps several times, and not acknowledged:
+ * streams will grow by this at most. */
 static int64_t announced_growth(const struct h2_conn *c)
 {
-    return (int64_t)c->announced[H2_SETTINGS_INITIAL_WINDOW_SIZE] -
-           c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE];
+    uint32_t most = c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE];
+    for (const struct h2_pending *p = c->pending; p != NULL; p = p->next) {
+        for (uint32_t i = 0; i < p->n; i++) {
+            const struct h2_setting_change *change = &p->changes[i];
+            if (change->id == H2_SETTINGS_INITIAL_WINDOW_SIZE && change->after > most) {
+                most = change->after;
+            }
+        }
+    }
+    return (int64_t)most - c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE];
 }
 
 bool h2_flow_may_set_rx_initial(const struct h2_conn *c, uint32_t size)
@@ -139,6 +149,9 @@ enum h2_error h2_conn_update_window(struct h2_conn *c, uint32_t stream_id, uint3
                     ? H2_ERR_NO_STREAM
                     : H2_ERR_STREAM_CLOSED;
     }
+    if (s != NULL && s->state == H2_STATE_RESERVED_LOCAL) {
+        error = H2_ERR_STREAM_STATE; /* RFC 9113, 5.1: only HEADERS, RST_STREAM, PRIORITY */
+    }
     if (error != H2_OK) {
         return error;
     }
@@ -148,7 +161,7 @@ enum h2_error h2_conn_update_window(struct h2_conn *c, uint32_t stream_id, uint3
     struct h2_rx_window *w = s != NULL ? &s->rx : &c->rx_window;
     int64_t growth = s != NULL ? announced_growth(c) : 0;
     int64_t returned = (int64_t)w->owed + w->held < n ? (int64_t)w->owed + w->held : n;
-    if (size_of(w) + (n - returned) + (growth > 0 ? growth : 0) > H2_MAX_WINDOW) {
+    if (size_of(w) + (n - returned) + growth > H2_MAX_WINDOW) {
         return H2_ERR_FLOW_CONTROL;
     }
     uint32_t larger = give_now(w, n);
@@ -191,5 +204,8 @@ uint32_t h2_conn_receive_window(const struct h2_conn *c, uint32_t stream_id)
         return least_window(c->rx_window.left, c->rx_window.left);
     }
     const struct h2_stream *s = h2_stream_find(c, stream_id);
-    return s != NULL ? least_window(s->rx.left, c->rx_window.left) : 0;
+    if (s == NULL || h2_state_move(s->state, H2_RX_DATA)->verdict != H2_ACCEPT) {
+        return 0;
+    }
+    return least_window(s->rx.left, c->rx_window.left);
 }
