@@ -530,7 +530,7 @@ enum h2_field_use { H2_FIELD_KEEP, H2_FIELD_DROP, H2_FIELD_MALFORMED };
 void h2_head_begin(struct h2_head *h, enum h2_section section);
 
 /* The next field. It may shorten its value (a content-length given twice); DROP: an equal one was
- * seen already. */
+ * seen already; MALFORMED: it is as it was. */
 enum h2_field_use h2_head_field(struct h2_head *h, struct h2_field *f);
 
 /* All fields have passed. False: malformed. */

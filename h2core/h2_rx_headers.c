@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-#define MOST_INTERIMS 32 /* 1xx heads per response; a server needs a few of 102 and 103 */
+#define FIRST_FIELDS  32u /* most messages have fewer */
+#define MOST_INTERIMS 32  /* 1xx heads per response; a server needs a few of 102 and 103 */
 
 /* A section while it is decoded. */
 struct section {
@@ -27,24 +28,20 @@ struct section {
 
 /* ---------------------------------------------------------------- decoding */
 
-static bool store_field(struct h2_conn *c, struct section *sec, const struct h2_field *f)
+/* Where the next field goes. NULL: no memory. */
+static struct h2_field *next_slot(struct h2_conn *c, const struct section *sec)
 {
     struct h2_rx *rx = &c->rx;
     if (sec->count == rx->fields_cap) {
-        uint32_t cap = rx->fields_cap == 0 ? 32 : rx->fields_cap * 2;
+        uint32_t cap = rx->fields_cap == 0 ? FIRST_FIELDS : rx->fields_cap * 2;
         struct h2_field *fields = h2_resize(c, rx->fields, cap * sizeof(*fields));
         if (fields == NULL) {
-            h2_conn_break_nomem(c);
-            return false;
+            return NULL;
         }
         rx->fields = fields;
         rx->fields_cap = cap;
     }
-    rx->fields[sec->count++] = *f;
-    if (!sec->head.regular) {
-        sec->pseudo = sec->count;
-    }
-    return true;
+    return &rx->fields[sec->count];
 }
 
 /* Each reference to the dynamic table counts in full (CVE-2016-6581, CVE-2026-49975). */
@@ -68,43 +65,40 @@ static const char *count_field(const struct h2_limits *l, struct section *sec,
                : NULL;
 }
 
-static void take_field(struct h2_conn *c, struct section *sec, struct h2_field *f)
+/* The field in the next slot: is it to stay there? */
+static void take_field(const struct h2_conn *c, struct section *sec, struct h2_field *f)
 {
     sec->over = count_field(&c->opts.limits, sec, f);
     if (sec->over != NULL) {
         sec->store = false;
         return;
     }
-    struct h2_field as_it_came = *f;
-    switch (h2_head_field(&sec->head, f)) {
-    case H2_FIELD_KEEP:
-        sec->store = store_field(c, sec, f);
-        break;
-    case H2_FIELD_DROP:
-        break;
-    case H2_FIELD_MALFORMED:
-        if (c->opts.validate_received) {
-            sec->store = false;
-        } else {
-            sec->head.malformed = NULL;
-            sec->store = store_field(c, sec, &as_it_came);
-        }
-        break;
+    enum h2_field_use use = h2_head_field(&sec->head, f);
+    if (use == H2_FIELD_MALFORMED && !c->opts.validate_received) {
+        sec->head.malformed = NULL;
+        use = H2_FIELD_KEEP;
+    }
+    sec->store = use != H2_FIELD_MALFORMED;
+    sec->count += use == H2_FIELD_KEEP;
+    if (!sec->head.regular) {
+        sec->pseudo = sec->count;
     }
 }
 
 static struct h2_fail decode(struct h2_conn *c, const uint8_t *p, const uint8_t *end,
                              struct section *sec)
 {
-    struct h2_field f;
+    struct h2_field dropped;
     enum hpack_rc rc;
     hpack_decoder_begin(c->decoder);
     c->rx.decoded = true;
-    while ((rc = hpack_decoder_next(c->decoder, &p, end, &f)) == HPACK_FIELD) {
-        if (sec->store) {
-            take_field(c, sec, &f);
+    do {
+        struct h2_field *f = sec->store ? next_slot(c, sec) : &dropped;
+        rc = f != NULL ? hpack_decoder_next(c->decoder, &p, end, f) : HPACK_ERR_NOMEM;
+        if (rc == HPACK_FIELD && sec->store) {
+            take_field(c, sec, f);
         }
-    }
+    } while (rc == HPACK_FIELD);
     if (rc == HPACK_OK) {
         rc = hpack_decoder_end(c->decoder);
     }
