@@ -530,8 +530,8 @@ H2_API enum h2_error h2_conn_consume(struct h2_conn *c, uint32_t stream_id, uint
 /**
  * WINDOW_UPDATE by hand: the peer may send `n` more octets on the stream, or on the connection (0).
  * What was received and not given back yet (see h2_conn_consume()) is given back by it first; what
- * is more makes the window larger. What was given back so is not to be told to h2_conn_consume()
- * again. H2_ERR_FLOW_CONTROL: past 2^31-1; H2_ERR_VALUE: 0.
+ * is more makes the window larger. Consuming it afterwards all the same gives nothing back twice.
+ * H2_ERR_FLOW_CONTROL: past 2^31-1; H2_ERR_VALUE: 0.
  */
 H2_API enum h2_error h2_conn_update_window(struct h2_conn *c, uint32_t stream_id, uint32_t n);
 
