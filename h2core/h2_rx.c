@@ -495,7 +495,7 @@ static void tell_ended(struct h2_conn *c, struct h2_event *ev)
 
 bool h2_conn_next_event(struct h2_conn *c, uint64_t now_ms, struct h2_event *ev)
 {
-    *ev = (struct h2_event){0};
+    ev->type = 0; /* none yet; who makes one sets all of it */
     c->now_ms = now_ms;
     release_event(c);
     while (!h2_is_over(c)) {

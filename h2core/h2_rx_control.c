@@ -14,8 +14,7 @@ static bool begin_event(const struct h2_conn *c, struct h2_event *ev, enum h2_ev
     if (h2_is_muted(c, type)) {
         return false;
     }
-    ev->type = type;
-    ev->stream_id = c->rx.frame.stream_id;
+    *ev = (struct h2_event){.type = type, .stream_id = c->rx.frame.stream_id};
     if (ev->stream_id != 0) {
         ev->user = h2_stream_user(c, ev->stream_id);
     }
@@ -135,11 +134,11 @@ static struct h2_fail on_goaway(struct h2_conn *c, const uint8_t *p, uint32_t le
         c->goaway_peer = last;
     }
     c->orphans = true;
-    ev->type = H2_EVENT_GOAWAY;
-    ev->last_stream_id = c->goaway_peer;
-    ev->code = h2_get32(p + 4);
-    ev->data = p + 8;
-    ev->len = len - 8;
+    *ev = (struct h2_event){.type = H2_EVENT_GOAWAY,
+                            .last_stream_id = c->goaway_peer,
+                            .code = h2_get32(p + 4),
+                            .data = p + 8,
+                            .len = len - 8};
     return h2_no_fail();
 }
 

@@ -65,8 +65,9 @@ struct h2_fail h2_rx_data_begin(struct h2_conn *c)
         return h2_conn_fail(H2_ERR_FLOW_CONTROL, H2_FLOW_CONTROL_ERROR,
                             "more DATA than the connection window allows");
     }
-    const struct h2_move *move = h2_state_move(h2_conn_stream_state(c, f->stream_id), H2_RX_DATA);
     struct h2_stream *s = h2_stream_find(c, f->stream_id);
+    enum h2_stream_state state = s != NULL ? s->state : h2_conn_stream_state(c, f->stream_id);
+    const struct h2_move *move = h2_state_move(state, H2_RX_DATA);
     if (move->verdict == H2_IGNORE) {
         return swallow(c, f->length, h2_charge(c, H2_BUDGET_CONTROL));
     }
