@@ -207,6 +207,7 @@ enum h2_error h2_conn_respond(struct h2_conn *c, uint32_t stream_id, const struc
         return h2_result(c);
     }
     s->tx_head = true;
+    s->tunnel = s->connect && head.status < 300;
     if (head.priority.p != NULL) { /* the origin knows better than the client (RFC 9218, 8) */
         uint8_t urgency = s->urgency;
         bool incremental = s->incremental;
@@ -228,7 +229,7 @@ enum h2_error h2_conn_trailers(struct h2_conn *c, uint32_t stream_id, const stru
     struct h2_head head;
     struct h2_list list;
     enum h2_error error = h2_stream_may(c, stream_id, H2_TX_HEADERS, &s);
-    if (error == H2_OK && !s->tx_head) {
+    if (error == H2_OK && (!s->tx_head || s->tunnel)) {
         error = H2_ERR_STREAM_STATE;
     }
     if (error == H2_OK) {

@@ -572,6 +572,9 @@ static void read_field(struct h2_head *h, const struct h2_field *f)
     case H2_TOKEN_PSEUDO_STATUS:
         h->status = parse_status(f);
         break;
+    case H2_TOKEN_HOST:
+        h->host = value_of(f);
+        break;
     case H2_TOKEN_PRIORITY:
         h->priority = value_of(f);
         break;
@@ -622,7 +625,8 @@ bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct
         }
         h->regular = true;
         if ((f->token == H2_TOKEN_NONE && !name_ok(f)) || !value_ok(f) ||
-            h2_is_connection_specific(f, f->token)) {
+            h2_is_connection_specific(f, f->token) ||
+            (section == H2_SECTION_REQUEST && f->token == H2_TOKEN_HOST && h->host.p != NULL)) {
             return false;
         }
         read_field(h, f);
@@ -630,10 +634,5 @@ bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct
     if (section == H2_SECTION_RESPONSE) {
         return h->status != 0;
     }
-    if (section == H2_SECTION_REQUEST) {
-        bool plain_connect = h2_span_is(h->method, "CONNECT") && h->protocol.p == NULL;
-        return h->method.p != NULL && (h->scheme.p == NULL) == plain_connect &&
-               (h->path.p == NULL) == plain_connect;
-    }
-    return true;
+    return section != H2_SECTION_REQUEST || request_end(h, true) == NULL;
 }

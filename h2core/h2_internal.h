@@ -200,6 +200,7 @@ struct h2_stream {
     bool queued;       /* with the scheduler */
     bool head_request; /* its method is HEAD */
     bool connect;      /* its method is CONNECT */
+    bool tunnel;       /* … and was answered by 2xx: DATA only (RFC 9113, 8.5) */
     bool inbound;      /* the peer has opened it */
     bool rx_head;      /* the final head has been received */
     bool tx_head;      /* the final head has been sent */

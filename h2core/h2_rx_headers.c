@@ -208,6 +208,7 @@ static struct h2_fail request(struct h2_conn *c, struct section *sec, struct h2_
     c->last_processed = s->id;
     s->rx_head = true;
     s->head_request = h2_span_is(head->method, "HEAD");
+    s->connect = h2_span_is(head->method, "CONNECT");
     s->content_left = c->opts.validate_received ? length : -1;
     set_priority(c, s, head);
     uint8_t urgency = s->urgency; /* the stream may be gone when it is told */
@@ -220,10 +221,10 @@ static struct h2_fail request(struct h2_conn *c, struct section *sec, struct h2_
     return ev->too_large ? h2_charge(c, H2_BUDGET_CONTROL) : h2_no_fail();
 }
 
-static bool is_safe(struct h2_span method)
+/* RFC 9113, 8.4: safe and cacheable (RFC 9110, 9.2). */
+static bool may_be_promised(struct h2_span method)
 {
-    return h2_span_is(method, "GET") || h2_span_is(method, "HEAD") ||
-           h2_span_is(method, "OPTIONS") || h2_span_is(method, "TRACE");
+    return h2_span_is(method, "GET") || h2_span_is(method, "HEAD");
 }
 
 /* RFC 9113, 8.4: the request that a server answers unasked. */
@@ -242,8 +243,8 @@ static struct h2_fail promise(struct h2_conn *c, struct section *sec, struct h2_
     if (is_malformed(c, head)) {
         return malformed(head->malformed);
     }
-    if (c->opts.validate_received && (!is_safe(head->method) || head->content_length > 0)) {
-        return malformed("a promised request that is not safe, or has a body");
+    if (c->opts.validate_received && (!may_be_promised(head->method) || head->content_length > 0)) {
+        return malformed("a promised request that is not safe and cacheable, or has a body");
     }
     if (!normalize(c, sec)) {
         return h2_no_fail();
@@ -310,6 +311,7 @@ static struct h2_fail response(struct h2_conn *c, struct h2_stream *s, struct se
         return h2_no_fail();
     }
     s->rx_head = true;
+    s->tunnel = s->connect && head->status < 300;
     s->content_left = c->opts.validate_received ? left : -1;
     tell(c, s, H2_EVENT_RESPONSE, sec, ev);
     ev->content_length = head->content_length;
@@ -383,6 +385,9 @@ static struct h2_fail end_block(struct h2_conn *c, const uint8_t *p, uint32_t le
     if (s == NULL) {
         return request(c, &sec, ev);
     }
+    if (s->tunnel) {
+        return h2_stream_fail(H2_ERR_FRAME_TYPE, H2_PROTOCOL_ERROR, "HEADERS in a tunnel");
+    }
     if (sec.head.section == H2_SECTION_TRAILERS && !rx->block_end_stream) {
         return malformed("trailers without END_STREAM");
     }
@@ -452,14 +457,14 @@ static struct h2_fail begin_promise(struct h2_conn *c, uint32_t id)
         return h2_conn_fail(H2_ERR_FRAME_TYPE, H2_PROTOCOL_ERROR,
                             "PUSH_PROMISE though SETTINGS_ENABLE_PUSH is 0");
     }
-    if (!h2_is_ours(c, rx->frame.stream_id)) {
-        return h2_conn_fail(H2_ERR_STREAM_STATE, H2_PROTOCOL_ERROR,
-                            "PUSH_PROMISE on a stream that the client has not opened");
-    }
     const struct h2_move *on =
         h2_state_move(h2_conn_stream_state(c, rx->frame.stream_id), H2_RX_PROMISE);
     if (on->verdict == H2_REJECT) {
         return on->fail;
+    }
+    if (!h2_is_ours(c, rx->frame.stream_id)) {
+        return h2_conn_fail(H2_ERR_STREAM_STATE, H2_PROTOCOL_ERROR,
+                            "PUSH_PROMISE on a stream that the client has not opened");
     }
     const struct h2_move *of = h2_state_move(h2_conn_stream_state(c, id), H2_RX_PROMISED);
     if (of->verdict == H2_REJECT) {
