@@ -103,10 +103,14 @@ enum h2_error h2_conn_upgrade(struct h2_conn *c, const char *settings, size_t le
                               bool head_request, void *user)
 {
     bool server = c->role == H2_SERVER;
+    enum h2_error error = h2_conn_may(c, H2_CONN_TX_STREAM);
+    if (error != H2_OK) {
+        return error; /* it is over or leaving: there will be no stream 1 */
+    }
     assert(c->rx.header_len == 0 && c->map.count == 0 && c->next_id <= 2 && c->last_seen == 0);
     assert(c->state == (server ? H2_CONN_PREFACE : H2_CONN_SETTINGS));
     if (server) {
-        enum h2_error error = apply_settings(c, settings, len);
+        error = apply_settings(c, settings, len);
         if (error != H2_OK) {
             return error;
         }

@@ -156,6 +156,328 @@ static const struct script_case cases[] = {
 };
 /* clang-format on */
 
+/* ---------------------------------------------------------------- each state, each input */
+
+/* The stream is SUBJECT where its opener has odd ids or is asked to answer, else PUSHED. On stream
+ * 1 is a request all the time. */
+#define SUBJECT 3u
+#define PUSHED  2u
+#define FRESH   40u /* promised by PUSH_PROMISE on the stream */
+
+#define FEED(c, octets) feed(c, (const uint8_t *)(octets), sizeof(octets) - 1)
+
+struct outcome {
+    const char *reset; /* why we reset it */
+    const char *failed;
+    unsigned told; /* events about the stream but its reset */
+};
+
+static struct outcome feed(struct h2_conn *c, const uint8_t *octets, size_t len)
+{
+    struct outcome out = {0};
+    struct h2_event ev;
+    h2_conn_feed(c, octets, len);
+    while (h2_conn_next_event(c, 0, &ev)) {
+        if (ev.type == H2_EVENT_FAILED) {
+            out.failed = ev.fail.why;
+        } else if (ev.type == H2_EVENT_RESET && !ev.by_peer) {
+            out.reset = ev.fail.why;
+        } else if (ev.stream_id != 0) {
+            out.told++;
+        }
+    }
+    return out;
+}
+
+static struct outcome feed_frame(struct h2_conn *c, uint8_t type, uint8_t flags, uint32_t id,
+                                 const void *payload, uint32_t len)
+{
+    static uint8_t frame[64];
+    h2_put_frame_header(frame, len, type, flags, id);
+    memcpy(frame + H2_FRAME_HEADER_LEN, payload, len);
+    return feed(c, frame, H2_FRAME_HEADER_LEN + len);
+}
+
+static const struct h2_field get[] = {
+    {":method", "GET", 7, 3, 0, 0},
+    {":scheme", "https", 7, 5, 0, 0},
+    {":path", "/", 5, 1, 0, 0},
+    {":authority", "a", 10, 1, 0, 0},
+};
+static const struct h2_field ok = {":status", "200", 7, 3, 0, 0};
+
+#define GET    "\x82\x87\x84\x41\1a"
+#define OK     "\x88"
+#define FIELD  "\0\1x\1y"
+#define CANCEL "\0\0\0\x8"
+
+#define ES 0x1
+#define EH 0x4
+
+static struct h2_conn *begin(enum h2_role role)
+{
+    struct h2_options opts;
+    h2_options_init(&opts);
+    opts.enable_push = role == H2_CLIENT;
+    opts.mute = 0;
+    struct h2_conn *c = h2_conn_new(role, &opts);
+    assert_non_null(c);
+    uint32_t id;
+    if (role == H2_SERVER) {
+        FEED(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        FEED(c, "\0\0\0\4\0\0\0\0\0");
+        feed_frame(c, H2_FRAME_HEADERS, EH, 1, GET, 6);
+    } else {
+        FEED(c, "\0\0\0\4\0\0\0\0\0");
+        assert_int_equal(h2_conn_request(c, get, 4, false, NULL, &id), H2_OK);
+    }
+    return c;
+}
+
+/* By the peer's HEADERS, or our request and the peer's response head. */
+static void open_subject(struct h2_conn *c, bool they_end, bool we_end, bool head)
+{
+    uint32_t id;
+    uint8_t flags = (uint8_t)(EH | (they_end ? ES : 0));
+    if (c->role == H2_SERVER) {
+        feed_frame(c, H2_FRAME_HEADERS, flags, SUBJECT, GET, 6);
+        if (head || we_end) {
+            assert_int_equal(h2_conn_respond(c, SUBJECT, &ok, 1, we_end), H2_OK);
+        }
+    } else {
+        assert_int_equal(h2_conn_request(c, get, 4, we_end, NULL, &id), H2_OK);
+        feed_frame(c, H2_FRAME_HEADERS, flags, SUBJECT, OK, 1);
+    }
+}
+
+/* Brings a stream into a state and returns its id; 0: not in this role. */
+static uint32_t reach(struct h2_conn *c, enum h2_stream_state st, bool head)
+{
+    bool server = c->role == H2_SERVER;
+    uint32_t id = SUBJECT;
+    switch (st) {
+    case H2_STATE_IDLE:
+        return server ? id : 0;
+    case H2_STATE_IDLE_PUSHED:
+        return server ? 0 : PUSHED;
+    case H2_STATE_IDLE_OURS:
+        return server ? PUSHED : id;
+    case H2_STATE_RESERVED_LOCAL:
+        if (server) {
+            assert_int_equal(h2_conn_push(c, 1, get, 4, NULL, &id), H2_OK);
+        }
+        return server ? id : 0;
+    case H2_STATE_RESERVED_REMOTE:
+        if (!server) {
+            feed_frame(c, H2_FRAME_PUSH_PROMISE, EH, 1, "\0\0\0\2" GET, 10);
+        }
+        return server ? 0 : PUSHED;
+    case H2_STATE_OPEN:
+        open_subject(c, false, false, head);
+        return id;
+    case H2_STATE_HALF_CLOSED_LOCAL:
+        open_subject(c, false, true, head);
+        return id;
+    case H2_STATE_HALF_CLOSED_REMOTE:
+        open_subject(c, true, false, head);
+        return id;
+    case H2_STATE_CLOSED_ENDED:
+        open_subject(c, true, true, head);
+        return id;
+    case H2_STATE_CLOSED_RESET_SENT:
+        open_subject(c, false, false, head);
+        assert_int_equal(h2_conn_reset(c, id, H2_CANCEL), H2_OK);
+        return id;
+    case H2_STATE_CLOSED_RESET_RECEIVED:
+        open_subject(c, false, false, head);
+        feed_frame(c, H2_FRAME_RST_STREAM, 0, id, CANCEL, 4);
+        return id;
+    default:
+        assert_int_equal(st, H2_STATE_CLOSED_FORGOTTEN); /* skipped by a higher one */
+        if (server) {
+            feed_frame(c, H2_FRAME_HEADERS, EH | ES, 5, GET, 6);
+            return id;
+        }
+        feed_frame(c, H2_FRAME_PUSH_PROMISE, EH, 1, "\0\0\0\4" GET, 10);
+        return PUSHED;
+    }
+}
+
+static struct outcome receive(struct h2_conn *c, uint32_t id, enum h2_stream_state st,
+                              enum h2_input input)
+{
+    uint8_t promise[10] = {0, 0, 0, FRESH, 0x82, 0x87, 0x84, 0x41, 1, 'a'};
+    switch (input) {
+    case H2_RX_HEADERS:
+        if (st == H2_STATE_IDLE) {
+            return feed_frame(c, H2_FRAME_HEADERS, EH, id, GET, 6);
+        }
+        if (st == H2_STATE_RESERVED_REMOTE) {
+            return feed_frame(c, H2_FRAME_HEADERS, EH, id, OK, 1);
+        }
+        return feed_frame(c, H2_FRAME_HEADERS, EH | ES, id, FIELD, 5); /* trailers */
+    case H2_RX_DATA:
+        return feed_frame(c, H2_FRAME_DATA, 0, id, "x", 1);
+    case H2_RX_END:
+        return feed_frame(c, H2_FRAME_DATA, ES, id, "x", 1);
+    case H2_RX_RST:
+        return feed_frame(c, H2_FRAME_RST_STREAM, 0, id, CANCEL, 4);
+    case H2_RX_WINDOW_UPDATE:
+        return feed_frame(c, H2_FRAME_WINDOW_UPDATE, 0, id, "\0\0\0\1", 4);
+    case H2_RX_PROMISE:
+        return feed_frame(c, H2_FRAME_PUSH_PROMISE, EH, id, promise, sizeof(promise));
+    default:
+        assert_int_equal(input, H2_RX_PROMISED);
+        promise[3] = (uint8_t)id;
+        return feed_frame(c, H2_FRAME_PUSH_PROMISE, EH, 1, promise, sizeof(promise));
+    }
+}
+
+static bool carries_end(enum h2_stream_state st, enum h2_input input)
+{
+    return input == H2_RX_END ||
+           (input == H2_RX_HEADERS && st != H2_STATE_IDLE && st != H2_STATE_RESERVED_REMOTE);
+}
+
+static void check_received(struct h2_conn *c, uint32_t id, enum h2_stream_state st,
+                           enum h2_input input)
+{
+    /* END_STREAM comes with a frame that has to be accepted first. */
+    const struct h2_move *m = h2_state_move(st, input == H2_RX_END ? H2_RX_DATA : input);
+    h2_conn_drop_output(c);
+    uint32_t streams = h2_conn_open_streams(c);
+    struct outcome out = receive(c, id, st, input);
+    switch (m->verdict) {
+    case H2_ACCEPT: {
+        unsigned next = carries_end(st, input) ? h2_state_move(m->next, H2_RX_END)->next : m->next;
+        assert_int_equal(h2_conn_stream_state(c, id), next);
+        assert_true(out.told > 0 && out.reset == NULL && out.failed == NULL);
+        break;
+    }
+    case H2_IGNORE:
+        assert_int_equal(h2_conn_stream_state(c, id), st);
+        assert_true(out.told == 0 && out.failed == NULL);
+        if (input == H2_RX_PROMISE) { /* what it promises is not wanted either */
+            assert_string_equal(out.reset, "a promise on a stream that was reset");
+            assert_int_equal(h2_conn_stream_state(c, FRESH), H2_STATE_CLOSED_RESET_SENT);
+        } else {
+            assert_true(out.reset == NULL && !h2_conn_wants_send(c));
+        }
+        assert_int_equal(h2_conn_open_streams(c), streams);
+        break;
+    default:
+        assert_int_equal(m->verdict, H2_REJECT);
+        assert_int_equal(out.told, 0);
+        assert_true(h2_conn_wants_send(c));
+        if (m->fail.scope == H2_SCOPE_CONN) {
+            bool theirs = input == H2_RX_PROMISE && id % 2 == 0; /* whatever state it is in */
+            assert_string_equal(out.failed,
+                                theirs ? "PUSH_PROMISE on a stream that the client has not opened"
+                                       : m->fail.why);
+        } else {
+            assert_null(out.failed);
+            assert_string_equal(out.reset, m->fail.why);
+            assert_int_equal(h2_conn_stream_state(c, id), H2_STATE_CLOSED_RESET_SENT);
+        }
+        break;
+    }
+}
+
+static enum h2_error act(struct h2_conn *c, uint32_t id, enum h2_input input)
+{
+    uint32_t got;
+    static const struct h2_field field = {"x", "y", 1, 1, 0, 0};
+    switch (input) {
+    case H2_TX_HEADERS:
+        if (c->role == H2_SERVER) {
+            return h2_conn_respond(c, id, &ok, 1, false);
+        }
+        if (id == h2_conn_next_stream_id(c)) {
+            return h2_conn_request(c, get, 4, false, NULL, &got);
+        }
+        return h2_conn_trailers(c, id, &field, 1);
+    case H2_TX_DATA:
+        return h2_conn_send_data(c, id, "x", 1, H2_NO_PADDING, false);
+    case H2_TX_END:
+        return h2_conn_end_stream(c, id);
+    case H2_TX_RST:
+        return h2_conn_reset(c, id, H2_CANCEL);
+    case H2_TX_PROMISE:
+        return h2_conn_push(c, id, get, 4, NULL, &got);
+    case H2_TX_PROMISED:
+        assert_int_equal(h2_conn_next_stream_id(c), id);
+        return h2_conn_push(c, 1, get, 4, NULL, &got);
+    default:
+        assert_int_equal(input, H2_TX_ALTSVC);
+        return h2_conn_altsvc(c, id, NULL, 0, "clear", 5);
+    }
+}
+
+static void check_action(struct h2_conn *c, uint32_t id, enum h2_stream_state st,
+                         enum h2_input input)
+{
+    const struct h2_move *m = h2_state_move(st, input);
+    bool trailers = c->role == H2_CLIENT && input == H2_TX_HEADERS && h2_state_is_live(st);
+    h2_conn_drop_output(c);
+    enum h2_error error = act(c, id, input);
+    if (m->verdict == H2_ACCEPT) {
+        unsigned next = trailers ? h2_state_move(m->next, H2_TX_END)->next : m->next;
+        assert_int_equal(error, H2_OK);
+        assert_int_equal(h2_conn_stream_state(c, id), next);
+        assert_true(h2_conn_wants_send(c));
+        return;
+    }
+    assert_int_equal(error, st < H2_STATE_RESERVED_LOCAL        ? H2_ERR_NO_STREAM
+                            : st <= H2_STATE_HALF_CLOSED_REMOTE ? H2_ERR_STREAM_STATE
+                                                                : H2_ERR_STREAM_CLOSED);
+    assert_int_equal(h2_conn_stream_state(c, id), st);
+    assert_false(h2_conn_wants_send(c));
+}
+
+/* Whether a role has the means to do this, or may be sent it. */
+static bool is_possible(enum h2_role role, enum h2_stream_state st, enum h2_input input)
+{
+    bool promise = input == H2_RX_PROMISE || input == H2_RX_PROMISED;
+    bool of_server = input == H2_TX_PROMISE || input == H2_TX_PROMISED || input == H2_TX_ALTSVC;
+    if (role == H2_SERVER && st == H2_STATE_IDLE_OURS && input == H2_TX_HEADERS) {
+        return false; /* a server opens no stream but by a promise */
+    }
+    if (role == H2_SERVER) { /* only a new stream can be promised: the engine picks its id */
+        return !promise && (input != H2_TX_PROMISED || st == H2_STATE_IDLE_OURS);
+    }
+    if (input == H2_RX_PROMISE && st == H2_STATE_CLOSED_FORGOTTEN) {
+        return false; /* it is the server's own there, and on those nothing is promised */
+    }
+    return !of_server;
+}
+
+static void every_state_is_given_every_input(void **state)
+{
+    (void)state;
+    unsigned pokes[2] = {0, 0};
+    for (int role = 0; role < 2; role++) {
+        for (unsigned st = 0; st < H2_STATE_COUNT; st++) {
+            for (unsigned input = 0; input < H2_INPUT_COUNT; input++) {
+                struct h2_conn *c = begin(role);
+                bool head = input == H2_TX_DATA || input == H2_TX_END;
+                uint32_t id = is_possible(role, st, input) ? reach(c, st, head) : 0;
+                if (id != 0) {
+                    assert_int_equal(h2_conn_stream_state(c, id), st);
+                    if (input < H2_RX_INPUTS) {
+                        check_received(c, id, st, input);
+                    } else {
+                        check_action(c, id, st, input);
+                    }
+                    pokes[role]++;
+                }
+                h2_conn_free(c);
+            }
+        }
+    }
+    assert_int_equal(pokes[H2_SERVER], 10 * (H2_INPUT_COUNT - 3)); /* states × inputs */
+    assert_int_equal(pokes[H2_CLIENT], 10 * (H2_INPUT_COUNT - 3) - 1);
+}
+
 static void states_from_outside(void **state)
 {
     (void)state;
@@ -169,6 +491,7 @@ int main(void)
         cmocka_unit_test(closed_states_accept_nothing),
         cmocka_unit_test(a_reset_closes_every_live_state),
         cmocka_unit_test(every_state_has_a_name),
+        cmocka_unit_test(every_state_is_given_every_input),
         cmocka_unit_test(states_from_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
