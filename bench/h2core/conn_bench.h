@@ -95,7 +95,7 @@ struct library {
 extern const struct library ours;
 extern const struct library theirs;
 
-/* Memory as malloc hands it out, rounded up. Counted from the first use of counted memory on. */
+/* Octets in use, rounded up as malloc does, and how often some were asked for. */
 struct heap {
     size_t used;
     uint64_t allocations;

@@ -9,8 +9,8 @@
 #include "conn_bench.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,21 +152,35 @@ void app_give(struct app *app, struct exchange *x)
 struct heap heap;
 bool count_heap;
 
+/* In front of each piece of counted memory: its size. */
+union header {
+    size_t size;
+    max_align_t align;
+};
+
+/* As glibc's malloc rounds it, whatever malloc there is: so the figures are always the same. */
+static size_t rounded(size_t size)
+{
+    return size <= 24 ? 24 : (size + 8 + 15) / 16 * 16 - 8;
+}
+
 void *counted_resize(void *ctx, void *p, size_t size)
 {
     (void)ctx;
-    heap.used -= p != NULL ? malloc_usable_size(p) : 0;
+    union header *h = p != NULL ? (union header *)p - 1 : NULL;
+    heap.used -= h != NULL ? rounded(h->size) : 0;
     if (size == 0) {
-        free(p);
+        free(h);
         return NULL;
     }
     heap.allocations++;
-    p = realloc(p, size);
-    if (p == NULL) {
+    h = realloc(h, sizeof(*h) + size);
+    if (h == NULL) {
         die("no memory");
     }
-    heap.used += malloc_usable_size(p);
-    return p;
+    h->size = size;
+    heap.used += rounded(size);
+    return h + 1;
 }
 
 /* ---------------------------------------------------------------- two ends */
