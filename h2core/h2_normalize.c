@@ -197,15 +197,17 @@ bool h2_join_cookies(struct h2_conn *c, struct h2_field *fields, uint32_t *n)
         if (first == NULL) {
             fields[kept] = fields[i];
             first = &fields[kept++];
-        } else {
-            first->flags |= fields[i].flags; /* never-indexed if one of them was */
+        }
+        first->flags |= fields[i].flags; /* never-indexed if one of them was */
+        if (fields[i].value_len == 0) {
+            continue; /* else white space could come to stand at an end (8.2.1) */
+        }
+        if (end > text) {
             *end++ = ';';
             *end++ = ' ';
         }
-        if (fields[i].value_len > 0) {
-            memcpy(end, fields[i].value, fields[i].value_len);
-            end += fields[i].value_len;
-        }
+        memcpy(end, fields[i].value, fields[i].value_len);
+        end += fields[i].value_len;
     }
     if (first != NULL) {
         first->value = text;

@@ -73,10 +73,13 @@ static void take_field(const struct h2_conn *c, struct section *sec, struct h2_f
         sec->store = false;
         return;
     }
-    enum h2_field_use use = h2_head_field(&sec->head, f);
-    if (use == H2_FIELD_MALFORMED && !c->opts.validate_received) {
+    enum h2_field_use use = H2_FIELD_KEEP;
+    if (c->opts.validate_received) {
+        use = h2_head_field(&sec->head, f);
+    } else { /* only read, as it shortens and drops */
+        struct h2_field copy = *f;
+        (void)h2_head_field(&sec->head, &copy);
         sec->head.malformed = NULL;
-        use = H2_FIELD_KEEP;
     }
     sec->store = use != H2_FIELD_MALFORMED;
     sec->count += use == H2_FIELD_KEEP;
@@ -110,12 +113,22 @@ static struct h2_fail decode(struct h2_conn *c, const uint8_t *p, const uint8_t 
                : h2_conn_fail(H2_ERR_COMPRESSION, H2_COMPRESSION_ERROR, hpack_rc_text(rc));
 }
 
+static uint32_t count_cookies(const struct h2_field *fields, size_t n)
+{
+    uint32_t cookies = 0;
+    for (size_t i = 0; i < n; i++) {
+        cookies += fields[i].token == H2_TOKEN_COOKIE;
+    }
+    return cookies;
+}
+
 /* The fields as the caller wants them. False: no memory (the connection is broken). */
 static bool normalize(struct h2_conn *c, struct section *sec)
 {
     if (!c->opts.normalize_received) {
         return true;
     }
+    uint32_t cookies = sec->crumbs;
     if (!c->opts.validate_received) { /* else there is nothing to be found */
         struct h2_list list;
         if (!h2_normalize(c, c->rx.fields, sec->count, &list)) {
@@ -126,8 +139,9 @@ static bool normalize(struct h2_conn *c, struct section *sec)
             memcpy(c->rx.fields, list.fields, list.n * sizeof(list.fields[0]));
         }
         sec->count = (uint32_t)list.n;
+        cookies = count_cookies(c->rx.fields, list.n); /* some were in upper case, or are gone */
     }
-    return sec->crumbs < 2 || h2_join_cookies(c, c->rx.fields, &sec->count);
+    return cookies < 2 || h2_join_cookies(c, c->rx.fields, &sec->count);
 }
 
 /* ---------------------------------------------------------------- what a section means */
