@@ -217,12 +217,12 @@ static size_t take_turn(bool server, struct turn *t)
     return 0;
 }
 
-__attribute__((noipa)) static size_t client_part(struct turn *t)
+__attribute__((noinline)) static size_t client_part(struct turn *t)
 {
     return take_turn(false, t);
 }
 
-__attribute__((noipa)) static size_t server_part(struct turn *t)
+__attribute__((noinline)) static size_t server_part(struct turn *t)
 {
     return take_turn(true, t);
 }
