@@ -415,8 +415,8 @@ enum h2_error h2_conn_send_data(struct h2_conn *c, uint32_t stream_id, const voi
     uint8_t flags =
         (uint8_t)((end_stream ? H2_FLAG_END_STREAM : 0) | (padding > 0 ? H2_FLAG_PADDED : 0));
     h2_put_frame_header(out, (uint32_t)flow_len, H2_FRAME_DATA, flags, stream_id);
-    h2_trace_sent(c, out);
     c->tx.len += H2_FRAME_HEADER_LEN + flow_len;
+    const uint8_t *frame = out;
     out += H2_FRAME_HEADER_LEN;
     if (padding > 0) {
         *out++ = (uint8_t)pad;
@@ -425,6 +425,7 @@ enum h2_error h2_conn_send_data(struct h2_conn *c, uint32_t stream_id, const voi
     if (len > 0) {
         memcpy(out, data, len);
     }
+    h2_trace_sent(c, frame);
     charge_data(c, s, flow_len, end_stream);
     return H2_OK;
 }

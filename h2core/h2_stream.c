@@ -251,7 +251,9 @@ struct h2_stream *h2_stream_open(struct h2_conn *c, uint32_t id, enum h2_stream_
     memset(s, 0, sizeof(*s));
     s->id = id;
     s->inbound = !h2_is_ours(c, id);
-    s->state = s->inbound ? H2_STATE_IDLE : H2_STATE_IDLE_OURS;
+    s->state = !s->inbound            ? H2_STATE_IDLE_OURS
+               : c->role == H2_SERVER ? H2_STATE_IDLE
+                                      : H2_STATE_IDLE_PUSHED;
     set_state(c, s, state);
     s->content_left = -1;
     s->urgency = H2_DEFAULT_URGENCY;
