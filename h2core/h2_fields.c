@@ -173,11 +173,7 @@ static bool is_space(char ch)
 /* RFC 9113, 8.2.1: no controls, and neither starts nor ends with white space. */
 static bool value_ok(const struct h2_field *f)
 {
-    if (f->value_len == 0) {
-        return true;
-    }
-    return !is_space(f->value[0]) && !is_space(f->value[f->value_len - 1]) &&
-           value_chars_ok(f->value, f->value_len);
+    return f->value_len == 0 || (!h2_has_outer_space(f) && value_chars_ok(f->value, f->value_len));
 }
 
 static char lower(char ch)
@@ -196,11 +192,6 @@ static bool equal_nocase(const char *a, size_t alen, const char *b, size_t blen)
         }
     }
     return true;
-}
-
-bool h2_span_is(struct h2_span s, const char *text)
-{
-    return s.p != NULL && s.len == strlen(text) && memcmp(s.p, text, s.len) == 0;
 }
 
 /* ---------------------------------------------------------------- parts of a request target */

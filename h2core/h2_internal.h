@@ -22,6 +22,7 @@
 #include "h2core/h2core.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* ---------------------------------------------------------------- figures of the protocol */
 
@@ -537,7 +538,17 @@ enum h2_field_use h2_head_field(struct h2_head *h, struct h2_field *f);
 /* All fields have passed. False: malformed. */
 bool h2_head_end(struct h2_head *h, bool connect_protocol);
 
-bool h2_span_is(struct h2_span s, const char *text);
+static inline bool h2_span_is(struct h2_span s, const char *text)
+{
+    return s.p != NULL && s.len == strlen(text) && memcmp(s.p, text, s.len) == 0;
+}
+
+/* Whether a value that is not empty begins or ends with white space, or with a control, which is no
+ * better. */
+static inline bool h2_has_outer_space(const struct h2_field *f)
+{
+    return (uint8_t)f->value[0] <= ' ' || (uint8_t)f->value[f->value_len - 1] <= ' ';
+}
 
 /* Checks fields that are to be sent and reads the same from them; names may come without a token.
  */

@@ -27,11 +27,6 @@ static bool has_upper(const struct h2_field *f)
     return h2_has_upper(f->name, f->name_len);
 }
 
-static bool has_outer_space(const struct h2_field *f)
-{
-    return f->value_len > 0 && (is_space(f->value[0]) || is_space(f->value[f->value_len - 1]));
-}
-
 static void trim(struct h2_field *f)
 {
     while (f->value_len > 0 && is_space(f->value[f->value_len - 1])) {
@@ -117,8 +112,8 @@ static bool needs_work(const struct h2_field *fields, size_t n, size_t *name_oct
         if (has_upper(f)) {
             *name_octets += f->name_len;
         }
-        needed =
-            needed || *name_octets > 0 || has_outer_space(f) || h2_is_connection_specific(f, token);
+        needed = needed || *name_octets > 0 || (f->value_len > 0 && h2_has_outer_space(f)) ||
+                 h2_is_connection_specific(f, token);
     }
     return needed;
 }

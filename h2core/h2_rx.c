@@ -134,6 +134,12 @@ static struct h2_fail check_conn_state(const struct h2_conn *c)
     return move->fail;
 }
 
+/* Frames that only clients know: a server ignores them, whatever they look like. */
+static bool is_not_for_us(const struct h2_conn *c, const struct frame_rule *rule)
+{
+    return rule->receiver == RECEIVER_CLIENT_ONLY && c->role != H2_CLIENT;
+}
+
 static struct h2_fail check_frame(const struct h2_conn *c, const struct frame_rule *rule)
 {
     const struct h2_frame *f = &c->rx.frame;
@@ -146,7 +152,7 @@ static struct h2_fail check_frame(const struct h2_conn *c, const struct frame_ru
                             "a frame longer than SETTINGS_MAX_FRAME_SIZE");
     }
     fail = check_block(&c->rx);
-    if (fail.scope != H2_SCOPE_NONE || !rule->known) {
+    if (fail.scope != H2_SCOPE_NONE || !rule->known || is_not_for_us(c, rule)) {
         return fail;
     }
     if ((rule->receiver == RECEIVER_SERVER && c->role != H2_SERVER) ||
@@ -166,7 +172,7 @@ static bool is_ignored(const struct h2_conn *c, const struct frame_rule *rule)
     if (!rule->known) {
         return h2_is_muted(c, H2_EVENT_UNKNOWN_FRAME);
     }
-    return rule->receiver == RECEIVER_CLIENT_ONLY && c->role != H2_CLIENT;
+    return is_not_for_us(c, rule);
 }
 
 /* ---------------------------------------------------------------- failures */
@@ -297,13 +303,15 @@ static uint32_t available(const struct h2_rx *rx)
 static bool step_preface(struct h2_conn *c, struct h2_fail *fail)
 {
     struct h2_rx *rx = &c->rx;
-    while (rx->in < rx->end && rx->header_len < H2_PREFACE_LEN) {
-        if (*rx->in++ != (uint8_t)H2_PREFACE[rx->header_len]) {
-            *fail = frame_fail(H2_ERR_PREFACE, h2_error_text(H2_ERR_PREFACE));
-            return true;
-        }
-        rx->header_len++;
+    uint32_t n = available(rx);
+    uint32_t missing = H2_PREFACE_LEN - rx->header_len;
+    n = n < missing ? n : missing;
+    if (memcmp(rx->in, H2_PREFACE + rx->header_len, n) != 0) {
+        *fail = frame_fail(H2_ERR_PREFACE, h2_error_text(H2_ERR_PREFACE));
+        return true;
     }
+    rx->in += n;
+    rx->header_len += (uint8_t)n;
     if (rx->header_len < H2_PREFACE_LEN) {
         return false;
     }
