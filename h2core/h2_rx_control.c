@@ -255,7 +255,10 @@ static struct h2_fail on_altsvc(struct h2_conn *c, const uint8_t *p, uint32_t le
     return h2_no_fail();
 }
 
-/* RFC 8336, 2.1: one on a stream is ignored, flags mean nothing, and it must hold what it says. */
+/* RFC 8336, 2.2: of these flags each would change what the frame means; the others would not. */
+#define ORIGIN_CRITICAL_FLAGS 0x0f
+
+/* RFC 8336, 2: one on a stream is ignored, and it must hold what it says. */
 static struct h2_fail on_origin(struct h2_conn *c, const uint8_t *p, uint32_t len,
                                 struct h2_event *ev)
 {
@@ -263,13 +266,16 @@ static struct h2_fail on_origin(struct h2_conn *c, const uint8_t *p, uint32_t le
     size_t left = len;
     const char *origin;
     size_t origin_len;
+    if (c->rx.frame.stream_id != 0 || (c->rx.frame.flags & ORIGIN_CRITICAL_FLAGS) != 0) {
+        return h2_no_fail();
+    }
     while (h2_origin_next(&rest, &left, &origin, &origin_len)) {
     }
     if (left > 0) {
         return h2_conn_fail(H2_ERR_FRAME_DATA, H2_FRAME_SIZE_ERROR,
                             "ORIGIN that ends inside an origin");
     }
-    if (c->rx.frame.stream_id == 0 && begin_event(c, ev, H2_EVENT_ORIGIN)) {
+    if (begin_event(c, ev, H2_EVENT_ORIGIN)) {
         ev->data = p;
         ev->len = len;
     }
