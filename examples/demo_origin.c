@@ -53,7 +53,7 @@ struct client {
     struct h1_field trailer_fields[FIELDS_MAX];
 };
 
-static const struct h1_limits limits = {HEAD_MAX, FIELDS_MAX};
+static const struct h1_options limits = {.head_bytes = HEAD_MAX, .fields = FIELDS_MAX};
 
 /* ---------------------------------------------------------------- writing */
 

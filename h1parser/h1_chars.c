@@ -1,7 +1,7 @@
 /*
  * Character classes, and the checks that need nothing else: tokens, values, methods, lists.
  */
-#include "h1_internal.h"
+#include "h1_scan.h"
 
 #define ALNUM (H1_C_TOKEN | H1_C_VALUE | H1_C_TARGET | H1_C_REGNAME | H1_C_UNRESERVED)
 #define TVTR  (H1_C_TOKEN | H1_C_VALUE | H1_C_TARGET | H1_C_REGNAME)
@@ -71,19 +71,6 @@ const uint8_t h1_name_lower[256] = {
     ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',   ['z'] = 'z',
 };
 
-bool h1_is_word(const char *s, size_t len, const char *word, size_t word_len)
-{
-    if (len != word_len) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (h1_name_lower[(uint8_t)s[i]] != (uint8_t)word[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool h1_token_valid(const char *s, size_t len)
 {
     const uint8_t *p = (const uint8_t *)s;
@@ -96,7 +83,8 @@ bool h1_field_value_valid(const char *s, size_t len)
     if (len == 0) {
         return true;
     }
-    return !h1_is_blank(p[0]) && !h1_is_blank(p[len - 1]) && h1_scan_value(p, p + len) == len;
+    return !h1_is_blank(p[0]) && !h1_is_blank(p[len - 1]) &&
+           h1_scan_in_use()->value(p, p + len) == len;
 }
 
 enum h1_method h1_method_lookup(const char *s, size_t len)

@@ -2,25 +2,19 @@
  * Field lines (RFC 9112, 5): field-name ":" OWS field-value OWS CRLF, up to the empty line. The
  * same for heads and trailer sections.
  *
- * This loop sees most bytes of a head. It keeps its state and its place in locals, and writes them
- * back only when it runs out of bytes.
+ * Lines that are wholly there and in order are taken by the fast loop (h1_lines.h). Here are all
+ * the others, at whatever octet they are cut.
  */
-#include "h1_internal.h"
+#include "h1_scan.h"
 
 #include <assert.h>
 
-/* Blanks behind a value, which ends before `end`, are not part of it (RFC 9110, 5.5). */
-static void trim_value(struct h1_span *value, const uint8_t *buf, const uint8_t *end)
+/* A line begins with c, which no field name does: H1_ERR_NONE if that is the end of the lines. */
+static enum h1_error no_name(const struct h1_head *h, uint8_t c)
 {
-    while (end > buf + value->off && h1_is_blank(end[-1])) {
-        end--;
+    if (c == '\r' || (c == '\n' && h->options.bare_lf)) {
+        return H1_ERR_NONE;
     }
-    value->len = (uint32_t)(end - buf) - value->off;
-}
-
-/* The first byte of a line that is not its empty end: may a field begin here? */
-static enum h1_error check_begin(const struct h1_head *h, uint8_t c)
-{
     if (c == '\n') {
         return H1_ERR_LINE_END;
     }
@@ -29,64 +23,87 @@ static enum h1_error check_begin(const struct h1_head *h, uint8_t c)
     if (h1_is_blank(c)) {
         return H1_ERR_FOLD;
     }
-    if (h->nfields >= h->limits.fields || h->nfields >= h->fields_cap) {
-        return H1_ERR_TOO_MANY_FIELDS;
-    }
-    return H1_ERR_NONE;
+    return h1_room_for_fields(h) > 0 ? H1_ERR_FIELD_NAME : H1_ERR_TOO_MANY_FIELDS;
 }
 
-/* A whole line was read: its name and value are in the next place of the array. */
-static enum h1_error end_field(struct h1_head *h, const uint8_t *buf)
+/* Blanks behind a value, which ends before `end`, are not part of it (RFC 9110, 5.5). */
+static void trim(struct h1_span *value, const uint8_t *buf, const uint8_t *end)
 {
-    struct h1_field *f = &h->fields[h->nfields];
-    f->token = h1_token_lookup((const char *)buf + f->name.off, f->name.len);
+    while (end > buf + value->off && h1_is_blank(end[-1])) {
+        end--;
+    }
+    value->len = (uint32_t)(end - buf) - value->off;
+}
+
+/* What may be between the value and the LF of its line, which c is the first octet of. */
+static enum h1_error behind_value(const struct h1_head *h, uint8_t c)
+{
+    if (c == '\r' || (c == '\n' && h->options.bare_lf)) {
+        return H1_ERR_NONE;
+    }
+    return c == '\n' ? H1_ERR_LINE_END : H1_ERR_FIELD_VALUE;
+}
+
+/* A whole line was read into *f, the next place of h->fields. */
+static enum h1_error end_field(struct h1_head *h, struct h1_field *f, uint8_t *buf,
+                               const uint8_t *behind)
+{
+    uint8_t *name = buf + f->name.off;
+    h1_scan_in_use()->lower(name, f->name.len, behind);
+    f->token = h1_token_lookup((const char *)name, f->name.len);
+    if (f->token == H1_TOKEN_NONE && h1_has_unwanted_underscore(h, name, f->name.len)) {
+        h->dropped++; /* the next line takes its place */
+        return h->options.underscores == H1_UNDERSCORES_DROP ? H1_ERR_NONE : H1_ERR_UNDERSCORE;
+    }
     h->nfields++;
-    if (f->token == H1_TOKEN_NONE || h->kind == H1_TRAILERS) {
-        return H1_ERR_NONE; /* RFC 9110, 6.5.1: nothing in a trailer has a say about the message */
-    }
-    return h1_known_field(h, f, (const char *)buf + f->value.off);
-}
-
-static enum h1_step suspend(struct h1_head *h, enum h1_state state, const uint8_t *buf,
-                            const uint8_t *p)
-{
-    h->state = state;
-    h->scan_off = (uint32_t)(p - buf);
-    return H1_STEP_MORE;
+    return h1_take_field(h, f, buf) ? H1_ERR_NONE : h->error;
 }
 
 enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end)
 {
+    const struct h1_scan *scan = h1_scan_in_use();
     enum h1_state state = (enum h1_state)h->state;
-    enum h1_error error;
+    enum h1_error error = H1_ERR_NONE;
     uint8_t *p = buf + h->scan_off;
+    struct h1_field *f;
 
     while (p < end) {
+        f = h->fields + h->nfields;
         switch (state) {
         case H1_S_LINE:
-            if (*p == '\r') {
-                p++;
-                state = H1_S_END_LF;
-                continue;
+            p = scan->lines(h, buf, p, end);
+            if (p == NULL) {
+                return H1_STEP_FAIL;
             }
-            error = check_begin(h, *p);
-            if (error != H1_ERR_NONE) {
-                return h1_fail(h, error);
-            }
-            h->line_off = (uint32_t)(p - buf);
-            state = H1_S_NAME;
-            __attribute__((fallthrough));
-        case H1_S_NAME:
-            p += h1_scan_name(p, end);
             if (p == end) {
                 continue;
             }
-            /* A blank before the colon (RFC 9112, 5.1), an empty name, a line without colon. */
-            if (*p != ':' || p == buf + h->line_off) {
+            if (end - p >= 2 && memcmp(p, "\r\n", 2) == 0) { /* as below, at once */
+                h->scan_off = (uint32_t)(p + 2 - buf);
+                return H1_STEP_DONE;
+            }
+            if (!h1_is(*p, H1_C_TOKEN)) {
+                error = no_name(h, *p);
+                p += *p == '\r';
+                state = H1_S_END_LF;
+                break;
+            }
+            if (h1_room_for_fields(h) == 0) {
+                return h1_fail(h, H1_ERR_TOO_MANY_FIELDS);
+            }
+            f = h->fields + h->nfields;
+            f->name.off = (uint32_t)(p - buf);
+            state = H1_S_NAME;
+            __attribute__((fallthrough));
+        case H1_S_NAME:
+            p += scan->name(p, end);
+            if (p == end) {
+                continue;
+            }
+            if (*p != ':') { /* a blank before it (RFC 9112, 5.1), or there is none */
                 return h1_fail(h, H1_ERR_FIELD_NAME);
             }
-            h->fields[h->nfields].name =
-                (struct h1_span){h->line_off, (uint32_t)(p - buf) - h->line_off};
+            f->name.len = (uint32_t)(p - buf) - f->name.off;
             p++;
             state = H1_S_BLANK;
             __attribute__((fallthrough));
@@ -97,35 +114,27 @@ enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end
             if (p == end) {
                 continue;
             }
-            h->fields[h->nfields].value.off = (uint32_t)(p - buf);
+            f->value.off = (uint32_t)(p - buf);
             state = H1_S_VALUE;
             __attribute__((fallthrough));
         case H1_S_VALUE:
-            p += h1_scan_value(p, end);
+            p += scan->value(p, end);
             if (p == end) {
                 continue;
             }
-            if (*p != '\r') {
-                return h1_fail(h, *p == '\n' ? H1_ERR_LINE_END : H1_ERR_FIELD_VALUE);
-            }
-            trim_value(&h->fields[h->nfields].value, buf, p);
-            p++;
+            trim(&f->value, buf, p);
+            error = behind_value(h, *p);
+            p += *p == '\r';
             state = H1_S_VALUE_LF;
-            if (p == end) {
-                continue;
-            }
-            __attribute__((fallthrough));
+            break;
         case H1_S_VALUE_LF:
             if (*p != '\n') {
                 return h1_fail(h, H1_ERR_LINE_END);
             }
             p++;
-            error = end_field(h, buf);
-            if (error != H1_ERR_NONE) {
-                return h1_fail(h, error);
-            }
+            error = end_field(h, f, buf, p);
             state = H1_S_LINE;
-            continue;
+            break;
         default:
             assert(state == H1_S_END_LF);
             if (*p != '\n') {
@@ -134,6 +143,11 @@ enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end
             h->scan_off = (uint32_t)(p + 1 - buf);
             return H1_STEP_DONE;
         }
+        if (error != H1_ERR_NONE) {
+            return h1_fail(h, error);
+        }
     }
-    return suspend(h, state, buf, p);
+    h->state = state;
+    h->scan_off = (uint32_t)(p - buf);
+    return H1_STEP_MORE;
 }

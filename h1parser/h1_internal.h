@@ -1,5 +1,5 @@
 /*
- * What the files of h1parser share: character classes, the two hot scans, and the states of a head.
+ * What the files of h1parser share: character classes, and the states of a head.
  */
 #ifndef H1_INTERNAL_H
 #define H1_INTERNAL_H
@@ -7,9 +7,6 @@
 #include "h1parser.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 /* ---------------------------------------------------------------- character classes */
 
@@ -51,87 +48,34 @@ static inline int h1_hex(uint8_t c)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/* Whether the bytes are `word` (lower case, letters, digits and '-' only), in any case. */
-bool h1_is_word(const char *s, size_t len, const char *word, size_t word_len);
+/* Eight octets in a word, and a word of eight equal octets. */
+#define H1_EACH(c) (UINT64_C(0x0101010101010101) * (c))
 
-/* ---------------------------------------------------------------- scans
- *
- * Nearly all bytes of a head pass through one of these. Each returns how many bytes at p are of its
- * class. They are kept apart from what is made of the result, so that forms with wider instructions
- * can take their place without a change elsewhere. None looks at a byte at `end` or behind it.
+static inline uint64_t h1_word(const void *p)
+{
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+/*
+ * Whether the octets are `word` (lower case; letters, digits and '-' only), in any case. They must
+ * be of H1_C_VALUE: 0x20 added to anything else could make a digit or '-' of it.
  */
-
-/* A field name, made lower case on the way. Names are short, and most of tchar lies scattered. */
-static inline size_t h1_scan_name(uint8_t *p, const uint8_t *end)
+static inline bool h1_is_word(const char *s, size_t len, const char *word, size_t word_len)
 {
-    const uint8_t *begin = p;
-    uint8_t c;
-    while (p < end && (c = h1_name_lower[*p]) != 0) {
-        *p++ = c;
+    if (len != word_len) {
+        return false;
     }
-    return (size_t)(p - begin);
-}
-
-static inline size_t h1_scan_class(const uint8_t *p, const uint8_t *end, unsigned classes)
-{
-    const uint8_t *begin = p;
-    while (p < end && h1_is(*p, classes)) {
-        p++;
+    uint64_t differs = 0;
+    size_t i = 0;
+    for (; i + 8 <= word_len; i += 8) {
+        differs |= (h1_word(s + i) | H1_EACH(0x20)) ^ h1_word(word + i);
     }
-    return (size_t)(p - begin);
-}
-
-#ifdef __SSE2__
-/* Which of 16 octets are not of H1_C_VALUE: below SP (but HTAB), and DEL. One bit each. */
-static inline unsigned h1_not_value(__m128i octets)
-{
-    __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(octets, _mm_set1_epi8(0x1f)), octets);
-    __m128i tab = _mm_cmpeq_epi8(octets, _mm_set1_epi8('\t'));
-    __m128i del = _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7f));
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), del));
-}
-
-/* Which of 16 octets are not of H1_C_TARGET: up to SP, DEL and above, '#', and the backslash. */
-static inline unsigned h1_not_target(__m128i octets)
-{
-    /* As signed numbers 0x80 to 0xff are below SP too. */
-    __m128i outside = _mm_cmplt_epi8(octets, _mm_set1_epi8(0x21));
-    __m128i del = _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7f));
-    __m128i hash = _mm_cmpeq_epi8(octets, _mm_set1_epi8('#'));
-    __m128i backslash = _mm_cmpeq_epi8(octets, _mm_set1_epi8('\\'));
-    return (unsigned)_mm_movemask_epi8(
-        _mm_or_si128(_mm_or_si128(outside, del), _mm_or_si128(hash, backslash)));
-}
-#endif
-
-/* A field value or a reason phrase, with the blanks in it and behind it. */
-static inline size_t h1_scan_value(const uint8_t *p, const uint8_t *end)
-{
-    const uint8_t *begin = p;
-#ifdef __SSE2__
-    for (; end - p >= 16; p += 16) {
-        unsigned stop = h1_not_value(_mm_loadu_si128((const __m128i *)(const void *)p));
-        if (stop != 0) {
-            return (size_t)(p - begin) + (size_t)__builtin_ctz(stop);
-        }
+    for (; i < word_len; i++) {
+        differs |= (unsigned)(((uint8_t)s[i] | 0x20) ^ (uint8_t)word[i]);
     }
-#endif
-    return (size_t)(p - begin) + h1_scan_class(p, end, H1_C_VALUE);
-}
-
-/* A request target, up to its end or a backslash. */
-static inline size_t h1_scan_target(const uint8_t *p, const uint8_t *end)
-{
-    const uint8_t *begin = p;
-#ifdef __SSE2__
-    for (; end - p >= 16; p += 16) {
-        unsigned stop = h1_not_target(_mm_loadu_si128((const __m128i *)(const void *)p));
-        if (stop != 0) {
-            return (size_t)(p - begin) + (size_t)__builtin_ctz(stop);
-        }
-    }
-#endif
-    return (size_t)(p - begin) + h1_scan_class(p, end, H1_C_TARGET);
+    return differs == 0;
 }
 
 /* ---------------------------------------------------------------- a head in the making */
@@ -175,14 +119,53 @@ enum h1_state {
 
 enum h1_step h1_fail(struct h1_head *h, enum h1_error error);
 
-/* The states LINE to END_LF: field lines up to the empty line. `end` is behind the last byte that
+/* How many more fields are within the limits. */
+static inline uint32_t h1_room_for_fields(const struct h1_head *h)
+{
+    uint32_t lines = h->nfields + h->dropped;
+    uint32_t more = h->options.fields > lines ? h->options.fields - lines : 0;
+    return more < h->fields_cap - h->nfields ? more : h->fields_cap - h->nfields;
+}
+
+/* The states LINE to END_LF: field lines up to the empty line. `end` is behind the last octet that
  * may be looked at. */
 enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end);
 
 /* Takes a request target apart that has the right bytes in it: h->target to h->form and spans. */
 enum h1_error h1_parse_target(struct h1_head *h, const char *buf);
 
-/* Takes in what the last field of h->fields says about framing and connection. */
+/* Whether a field says something about framing or connection, so that h1_known_field() has to see
+ * it, by token. */
+extern const bool h1_is_known_field[256];
+
+/* Takes in what the last field of h->fields, one of those, says. */
 enum h1_error h1_known_field(struct h1_head *h, const struct h1_field *f, const char *value);
+
+/* Whether options.underscores has something to say about a name without token. (No well-known name
+ * has an underscore.) */
+static inline bool h1_has_unwanted_underscore(const struct h1_head *h, const uint8_t *name,
+                                              size_t len)
+{
+    return h->options.underscores != H1_UNDERSCORES_KEEP && memchr(name, '_', len) != NULL;
+}
+
+/* A good line was read, its token too: takes in what the field says. False when it is refused
+ * (h->error), or when it is to be dropped or refused for its name, which is left to h1_field.c. */
+static inline bool h1_take_field(struct h1_head *h, const struct h1_field *f, const uint8_t *buf)
+{
+    if (f->token == H1_TOKEN_NONE) {
+        return !h1_has_unwanted_underscore(h, buf + f->name.off, f->name.len);
+    }
+    /* RFC 9110, 6.5.1: nothing in a trailer has a say about the message. */
+    if (!h1_is_known_field[f->token] || h->kind == H1_TRAILERS) {
+        return true;
+    }
+    enum h1_error error = h1_known_field(h, f, (const char *)buf + f->value.off);
+    if (error != H1_ERR_NONE) {
+        h1_fail(h, error);
+        return false;
+    }
+    return true;
+}
 
 #endif

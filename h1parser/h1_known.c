@@ -4,6 +4,31 @@
  */
 #include "h1_internal.h"
 
+/* As many digits cannot overflow, whatever they are. */
+enum { SAFE_DIGITS = 18 };
+
+/* 1*DIGIT at *p, which is moved behind it: false without a digit, or over 2^63-1. */
+static bool read_number(const char **p, const char *end, uint64_t *number)
+{
+    const char *digits = *p;
+    const char *safe = end - digits > SAFE_DIGITS ? digits + SAFE_DIGITS : end;
+    const char *s = digits;
+    uint64_t n = 0;
+    for (; s < safe && h1_is_digit((uint8_t)*s); s++) {
+        n = n * 10 + (unsigned)(*s - '0');
+    }
+    for (; s < end && h1_is_digit((uint8_t)*s); s++) {
+        unsigned digit = (unsigned)(*s - '0');
+        if (n > ((uint64_t)INT64_MAX - digit) / 10) {
+            return false;
+        }
+        n = n * 10 + digit;
+    }
+    *p = s;
+    *number = n;
+    return s > digits;
+}
+
 /*
  * RFC 9110, 8.6: 1*DIGIT, and a list of equal numbers may be taken for one. Nothing else is: no
  * sign, no blank inside, no empty element (CVE-2023-40225), nothing that does not fit an int64_t.
@@ -13,16 +38,9 @@ static enum h1_error content_length(struct h1_head *h, const char *v, size_t len
     const char *end = v + len;
     const char *p = v;
     for (;;) {
-        uint64_t n = 0;
-        const char *digits = p;
-        for (; p < end && h1_is_digit((uint8_t)*p); p++) {
-            unsigned digit = (unsigned)(*p - '0');
-            if (n > ((uint64_t)INT64_MAX - digit) / 10) {
-                return H1_ERR_CONTENT_LENGTH;
-            }
-            n = n * 10 + digit;
-        }
-        if (p == digits || (h->content_length >= 0 && h->content_length != (int64_t)n)) {
+        uint64_t n;
+        if (!read_number(&p, end, &n) ||
+            (h->content_length >= 0 && h->content_length != (int64_t)n)) {
             return H1_ERR_CONTENT_LENGTH;
         }
         h->content_length = (int64_t)n;
@@ -76,11 +94,15 @@ static enum h1_error connection(struct h1_head *h, const char *v, size_t len)
     const char *end = v + len;
     const char *elem;
     size_t elem_len;
+    if (h1_is_word(v, len, "keep-alive", 10)) { /* nearly always that alone */
+        h->connection_keep_alive = true;
+        return H1_ERR_NONE;
+    }
     while (h1_list_next(&v, end, &elem, &elem_len)) {
-        if (h1_is_word(elem, elem_len, "close", 5)) {
-            h->connection_close = true;
-        } else if (h1_is_word(elem, elem_len, "keep-alive", 10)) {
+        if (h1_is_word(elem, elem_len, "keep-alive", 10)) {
             h->connection_keep_alive = true;
+        } else if (h1_is_word(elem, elem_len, "close", 5)) {
+            h->connection_close = true;
         } else if (h1_is_word(elem, elem_len, "upgrade", 7)) {
             h->connection_upgrade = h->kind != H1_REQUEST || h->minor_version == 1;
         } else {
@@ -125,6 +147,12 @@ static enum h1_error host(struct h1_head *h, uint32_t index, const char *v, size
     }
     return h1_authority_valid(v, len) ? H1_ERR_NONE : H1_ERR_HOST;
 }
+
+const bool h1_is_known_field[256] = {
+    [H1_TOKEN_CONTENT_LENGTH] = true, [H1_TOKEN_TRANSFER_ENCODING] = true,
+    [H1_TOKEN_CONNECTION] = true,     [H1_TOKEN_UPGRADE] = true,
+    [H1_TOKEN_HOST] = true,           [H1_TOKEN_EXPECT] = true,
+};
 
 enum h1_error h1_known_field(struct h1_head *h, const struct h1_field *f, const char *value)
 {

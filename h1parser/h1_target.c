@@ -1,7 +1,7 @@
 /*
  * Request targets (RFC 9112, 3.2) and authorities (RFC 3986, 3.2).
  */
-#include "h1_internal.h"
+#include "h1_scan.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -112,7 +112,7 @@ bool h1_path_valid(const char *s, size_t len)
         return false;
     }
     for (;;) {
-        p += h1_scan_target(p, end);
+        p += h1_scan_in_use()->target(p, end);
         if (p == end) {
             return true;
         }

@@ -64,13 +64,14 @@ enum h1_error {
     H1_ERR_TARGET,   /**< a byte or a form that is not allowed, or not the form the method needs */
     H1_ERR_VERSION,  /**< neither HTTP/1.0 nor HTTP/1.1 */
     H1_ERR_STATUS,   /**< not 100 to 599 */
-    H1_ERR_LINE_END, /**< bare CR or bare LF */
+    H1_ERR_LINE_END, /**< bare CR, or bare LF where it is no line end */
     H1_ERR_FIELD_NAME,        /**< empty, not a token, a blank before the colon, or no colon */
+    H1_ERR_UNDERSCORE,        /**< a name with an underscore, where the options refuse it */
     H1_ERR_FIELD_VALUE,       /**< a control character or NUL (CR and LF: H1_ERR_LINE_END) */
     H1_ERR_FOLD,              /**< a line that begins with a blank (obs-fold) */
-    H1_ERR_HEAD_TOO_LARGE,    /**< over limits.head_bytes */
-    H1_ERR_TARGET_TOO_LONG,   /**< the start line alone is over limits.head_bytes */
-    H1_ERR_TOO_MANY_FIELDS,   /**< over limits.fields */
+    H1_ERR_HEAD_TOO_LARGE,    /**< over options.head_bytes */
+    H1_ERR_TARGET_TOO_LONG,   /**< the start line alone is over options.head_bytes */
+    H1_ERR_TOO_MANY_FIELDS,   /**< over options.fields */
     H1_ERR_HOST,              /**< missing (HTTP/1.1), more than one, or not host[:port] */
     H1_ERR_CONTENT_LENGTH,    /**< not digits, over 2^63-1, or two that differ */
     H1_ERR_TRANSFER_ENCODING, /**< not exactly `chunked` once, or in HTTP/1.0, or where none may be
@@ -98,9 +99,24 @@ enum h1_rc {
     H1_ERROR, /**< see `error` */
 };
 
-struct h1_limits {
-    uint32_t head_bytes; /**< the whole head with its start line and line ends, octets */
-    uint32_t fields;     /**< field lines; at most fields_cap */
+/** What becomes of a field whose name has an underscore. Some servers make the same variable of
+ * X_Y and X-Y, so that a client can shadow a field that a proxy sets. */
+enum h1_underscores {
+    H1_UNDERSCORES_KEEP,   /**< it is a field like any other */
+    H1_UNDERSCORES_DROP,   /**< it is checked like any other, and left out of the fields */
+    H1_UNDERSCORES_REFUSE, /**< H1_ERR_UNDERSCORE */
+};
+
+/** How a head is read. With all of it 0 but the limits, nothing but RFC 9112 as docs/h1parser.md
+ * has it. */
+struct h1_options {
+    uint32_t head_bytes; /**< the whole head with its start line and line ends, octets; not 0 */
+    uint32_t fields;     /**< field lines, dropped ones too; at most fields_cap */
+    /** A bare LF ends a line too: the start line, a field line, the empty line behind them. Not
+     * the empty line before a request, and nothing that belongs to a chunked body (chunk lines,
+     * H1_TRAILERS). A bare CR is refused all the same. */
+    bool bare_lf;
+    enum h1_underscores underscores;
 };
 
 /**
@@ -126,6 +142,7 @@ struct h1_head {
     struct h1_span reason;    /**< response */
     struct h1_field *fields;  /**< as given to h1_head_init */
     uint32_t nfields;
+    uint32_t dropped; /**< field lines that options.underscores has left out */
     /* What the fields say about framing and connection, collected while they are parsed. */
     int64_t content_length; /**< -1 without */
     bool chunked;           /**< Transfer-Encoding: chunked */
@@ -139,7 +156,7 @@ struct h1_head {
     uint32_t upgrade_field;  /**< index of the first Upgrade in fields, UINT32_MAX without */
     /* private */
     uint32_t fields_cap;
-    struct h1_limits limits;
+    struct h1_options options;
     uint32_t state;
     uint32_t line_off; /* where the element that is being scanned begins */
     uint32_t scan_off; /* octets that were looked at and need not be looked at again */
@@ -147,9 +164,9 @@ struct h1_head {
 };
 
 /** Begins a head. `fields` (caller's) must stay where it is until the head was used.
- * limits.head_bytes must not be 0. */
+ * options.head_bytes must not be 0. */
 void h1_head_init(struct h1_head *h, enum h1_kind kind, struct h1_field *fields,
-                  uint32_t fields_cap, struct h1_limits limits);
+                  uint32_t fields_cap, struct h1_options options);
 
 /**
  * Goes on with a head. buf holds all bytes of it from its first one, `len` of them now; on each
@@ -158,7 +175,7 @@ void h1_head_init(struct h1_head *h, enum h1_kind kind, struct h1_field *fields,
  * behind the last chunk's line.
  *
  * H1_DONE says that h1_body_framing() finds no error either. A head that is not complete when
- * limits.head_bytes octets of it are there is an error at once, not one octet later: a buffer of
+ * options.head_bytes octets of it are there is an error at once, not one octet later: a buffer of
  * that size is enough. What the parser found does not depend on how the bytes were split.
  */
 enum h1_rc h1_head_parse(struct h1_head *h, uint8_t *buf, size_t len);

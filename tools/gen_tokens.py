@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """Makes a library's field name tokens from fields.def: an enum, a name table and a perfect hash.
 
-usage: gen_tokens.py PREFIX FIELDS_DEF OUT_H OUT_C
+usage: gen_tokens.py PREFIX FIELDS_DEF OUT_H OUT_C [OUT_TABLES_H]
 
 Every library gets the same numbers under its own prefix (h1_token, h2_token), so that a token can be handed from
 one to the other without a lookup and neither has to link the other.
+
+The lookup is for names in lower case. With OUT_TABLES_H it is for tokens (RFC 9110, 5.6.2) in any case, and that
+header shows its tables to the library's own code.
 """
 import random
 import re
@@ -23,17 +26,27 @@ def read_names(path):
     return names
 
 
-def hash_of(name, k):
-    n = len(name)
+def ends_of(name):
+    """The first and the last four octets as numbers; of a shorter name, all it has."""
     b = name.encode()
-    x = n * k[0] + b[0] * k[1] + b[n - 1] * k[2] + b[n // 2] * k[3] + b[n * 3 // 4] * k[4]
-    return (x & 0xFFFFFFFF) >> (32 - HASH_BITS)
+    if len(b) < 4:
+        b = bytes([b[0], b[len(b) // 2], b[-1], 0])
+    return int.from_bytes(b[:4], "little"), int.from_bytes(b[-4:], "little")
+
+
+# Folding: the names of fields.def are of letters, digits, '-' and ':', and of all tokens just their upper case becomes
+# one of them when 0x20 is set in each octet.
+
+
+def hash_of(name, k):
+    first, last = ends_of(name)
+    return ((first + len(name)) * k[0] + last * k[1] & 0xFFFFFFFF) >> (32 - HASH_BITS)
 
 
 def find_hash(names):
     rng = random.Random(1)
     for _ in range(1000000):
-        k = [rng.getrandbits(32) | 1 for _ in range(5)]
+        k = [rng.getrandbits(32) | 1 for _ in range(2)]
         if len({hash_of(n, k) for n in names}) == len(names):
             return k
     sys.exit("no perfect hash found: raise HASH_BITS")
@@ -43,8 +56,88 @@ def symbol(name):
     return re.sub(r"[^A-Z0-9]", "_", name.upper().replace(":", "PSEUDO_"))
 
 
+# The hash is of the first and the last four octets and the length. The comparison takes words that overlap, so that
+# it needs no loop and reads nothing outside the name.
+LOOKUP = """\
+static inline uint32_t word4(const char *s)
+{
+    const uint8_t *b = (const uint8_t *)s;
+    return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+/* All of a name of 1 to 3 octets. */
+static inline uint32_t word3(const char *s, size_t len)
+{
+    const uint8_t *b = (const uint8_t *)s;
+    return b[0] | (uint32_t)b[len / 2] << 8 | (uint32_t)b[len - 1] << 16;
+}
+
+static inline uint64_t differ8(const char *name, const char *text)
+{
+    uint64_t x, y;
+    memcpy(&x, name, 8);
+    memcpy(&y, text, 8);
+    return (x | FOLD) ^ y;
+}
+
+uint8_t PREFIX_token_lookup(const char *name, size_t len)
+{
+    if (len == 0 || len > LONGEST) {
+        return UPPER_TOKEN_NONE;
+    }
+    uint32_t first = (len >= 4 ? word4(name) : word3(name, len)) | (uint32_t)(FOLD & (len >= 4 ? ~0u : 0xffffffu));
+    uint32_t last = len >= 4 ? word4(name + len - 4) | (uint32_t)FOLD : first;
+    uint8_t token = SLOTS[((first + (uint32_t)len) * K0 + last * K1) >> SHIFT];
+    const char *text = ENTRIES[token].text;
+    if (ENTRIES[token].len != len) {
+        return UPPER_TOKEN_NONE;
+    }
+    uint64_t differs;
+    if (len >= 16) {
+        differs = differ8(name, text) | differ8(name + 8, text + 8) |
+                  differ8(name + len - 16, text + len - 16) | differ8(name + len - 8, text + len - 8);
+    } else if (len >= 8) {
+        differs = differ8(name, text) | differ8(name + len - 8, text + len - 8);
+    } else if (len >= 4) {
+        differs = (first ^ word4(text)) | (last ^ word4(text + len - 4));
+    } else {
+        differs = first ^ word3(text, len);
+    }
+    return differs == 0 ? token : UPPER_TOKEN_NONE;
+}
+
+"""
+
+# For the library's own lookups. A name of 4 to 31 octets is ENTRIES[t] with t = SLOTS[slot(first, last, len)], or none.
+TABLES = """\
+#ifndef UPPER_TOKEN_TABLES_H
+#define UPPER_TOKEN_TABLES_H
+
+#include <stdint.h>
+
+/* A name in lower case, and NULs behind it. */
+struct PREFIX_token_entry {
+    char text[31];
+    uint8_t len;
+};
+
+extern const struct PREFIX_token_entry PREFIX_token_entries[COUNT];
+extern const uint8_t PREFIX_token_slots[SLOT_COUNT];
+
+/* The only place of PREFIX_token_slots where the token of a name can be, by its first and last four octets in lower
+   case (little-endian numbers) and its length, that is at least 4. */
+static inline uint32_t PREFIX_token_slot(uint32_t first, uint32_t last, uint32_t len)
+{
+    return ((first + len) * K0 + last * K1) >> SHIFT;
+}
+
+#endif
+"""
+
+
 def main():
-    prefix, def_path, out_h, out_c = sys.argv[1:]
+    prefix, def_path, out_h, out_c, *out_tables_h = sys.argv[1:]
+    any_case = len(out_tables_h) > 0
     names = read_names(def_path)
     k = find_hash(names)
     upper = prefix.upper()
@@ -62,7 +155,8 @@ def main():
         for i, name in enumerate(names, 1):
             f.write(f"    {upper}_TOKEN_{symbol(name)} = {i}, /**< {name} */\n")
         f.write(f"    {upper}_TOKEN_COUNT = {len(names) + 1} /**< one more than the last token */\n}};\n\n")
-        f.write(f"/** The token of a lower-case name, {upper}_TOKEN_NONE when it is not a well-known one. */\n")
+        case = "a name, in any case, that is a token (RFC 9110, 5.6.2)" if any_case else "a lower-case name"
+        f.write(f"/** The token of {case}, {upper}_TOKEN_NONE when it is not a well-known one. */\n")
         f.write(f"{upper}_API uint8_t {prefix}_token_lookup(const char *name, size_t len);\n\n")
         f.write("/** The name of a token, NUL-terminated, static; \"\" for none. The length goes to *len when not NULL. */\n")
         f.write(f"{upper}_API const char *{prefix}_token_name(uint8_t token, size_t *len);\n\n")
@@ -72,28 +166,43 @@ def main():
     for i, name in enumerate(names, 1):
         slots[hash_of(name, k)] = i
     longest = max(map(len, names))
+    assert longest < 31  # the text is NUL-terminated
+    constants = {"PREFIX": prefix, "UPPER": upper, "LONGEST": str(longest), "SLOT_COUNT": str(1 << HASH_BITS),
+                 "COUNT": str(len(names) + 1), "SHIFT": str(32 - HASH_BITS), "K0": f"{k[0]}u", "K1": f"{k[1]}u",
+                 "SLOTS": f"{prefix}_token_slots", "ENTRIES": f"{prefix}_token_entries",
+                 "FOLD": "UINT64_C(0x2020202020202020)" if any_case else "UINT64_C(0)"}
+
+    def fill(template):
+        for name, value in constants.items():
+            template = re.sub(rf"(?<![A-Z]){name}(?![A-Z])", value, template)
+        return template
+
     with open(out_c, "w", encoding="ascii") as f:
         f.write(banner)
         f.write(f"#include \"{prefix}_token.h\"\n\n#include <string.h>\n\n")
-        f.write(f"static const struct {{\n    uint8_t len;\n    char text[{longest + 1}];\n}} names[{len(names) + 1}] = {{\n    {{0, \"\"}},\n")
+        if any_case:
+            f.write(f"#include \"{prefix}_token_tables.h\"\n\n")
+            entries, slots_are = f"const struct {prefix}_token_entry", "const"
+        else:
+            entries, slots_are = "static const struct {\n    char text[31];\n    uint8_t len;\n}", "static const"
+        f.write(f"{entries} {prefix}_token_entries[{len(names) + 1}] = {{\n    {{\"\", 0}},\n")
         for name in names:
-            f.write(f"    {{{len(name)}, \"{name}\"}},\n")
+            f.write(f"    {{\"{name}\", {len(name)}}},\n")
         f.write("};\n\n")
-        f.write(f"static const uint8_t slots[{1 << HASH_BITS}] = {{")
+        f.write(f"{slots_are} uint8_t {prefix}_token_slots[{1 << HASH_BITS}] = {{")
         for i, s in enumerate(slots):
             f.write(("\n    " if i % 24 == 0 else " ") + f"{s},")
         f.write("\n};\n\n")
-        f.write(f"uint8_t {prefix}_token_lookup(const char *name, size_t len)\n{{\n")
-        f.write(f"    if (len == 0 || len > {longest}) {{\n        return {upper}_TOKEN_NONE;\n    }}\n")
-        f.write("    const uint8_t *b = (const uint8_t *)name;\n")
-        f.write(f"    uint32_t x = (uint32_t)len * {k[0]}u + b[0] * {k[1]}u + b[len - 1] * {k[2]}u +\n"
-                f"                 b[len / 2] * {k[3]}u + b[len * 3 / 4] * {k[4]}u;\n")
-        f.write(f"    uint8_t token = slots[x >> {32 - HASH_BITS}];\n")
-        f.write("    if (names[token].len != len || memcmp(names[token].text, name, len) != 0) {\n"
-                f"        return {upper}_TOKEN_NONE;\n    }}\n    return token;\n}}\n\n")
+        f.write(fill(LOOKUP))
         f.write(f"const char *{prefix}_token_name(uint8_t token, size_t *len)\n{{\n")
         f.write(f"    if (token >= {upper}_TOKEN_COUNT) {{\n        token = {upper}_TOKEN_NONE;\n    }}\n")
-        f.write("    if (len != NULL) {\n        *len = names[token].len;\n    }\n    return names[token].text;\n}\n")
+        f.write(f"    if (len != NULL) {{\n        *len = {prefix}_token_entries[token].len;\n    }}\n"
+                f"    return {prefix}_token_entries[token].text;\n}}\n")
+
+    if any_case:
+        with open(out_tables_h[0], "w", encoding="ascii") as f:
+            f.write(banner)
+            f.write(fill(TABLES))
 
 
 main()

@@ -78,7 +78,8 @@ static int read_status(int fd, struct input *in)
     struct h1_field fields[FIELDS_MAX];
     struct h1_head head;
     enum h1_rc rc;
-    h1_head_init(&head, H1_RESPONSE, fields, FIELDS_MAX, (struct h1_limits){HEAD_MAX, FIELDS_MAX});
+    h1_head_init(&head, H1_RESPONSE, fields, FIELDS_MAX,
+                 (struct h1_options){.head_bytes = HEAD_MAX, .fields = FIELDS_MAX});
     while ((rc = h1_head_parse(&head, in->bytes, in->len)) == H1_MORE) {
         if (!receive(fd, in)) {
             return 0;

@@ -19,6 +19,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 
@@ -203,7 +204,8 @@ static bool serve_h1(struct session *s)
     struct h1_field fields[FIELDS_MAX];
     struct h1_head head;
     enum h1_rc rc;
-    h1_head_init(&head, H1_REQUEST, fields, FIELDS_MAX, (struct h1_limits){HEAD_MAX, FIELDS_MAX});
+    h1_head_init(&head, H1_REQUEST, fields, FIELDS_MAX,
+                 (struct h1_options){.head_bytes = HEAD_MAX, .fields = FIELDS_MAX});
     while ((rc = h1_head_parse(&head, s->in, s->len)) == H1_MORE) {
         if (!receive(s)) {
             return false;

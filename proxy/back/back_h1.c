@@ -260,8 +260,8 @@ static void begin_response(struct back_h1 *b)
 {
     const struct config *cfg = b->pool->worker->cfg;
     h1_receiver_begin(&b->receiver, b->pool->worker, H1_RESPONSE,
-                      (struct h1_limits){.head_bytes = (uint32_t)cfg->response_header_field_buffer,
-                                         .fields = (uint32_t)cfg->max_response_header_fields});
+                      (struct h1_options){.head_bytes = (uint32_t)cfg->response_header_field_buffer,
+                                          .fields = (uint32_t)cfg->max_response_header_fields});
 }
 
 /* NULL, or why it is not acceptable. */

@@ -4,12 +4,12 @@
 #include <assert.h>
 
 void h1_receiver_begin(struct h1_receiver *r, struct worker *w, enum h1_kind kind,
-                       struct h1_limits limits)
+                       struct h1_options options)
 {
     r->part = H1_PART_HEAD;
     r->kind = kind;
-    r->limits = limits;
-    h1_reader_begin(&r->reader, w, kind, limits);
+    r->options = options;
+    h1_reader_begin(&r->reader, w, kind, options);
 }
 
 void h1_receiver_follow(struct h1_receiver *r, struct h1_framing framing)
@@ -61,7 +61,7 @@ static enum h1_receipt step_body(struct h1_receiver *r, const uint8_t *data, siz
         case H1_DONE:
             if (r->body.kind == H1_BODY_CHUNKED) {
                 r->part = H1_PART_TRAILERS;
-                h1_reader_begin(&r->reader, r->reader.worker, H1_TRAILERS, r->limits);
+                h1_reader_begin(&r->reader, r->reader.worker, H1_TRAILERS, r->options);
                 return H1_RECEIVED_MORE;
             }
             r->part = H1_PART_END;

@@ -24,7 +24,7 @@ struct h1_receiver {
     struct h1_reader reader; /**< reader.head: the head, and at the end the trailer section */
     struct h1_body body;
     enum h1_kind kind;
-    struct h1_limits limits;
+    struct h1_options options;
 };
 
 enum h1_receipt {
@@ -48,7 +48,7 @@ struct h1_received {
 
 /** Begins a message of this kind (H1_REQUEST or H1_RESPONSE). */
 void h1_receiver_begin(struct h1_receiver *r, struct worker *w, enum h1_kind kind,
-                       struct h1_limits limits);
+                       struct h1_options options);
 /** After H1_RECEIVED_HEAD: the body that follows. */
 void h1_receiver_follow(struct h1_receiver *r, struct h1_framing framing);
 /** Does one step with what has come; at most `room` body bytes are handed out. */

@@ -77,7 +77,7 @@ static void check_rewrite(const struct body *r)
 
 static void check_trailers(const uint8_t *data, size_t size, size_t step)
 {
-    struct h1_limits limits = {1024, H1_CHECK_FIELDS};
+    struct h1_options limits = {.head_bytes = 1024, .fields = H1_CHECK_FIELDS};
     struct h1_check whole;
     struct h1_check pieces;
     h1_check_read(&whole, H1_TRAILERS, data, size, 0, limits);

@@ -26,7 +26,7 @@ struct h1_check {
 
 /* Reads it `step` octets at a time (0: at once), each time in memory of just that size. */
 static inline void h1_check_read(struct h1_check *c, enum h1_kind kind, const uint8_t *data,
-                                 size_t len, size_t step, struct h1_limits limits)
+                                 size_t len, size_t step, struct h1_options limits)
 {
     h1_head_init(&c->head, kind, c->fields, H1_CHECK_FIELDS, limits);
     c->bytes = NULL;
@@ -128,7 +128,7 @@ static inline void h1_check_rewrite(const struct h1_check *c)
     h1_put_end(&o);
     assert(!o.full);
     struct h1_check again;
-    struct h1_limits limits = {UINT32_MAX, H1_CHECK_FIELDS};
+    struct h1_options limits = {.head_bytes = UINT32_MAX, .fields = H1_CHECK_FIELDS};
     h1_check_read(&again, h->kind, buf, (size_t)(o.pos - buf), 0, limits);
     h1_check_same(c, &again);
     assert(again.head.head_len == (size_t)(o.pos - buf));
@@ -140,9 +140,9 @@ static inline void h1_check_rewrite(const struct h1_check *c)
 static inline bool h1_check_head(struct h1_check *c, enum h1_kind kind, const uint8_t *data,
                                  size_t size)
 {
-    struct h1_limits limits = {1u + data[0] * 16u, data[0] % 40u};
+    struct h1_options limits = {.head_bytes = 1u + data[0] * 16u, .fields = data[0] % 40u};
     if (data[0] == '~') {
-        limits = (struct h1_limits){UINT32_MAX, H1_CHECK_FIELDS};
+        limits = (struct h1_options){.head_bytes = UINT32_MAX, .fields = H1_CHECK_FIELDS};
     }
     struct h1_check pieces;
     h1_check_read(c, kind, data + 2, size - 2, 0, limits);

@@ -151,7 +151,7 @@ static enum parsed parse_trailers(uint8_t *data, size_t len, size_t *used)
     struct h1_head h;
     static struct h1_field fields[100];
     h1_head_init(&h, H1_TRAILERS, fields, 100,
-                 (struct h1_limits){.head_bytes = 65536, .fields = 100});
+                 (struct h1_options){.head_bytes = 65536, .fields = 100});
     enum h1_rc rc = h1_head_parse(&h, data, len);
     *used += rc == H1_DONE ? h.head_len : 0;
     return rc == H1_DONE ? PARSED_ALL : rc == H1_MORE ? PARSED_PART : PARSED_BAD;
@@ -186,7 +186,7 @@ static enum parsed parse_request(struct requests *list, uint8_t *data, size_t le
     static struct h1_field fields[100];
     *used = 0;
     h1_head_init(h, H1_REQUEST, fields, 100,
-                 (struct h1_limits){.head_bytes = 65536, .fields = 100});
+                 (struct h1_options){.head_bytes = 65536, .fields = 100});
     enum h1_rc rc = h1_head_parse(h, data, len);
     if (rc != H1_DONE) {
         return rc == H1_MORE ? PARSED_PART : PARSED_BAD;
@@ -581,7 +581,7 @@ static void check_responses_h1(const struct run *run)
     while (at < buffer_len(&b)) {
         struct h1_head h;
         h1_head_init(&h, H1_RESPONSE, fields, 500,
-                     (struct h1_limits){.head_bytes = 1u << 20, .fields = 500});
+                     (struct h1_options){.head_bytes = 1u << 20, .fields = 500});
         enum h1_rc rc = h1_head_parse(&h, b.mem + at, buffer_len(&b) - at);
         if (rc == H1_MORE) {
             break;

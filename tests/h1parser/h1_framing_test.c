@@ -25,7 +25,7 @@ struct input {
 static struct h1_head head_of(const struct input *in)
 {
     struct h1_head h;
-    h1_head_init(&h, in->kind, NULL, 0, (struct h1_limits){1000, 0});
+    h1_head_init(&h, in->kind, NULL, 0, (struct h1_options){.head_bytes = 1000, .fields = 0});
     h.minor_version = (uint8_t)in->minor;
     h.status = (uint16_t)in->status;
     h.method = in->kind == H1_REQUEST ? in->method : H1_METHOD_OTHER;

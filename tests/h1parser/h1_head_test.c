@@ -44,6 +44,7 @@ static const char *const error_names[] = {
     [H1_ERR_STATUS] = "STATUS",
     [H1_ERR_LINE_END] = "LINE_END",
     [H1_ERR_FIELD_NAME] = "FIELD_NAME",
+    [H1_ERR_UNDERSCORE] = "UNDERSCORE",
     [H1_ERR_FIELD_VALUE] = "FIELD_VALUE",
     [H1_ERR_FOLD] = "FOLD",
     [H1_ERR_HEAD_TOO_LARGE] = "HEAD_TOO_LARGE",
@@ -121,7 +122,7 @@ static enum h1_kind kind_of(const struct test_case *c)
  * refused. Each time in other memory. */
 static void read_head(const struct test_case *c, const size_t *places, size_t n, struct result *r)
 {
-    struct h1_limits limits = {c->limits[0], c->limits[1]};
+    struct h1_options limits = {.head_bytes = c->limits[0], .fields = c->limits[1]};
     h1_head_init(&r->head, kind_of(c), r->fields, FIELDS_CAP, limits);
     r->rc = H1_MORE;
     r->bytes = copy_of(c->input, 0);
@@ -354,7 +355,7 @@ static void run_at_guard(const struct test_case *c, struct result *r)
                             c->outcome);
         return;
     }
-    struct h1_limits limits = {c->limits[0], c->limits[1]};
+    struct h1_options limits = {.head_bytes = c->limits[0], .fields = c->limits[1]};
     h1_head_init(&r->head, kind_of(c), r->fields, FIELDS_CAP, limits);
     r->rc = h1_head_parse(&r->head, moved.input, c->input_len);
     r->error = r->head.error;

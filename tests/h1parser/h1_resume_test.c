@@ -23,7 +23,8 @@ static enum h1_rc read_forgetting(enum h1_kind kind, const char *text, size_t fr
     size_t len = strlen(text);
     uint8_t *buf = malloc(len);
     assert_non_null(buf);
-    h1_head_init(h, kind, fields, FIELDS, (struct h1_limits){1 << 20, FIELDS});
+    h1_head_init(h, kind, fields, FIELDS,
+                 (struct h1_options){.head_bytes = 1 << 20, .fields = FIELDS});
     enum h1_rc rc = H1_MORE;
     for (size_t n = 1; n <= len && rc == H1_MORE; n++) {
         buf[n - 1] = (uint8_t)text[n - 1];
@@ -96,7 +97,8 @@ static void backslashes_take_linear_time(void **state)
     buf[half - 1] = '?';
     memset(buf + half, '\\', half);
     struct h1_head h;
-    h1_head_init(&h, H1_REQUEST, NULL, 0, (struct h1_limits){UINT32_MAX, 0});
+    h1_head_init(&h, H1_REQUEST, NULL, 0,
+                 (struct h1_options){.head_bytes = UINT32_MAX, .fields = 0});
     for (size_t n = half; n <= len; n += 7) {
         assert_int_equal(h1_head_parse(&h, buf, n), H1_MORE);
     }
@@ -109,11 +111,11 @@ static void done_and_failed_stay_so(void **state)
     uint8_t good[] = "\r\n";
     uint8_t bad[] = " \r\n";
     struct h1_head h;
-    h1_head_init(&h, H1_TRAILERS, NULL, 0, (struct h1_limits){10, 0});
+    h1_head_init(&h, H1_TRAILERS, NULL, 0, (struct h1_options){.head_bytes = 10, .fields = 0});
     assert_int_equal(h1_head_parse(&h, NULL, 0), H1_MORE);
     assert_int_equal(h1_head_parse(&h, good, 2), H1_DONE);
     assert_int_equal(h1_head_parse(&h, good, 2), H1_DONE);
-    h1_head_init(&h, H1_TRAILERS, NULL, 0, (struct h1_limits){10, 0});
+    h1_head_init(&h, H1_TRAILERS, NULL, 0, (struct h1_options){.head_bytes = 10, .fields = 0});
     assert_int_equal(h1_head_parse(&h, bad, 3), H1_ERROR);
     assert_int_equal(h1_head_parse(&h, bad, 3), H1_ERROR);
     assert_int_equal(h.error, H1_ERR_FOLD);

@@ -129,7 +129,7 @@ static void what_is_written_is_read(void **state)
     struct h1_out o = {buf, buf + sizeof buf, false};
     write_request(&o);
     struct h1_head h;
-    h1_head_init(&h, H1_REQUEST, fields, 8, (struct h1_limits){512, 8});
+    h1_head_init(&h, H1_REQUEST, fields, 8, (struct h1_options){.head_bytes = 512, .fields = 8});
     assert_int_equal(h1_head_parse(&h, buf, (size_t)(o.pos - buf)), H1_DONE);
     assert_int_equal(h.head_len, o.pos - buf);
     assert_int_equal(h.nfields, 4);
@@ -138,7 +138,8 @@ static void what_is_written_is_read(void **state)
         o = (struct h1_out){buf, buf + sizeof buf, false};
         h1_put_status_line(&o, status, 1);
         h1_put_end(&o);
-        h1_head_init(&h, H1_RESPONSE, fields, 8, (struct h1_limits){512, 8});
+        h1_head_init(&h, H1_RESPONSE, fields, 8,
+                     (struct h1_options){.head_bytes = 512, .fields = 8});
         assert_int_equal(h1_head_parse(&h, buf, (size_t)(o.pos - buf)), H1_DONE);
         assert_int_equal(h.status, status);
     }

@@ -52,8 +52,8 @@ static void a_head_may_be_cut_at_every_pair_of_places(void **state)
 {
     (void)state;
     const size_t len = sizeof(request) - 1;
-    const struct h1_limits limits[] = {{.head_bytes = 1000, .fields = 100},
-                                       {.head_bytes = 1000, .fields = 5}}; /* exactly */
+    const struct h1_options limits[] = {{.head_bytes = 1000, .fields = 100},
+                                        {.head_bytes = 1000, .fields = 5}}; /* exactly */
     struct rig rig;
     rig_open(&rig, "");
     for (size_t k = 0; k < COUNT(limits); k++) {
@@ -89,7 +89,7 @@ static void a_head_in_one_piece_needs_no_array_of_its_own(void **state)
         memcpy(buf, request, sizeof(request) - 1);
         memcpy(buf + sizeof(request) - 1, "next", 4);
         h1_reader_begin(&r, rig.worker, H1_REQUEST,
-                        (struct h1_limits){.head_bytes = 1000, .fields = 100});
+                        (struct h1_options){.head_bytes = 1000, .fields = 100});
         assert_false(r.begun);
         assert_int_equal(h1_reader_parse(&r, buf, sizeof(buf) - 1), H1_DONE);
         assert_ptr_equal(r.head.fields, rig.worker->h1_fields);
@@ -110,7 +110,7 @@ static void the_array_of_an_unfinished_head_is_given_back(void **state)
     for (int i = 0; i < 3; i++) { /* begin releases what was there */
         memcpy(buf, request, sizeof(request));
         h1_reader_begin(&r, rig.worker, H1_REQUEST,
-                        (struct h1_limits){.head_bytes = 1000, .fields = 100});
+                        (struct h1_options){.head_bytes = 1000, .fields = 100});
         assert_int_equal(h1_reader_parse(&r, buf, 50), H1_MORE);
         assert_true(r.begun);
         assert_non_null(r.own);
@@ -126,7 +126,7 @@ static void limits_hold_wherever_it_is_cut(void **state)
     (void)state;
     const size_t len = sizeof(request) - 1;
     static const struct {
-        struct h1_limits limits;
+        struct h1_options limits;
         enum h1_error error;
     } cases[] = {
         {{.head_bytes = 1000, .fields = 4}, H1_ERR_TOO_MANY_FIELDS},

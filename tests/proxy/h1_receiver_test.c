@@ -104,7 +104,7 @@ static void check(const struct receiver_case *c, const struct outcome *o, size_t
 static void every_message_at_every_cut_with_any_room(void **state)
 {
     (void)state;
-    static const struct h1_limits limits = {.head_bytes = 1000, .fields = 10};
+    static const struct h1_options limits = {.head_bytes = 1000, .fields = 10};
     struct rig rig;
     rig_open(&rig, "");
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -140,7 +140,7 @@ static void without_room_bytes_wait_but_the_end_is_told(void **state)
     struct rig rig;
     rig_open(&rig, "");
     h1_receiver_begin(&r, rig.worker, H1_REQUEST,
-                      (struct h1_limits){.head_bytes = 1000, .fields = 10});
+                      (struct h1_options){.head_bytes = 1000, .fields = 10});
     assert_int_equal(h1_receiver_step(&r, buf, sizeof(text) - 1, 0, &in), H1_RECEIVED_HEAD);
     h1_receiver_follow(&r, h1_body_framing(&r.reader.head, H1_METHOD_OTHER));
     buf += in.used;

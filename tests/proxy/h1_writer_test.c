@@ -96,7 +96,7 @@ static void read_chunked(struct result *r)
     struct h1_head h;
     struct h1_field fields[8];
     h1_head_init(&h, H1_TRAILERS, fields, COUNT(fields),
-                 (struct h1_limits){.head_bytes = 65536, .fields = COUNT(fields)});
+                 (struct h1_options){.head_bytes = 65536, .fields = COUNT(fields)});
     assert_int_equal(h1_head_parse(&h, r->wire + at, r->len - at), H1_DONE);
     assert_int_equal(at + h.head_len, r->len); /* and not an octet more */
     FILE *out = open_memstream(&r->trailers, &n);

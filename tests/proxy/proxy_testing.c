@@ -217,7 +217,7 @@ static struct h1_head *parse_head(struct exchange *x, enum h1_kind kind, const c
     *p++ = '\r';
     *p++ = '\n';
     *p = '\0';
-    h1_head_init(h, kind, fields, 64, (struct h1_limits){.head_bytes = 65536, .fields = 64});
+    h1_head_init(h, kind, fields, 64, (struct h1_options){.head_bytes = 65536, .fields = 64});
     enum h1_rc rc = h1_head_parse(h, (uint8_t *)wire, (size_t)(p - wire));
     if (rc != H1_DONE) {
         fail_msg("%s: %s", wire, rc == H1_ERROR ? h1_error_text(h->error) : "not complete");
