@@ -1,0 +1,109 @@
+/*
+ * The fast way through field lines, with vectors: those that are wholly there and in order, one
+ * after the other. Whatever is unusual about a line (that it is not complete, has an error, ends
+ * with a bare LF, has no value, more blanks than one around it, an HTAB or octets over 0x7f) is
+ * left to the state machine in h1_field.c, which decides about it. So nothing is decided here that
+ * is not decided there too.
+ *
+ * A block of 64 octets is classified at once, into masks of where names and values must end. Lines
+ * are then found with shifts, so that where a line begins does not wait for a load from the line
+ * before.
+ *
+ * It is in a header because every form of the scans that has vectors (h1_scan.h) has a copy of it
+ * with its own classification inside.
+ */
+#ifndef H1_LINES_H
+#define H1_LINES_H
+
+#include "h1_internal.h"
+
+enum { H1_BLOCK = 64 };
+
+/* Bit i is about octet i of a block. */
+struct h1_masks {
+    uint64_t no_token; /* exactly those that are not of H1_C_TOKEN */
+    uint64_t no_value; /* at least those that are not of H1_C_VALUE; no tchar, no ':' */
+};
+
+/* The masks of the block at p, with all bits set from `end` on. The last block is classified from
+ * the 64 octets before `end`, so nothing behind it is read; there are that many. */
+__attribute__((always_inline)) static inline struct h1_masks
+h1_masks_at(const uint8_t *p, const uint8_t *end, struct h1_masks (*classify)(const uint8_t *))
+{
+    size_t rest = (size_t)(end - p);
+    if (rest >= H1_BLOCK) {
+        return classify(p);
+    }
+    if (rest == 0) {
+        return (struct h1_masks){UINT64_MAX, UINT64_MAX};
+    }
+    struct h1_masks m = classify(end - H1_BLOCK);
+    m.no_token = m.no_token >> (H1_BLOCK - rest) | UINT64_MAX << rest;
+    m.no_value = m.no_value >> (H1_BLOCK - rest) | UINT64_MAX << rest;
+    return m;
+}
+
+/*
+ * Takes the lines from p on, and returns where it stopped: at the beginning of a line, or NULL when
+ * a line was refused (h->error). h->fields are set and counted.
+ */
+__attribute__((always_inline)) static inline uint8_t *
+h1_lines(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end,
+         struct h1_masks (*classify)(const uint8_t *),
+         uint8_t (*token_of)(const uint8_t *, size_t, const uint8_t *),
+         void (*lower)(uint8_t *, size_t, const uint8_t *))
+{
+    if (end - buf < H1_BLOCK) {
+        return p;
+    }
+    const uint8_t *block = p;
+    struct h1_masks m = h1_masks_at(block, end, classify);
+    struct h1_field *f = h->fields + h->nfields;
+    const struct h1_field *f_end = f + h1_room_for_fields(h);
+    while (f < f_end) {
+        /* From p on, or from the block on that was come to: behind p, nothing ended before it. */
+        size_t from = (size_t)(p - block);
+        while (m.no_token >> from == 0) {
+            block += H1_BLOCK;
+            m = h1_masks_at(block, end, classify);
+            from = 0;
+        }
+        const uint8_t *colon = block + from + __builtin_ctzll(m.no_token >> from);
+        /* A token's octets are a value's too: the value's end can be looked for from here. */
+        while (m.no_value >> from == 0) {
+            block += H1_BLOCK;
+            m = h1_masks_at(block, end, classify);
+            from = 0;
+        }
+        const uint8_t *behind = block + from + __builtin_ctzll(m.no_value >> from);
+        if (end - behind < 2 || memcmp(behind, "\r\n", 2) != 0 || *colon != ':' || colon == p) {
+            break;
+        }
+        const uint8_t *value = colon + 1;
+        if (*value == ' ') {
+            value++;
+        }
+        if (*value <= ' ' || behind[-1] == ' ') { /* one blank more, or no value: this is the CR */
+            break;
+        }
+        f->name.off = (uint32_t)(p - buf);
+        f->name.len = (uint32_t)(colon - p);
+        f->value.off = (uint32_t)(value - buf);
+        f->value.len = (uint32_t)(behind - value);
+        f->token = token_of(p, f->name.len, end);
+        if (!h1_take_field(h, f, buf)) {
+            break;
+        }
+        lower(p, f->name.len, behind + 2);
+        p += behind + 2 - p;
+        f++;
+        if (p - block >= H1_BLOCK) {
+            block += H1_BLOCK;
+            m = h1_masks_at(block, end, classify);
+        }
+    }
+    h->nfields = (uint32_t)(f - h->fields);
+    return h->error == H1_ERR_NONE ? p : NULL;
+}
+
+#endif
