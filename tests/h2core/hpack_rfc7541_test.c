@@ -1,4 +1,5 @@
-/* The examples of RFC 7541, Appendix C: decoded as they stand, and encoded by us. */
+/* The rules of RFC 7541 for a decoder, and the examples of its Appendix C: decoded as they stand,
+ * and encoded by us. */
 #include "hpack_testing.h"
 
 #define MAX_FIELDS 8
@@ -226,9 +227,90 @@ static void our_encoding_of_every_block_decodes_to_its_fields(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- rules */
+
+#define B20 "6262626262626262626262626262626262626262"
+
+/* clang-format off */
+static const struct {
+    const char *name; /* the rule */
+    const char *hex;  /* a block, in a fresh decoder with a table of 4096 octets */
+    enum hpack_rc rc;
+    size_t fields; /* decoded before */
+} rules[] = {
+    /* 2.3.3, 6.1, 6.2: indices */
+    {"an_index_of_0", "80", HPACK_ERR_INDEX, 0},
+    {"the_last_entry_of_the_static_table", "bd", HPACK_OK, 1},
+    {"an_index_behind_the_static_table", "be", HPACK_ERR_INDEX, 0},
+    {"the_first_entry_of_the_dynamic_table", "4001 6101 62 be", HPACK_OK, 2},
+    {"an_index_behind_the_dynamic_table", "4001 6101 62 bf", HPACK_ERR_INDEX, 1},
+    {"the_name_of_an_indexed_literal_is_not_there", "7e 01 62", HPACK_ERR_INDEX, 0},
+    {"the_name_of_a_literal_without_indexing_is_not_there", "0f2f 01 62", HPACK_ERR_INDEX, 0},
+    {"the_name_of_a_never_indexed_literal_is_not_there", "1f2f 01 62", HPACK_ERR_INDEX, 0},
+    /* 4.2, 6.3: the size of the table */
+    {"a_size_update_to_the_limit", "3fe1 1f 82", HPACK_OK, 1},
+    {"a_size_update_over_the_limit", "3fe2 1f 82", HPACK_ERR_TABLE_SIZE, 0},
+    {"a_size_update_behind_a_field", "82 20", HPACK_ERR_TABLE_SIZE, 1},
+    {"the_smallest_size_and_then_the_last", "20 3fe1 1f 82", HPACK_OK, 1},
+    {"more_size_updates_than_two", "20 20 20 82", HPACK_ERR_TABLE_SIZE, 0},
+    /* 4.3, 4.4: eviction; a table of 40 octets */
+    {"what_was_evicted_is_not_there", "3f09 4001 7801 79 4001 7801 7a bf", HPACK_ERR_INDEX, 2},
+    {"a_field_larger_than_the_table_is_no_error", "3f09 4001 7801 79 4001 6114" B20, HPACK_OK, 2},
+    {"a_field_larger_than_the_table_empties_it", "3f09 4001 7801 79 4001 6114" B20 "be", HPACK_ERR_INDEX, 2},
+    {"the_name_of_an_entry_that_its_literal_evicts", "3f09 4001 7801 79 7e 02 7a7a be", HPACK_OK, 3},
+    /* 5.1: integers */
+    {"an_integer_of_32_bits", "ff80 ffff ff0f", HPACK_ERR_INDEX, 0},
+    {"an_integer_of_more_bits", "ffff ffff ff7f", HPACK_ERR_INTEGER, 0},
+    {"an_integer_padded_without_end", "ff80 8080 8080 8000", HPACK_ERR_INTEGER, 0},
+    {"a_string_length_of_more_bits", "047f ffff ffff 7f", HPACK_ERR_INTEGER, 0},
+    /* 5.2: strings */
+    {"padding_of_ones", "0481 1f", HPACK_OK, 1},
+    {"padding_not_of_ones", "0481 1e", HPACK_ERR_HUFFMAN, 0},
+    {"padding_of_more_than_7_bits", "0482 1fff", HPACK_ERR_HUFFMAN, 0},
+    {"eos_in_a_string", "0484 ffff ffff", HPACK_ERR_HUFFMAN, 0},
+    {"a_string_beyond_the_block", "0403 6161", HPACK_ERR_TRUNCATED, 0},
+    /* 3.2: representations in their order, each to its end */
+    {"a_representation_that_is_cut_off", "82 40", HPACK_ERR_TRUNCATED, 1},
+    {"an_empty_block", "", HPACK_OK, 0},
+};
+/* clang-format on */
+
+static void a_decoder_keeps_the_rules(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        struct hpack_decoder *d = hpack_decoder_new(NULL, HPACK_DEFAULT_TABLE_SIZE);
+        struct h2_field fields[MAX_FIELDS];
+        size_t n;
+        assert_non_null(d);
+        enum hpack_rc rc = decode_hex(d, rules[i].hex, fields, MAX_FIELDS, &n);
+        if (rc != rules[i].rc || n != rules[i].fields) {
+            fail_msg("%s: %s after %zu fields", rules[i].name, hpack_rc_text(rc), n);
+        }
+        hpack_decoder_free(d);
+    }
+}
+
+/* 4.2, 4.3: every entry goes when the size is 0, and none comes back. */
+static void a_size_of_0_empties_the_table(void **state)
+{
+    (void)state;
+    struct hpack_decoder *d = hpack_decoder_new(NULL, HPACK_DEFAULT_TABLE_SIZE);
+    struct h2_field fields[MAX_FIELDS];
+    size_t n;
+    assert_int_equal(decode_hex(d, "4001 6101 62", fields, MAX_FIELDS, &n), HPACK_OK);
+    assert_int_equal(hpack_decoder_table_size(d), 34);
+    assert_int_equal(decode_hex(d, "20 3fe1 1f", fields, MAX_FIELDS, &n), HPACK_OK);
+    assert_int_equal(hpack_decoder_table_size(d), 0);
+    assert_int_equal(decode_hex(d, "be", fields, MAX_FIELDS, &n), HPACK_ERR_INDEX);
+    hpack_decoder_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_decoder_keeps_the_rules),
+        cmocka_unit_test(a_size_of_0_empties_the_table),
         cmocka_unit_test(every_block_decodes_to_its_fields_and_table),
         cmocka_unit_test(our_encoding_of_c4_is_the_rfcs),
         cmocka_unit_test(our_encoding_of_every_block_decodes_to_its_fields),
