@@ -306,7 +306,7 @@ static bool step_preface(struct h2_conn *c, struct h2_fail *fail)
     uint32_t n = available(rx);
     uint32_t missing = H2_PREFACE_LEN - rx->header_len;
     n = n < missing ? n : missing;
-    if (memcmp(rx->in, H2_PREFACE + rx->header_len, n) != 0) {
+    if (memcmp(rx->in, &H2_PREFACE[rx->header_len], n) != 0) {
         *fail = frame_fail(H2_ERR_PREFACE, h2_error_text(H2_ERR_PREFACE));
         return true;
     }
