@@ -48,6 +48,11 @@ static enum h2_error prepare(struct h2_conn *c, struct h2_head *head, enum h2_se
                              const struct h2_field *fields, size_t n, struct h2_list *out)
 {
     *out = (struct h2_list){fields, n, NULL};
+    /* Nearly all are as they should be. What is valid has nothing to be normalized but capitals. */
+    if (c->opts.validate_sent && h2_fields_sendable(head, section, fields, n) &&
+        !(c->opts.normalize_sent && h2_names_have_upper(fields, n))) {
+        return H2_OK;
+    }
     if (c->opts.normalize_sent && !h2_normalize(c, fields, n, out)) {
         return H2_ERR_NOMEM;
     }

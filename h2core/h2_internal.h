@@ -580,6 +580,8 @@ struct h2_list {
  */
 bool h2_normalize(struct h2_conn *c, const struct h2_field *fields, size_t n, struct h2_list *out);
 
+bool h2_names_have_upper(const struct h2_field *fields, size_t n);
+
 /* RFC 9113, 8.2.3: joins the cookie fields into the first one of them, in place; its value is lent.
  * False: no memory (broken). */
 bool h2_join_cookies(struct h2_conn *c, struct h2_field *fields, uint32_t *n);

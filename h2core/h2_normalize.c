@@ -141,6 +141,16 @@ static size_t strip(struct h2_field *fields, size_t n)
     return kept;
 }
 
+bool h2_names_have_upper(const struct h2_field *fields, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (has_upper(&fields[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool h2_normalize(struct h2_conn *c, const struct h2_field *fields, size_t n, struct h2_list *out)
 {
     size_t name_octets;
