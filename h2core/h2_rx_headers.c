@@ -597,5 +597,6 @@ struct h2_fail h2_rx_continuation(struct h2_conn *c, const uint8_t *p, uint32_t 
     if ((rx->frame.flags & H2_FLAG_END_HEADERS) == 0) {
         return len == 0 ? h2_charge(c, H2_BUDGET_EMPTY) : h2_no_fail();
     }
-    return end_block(c, rx->buf, rx->block_len, ev);
+    /* Of an empty block nothing was kept, and there is no memory for it. */
+    return end_block(c, rx->block_len > 0 ? rx->buf : p, rx->block_len, ev);
 }
