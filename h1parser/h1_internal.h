@@ -134,9 +134,9 @@ enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end
 /* Takes a request target apart that has the right bytes in it: h->target to h->form and spans. */
 enum h1_error h1_parse_target(struct h1_head *h, const char *buf);
 
-/* Whether a field says something about framing or connection, so that h1_known_field() has to see
- * it, by token. */
-extern const bool h1_is_known_field[256];
+/* By token: whether there is more to a field than its name and value. It says something about
+ * framing or connection, so that h1_known_field() has to see it, or it has no token. */
+extern const bool h1_is_special[256];
 
 /* Takes in what the last field of h->fields, one of those, says. */
 enum h1_error h1_known_field(struct h1_head *h, const struct h1_field *f, const char *value);
@@ -157,7 +157,7 @@ static inline bool h1_take_field(struct h1_head *h, const struct h1_field *f, co
         return !h1_has_unwanted_underscore(h, buf + f->name.off, f->name.len);
     }
     /* RFC 9110, 6.5.1: nothing in a trailer has a say about the message. */
-    if (!h1_is_known_field[f->token] || h->kind == H1_TRAILERS) {
+    if (!h1_is_special[f->token] || h->kind == H1_TRAILERS) {
         return true;
     }
     enum h1_error error = h1_known_field(h, f, (const char *)buf + f->value.off);

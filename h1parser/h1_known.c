@@ -4,6 +4,9 @@
  */
 #include "h1_internal.h"
 
+/* Kept out of h1_known_field(), which would have to save registers for it each time. */
+#define SELDOM __attribute__((noinline))
+
 /* As many digits cannot overflow, whatever they are. */
 enum { SAFE_DIGITS = 18 };
 
@@ -11,15 +14,11 @@ enum { SAFE_DIGITS = 18 };
 static bool read_number(const char **p, const char *end, uint64_t *number)
 {
     const char *digits = *p;
-    const char *safe = end - digits > SAFE_DIGITS ? digits + SAFE_DIGITS : end;
     const char *s = digits;
     uint64_t n = 0;
-    for (; s < safe && h1_is_digit((uint8_t)*s); s++) {
-        n = n * 10 + (unsigned)(*s - '0');
-    }
     for (; s < end && h1_is_digit((uint8_t)*s); s++) {
         unsigned digit = (unsigned)(*s - '0');
-        if (n > ((uint64_t)INT64_MAX - digit) / 10) {
+        if (s - digits >= SAFE_DIGITS && n > ((uint64_t)INT64_MAX - digit) / 10) {
             return false;
         }
         n = n * 10 + digit;
@@ -64,7 +63,7 @@ static enum h1_error content_length(struct h1_head *h, const char *v, size_t len
  * RFC 9112, 6.1 and 6.3: `chunked`, once, and nothing else. Another coding before it is well formed
  * but not ours (501); everything else leaves the end of the body unknown (400).
  */
-static enum h1_error transfer_encoding(struct h1_head *h, const char *v, size_t len)
+static SELDOM enum h1_error transfer_encoding(struct h1_head *h, const char *v, size_t len)
 {
     if (h->chunked) {
         return H1_ERR_TRANSFER_ENCODING;
@@ -89,15 +88,11 @@ static enum h1_error transfer_encoding(struct h1_head *h, const char *v, size_t 
 }
 
 /* RFC 9112, 9.3 and 9.6; RFC 9110, 7.8: Upgrade in an HTTP/1.0 request MUST be ignored. */
-static enum h1_error connection(struct h1_head *h, const char *v, size_t len)
+static SELDOM enum h1_error connection_list(struct h1_head *h, const char *v, size_t len)
 {
     const char *end = v + len;
     const char *elem;
     size_t elem_len;
-    if (h1_is_word(v, len, "keep-alive", 10)) { /* nearly always that alone */
-        h->connection_keep_alive = true;
-        return H1_ERR_NONE;
-    }
     while (h1_list_next(&v, end, &elem, &elem_len)) {
         if (h1_is_word(elem, elem_len, "keep-alive", 10)) {
             h->connection_keep_alive = true;
@@ -112,11 +107,20 @@ static enum h1_error connection(struct h1_head *h, const char *v, size_t len)
     return H1_ERR_NONE;
 }
 
+static enum h1_error connection(struct h1_head *h, const char *v, size_t len)
+{
+    if (h1_is_word(v, len, "keep-alive", 10)) { /* nearly always that alone */
+        h->connection_keep_alive = true;
+        return H1_ERR_NONE;
+    }
+    return connection_list(h, v, len);
+}
+
 /*
  * RFC 9110, 10.1.1: any other expectation MAY be answered with 417. It is, because an Expect that
  * one side does not see is a way to put the two sides out of step. A second one is no better.
  */
-static enum h1_error expect(struct h1_head *h, uint32_t index, const char *v, size_t len)
+static SELDOM enum h1_error expect(struct h1_head *h, uint32_t index, const char *v, size_t len)
 {
     for (uint32_t i = 0; i < index; i++) {
         if (h->fields[i].token == H1_TOKEN_EXPECT) {
@@ -148,15 +152,18 @@ static enum h1_error host(struct h1_head *h, uint32_t index, const char *v, size
     return h1_authority_valid(v, len) ? H1_ERR_NONE : H1_ERR_HOST;
 }
 
-const bool h1_is_known_field[256] = {
-    [H1_TOKEN_CONTENT_LENGTH] = true, [H1_TOKEN_TRANSFER_ENCODING] = true,
-    [H1_TOKEN_CONNECTION] = true,     [H1_TOKEN_UPGRADE] = true,
-    [H1_TOKEN_HOST] = true,           [H1_TOKEN_EXPECT] = true,
+const bool h1_is_special[256] = {
+    [H1_TOKEN_NONE] = true,
+    [H1_TOKEN_CONTENT_LENGTH] = true,
+    [H1_TOKEN_TRANSFER_ENCODING] = true,
+    [H1_TOKEN_CONNECTION] = true,
+    [H1_TOKEN_UPGRADE] = true,
+    [H1_TOKEN_HOST] = true,
+    [H1_TOKEN_EXPECT] = true,
 };
 
 enum h1_error h1_known_field(struct h1_head *h, const struct h1_field *f, const char *value)
 {
-    uint32_t index = (uint32_t)(f - h->fields);
     switch (f->token) {
     case H1_TOKEN_CONTENT_LENGTH:
         return content_length(h, value, f->value.len);
@@ -166,13 +173,15 @@ enum h1_error h1_known_field(struct h1_head *h, const struct h1_field *f, const 
         return connection(h, value, f->value.len);
     case H1_TOKEN_UPGRADE:
         if (h->upgrade_field == UINT32_MAX) {
-            h->upgrade_field = index;
+            h->upgrade_field = (uint32_t)(f - h->fields);
         }
         return H1_ERR_NONE;
     case H1_TOKEN_HOST:
-        return h->kind == H1_REQUEST ? host(h, index, value, f->value.len) : H1_ERR_NONE;
+        return h->kind == H1_REQUEST ? host(h, (uint32_t)(f - h->fields), value, f->value.len)
+                                     : H1_ERR_NONE;
     case H1_TOKEN_EXPECT:
-        return h->kind == H1_REQUEST ? expect(h, index, value, f->value.len) : H1_ERR_NONE;
+        return h->kind == H1_REQUEST ? expect(h, (uint32_t)(f - h->fields), value, f->value.len)
+                                     : H1_ERR_NONE;
     default:
         return H1_ERR_NONE;
     }

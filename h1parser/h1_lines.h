@@ -5,7 +5,7 @@
  * left to the state machine in h1_field.c, which decides about it. So nothing is decided here that
  * is not decided there too.
  *
- * A block of 64 octets is classified at once, into masks of where names and values must end. Lines
+ * A block of 64 octets is classified at once, into masks of where names and values end. Lines
  * are then found with shifts, so that where a line begins does not wait for a load from the line
  * before.
  *
@@ -21,8 +21,8 @@ enum { H1_BLOCK = 64 };
 
 /* Bit i is about octet i of a block. */
 struct h1_masks {
-    uint64_t no_token; /* exactly those that are not of H1_C_TOKEN */
-    uint64_t no_value; /* at least those that are not of H1_C_VALUE; no tchar, no ':' */
+    uint64_t colon;    /* the colons */
+    uint64_t no_value; /* at least those that are not of H1_C_VALUE; no colon, and no tchar */
 };
 
 /* The masks of the block at p, with all bits set from `end` on. The last block is classified from
@@ -38,7 +38,7 @@ h1_masks_at(const uint8_t *p, const uint8_t *end, struct h1_masks (*classify)(co
         return (struct h1_masks){UINT64_MAX, UINT64_MAX};
     }
     struct h1_masks m = classify(end - H1_BLOCK);
-    m.no_token = m.no_token >> (H1_BLOCK - rest) | UINT64_MAX << rest;
+    m.colon = m.colon >> (H1_BLOCK - rest) | UINT64_MAX << rest;
     m.no_value = m.no_value >> (H1_BLOCK - rest) | UINT64_MAX << rest;
     return m;
 }
@@ -50,6 +50,7 @@ h1_masks_at(const uint8_t *p, const uint8_t *end, struct h1_masks (*classify)(co
 __attribute__((always_inline)) static inline uint8_t *
 h1_lines(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end,
          struct h1_masks (*classify)(const uint8_t *),
+         size_t (*scan_name)(const uint8_t *, const uint8_t *),
          uint8_t (*token_of)(const uint8_t *, size_t, const uint8_t *),
          void (*lower)(uint8_t *, size_t, const uint8_t *))
 {
@@ -60,23 +61,23 @@ h1_lines(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end,
     struct h1_masks m = h1_masks_at(block, end, classify);
     struct h1_field *f = h->fields + h->nfields;
     const struct h1_field *f_end = f + h1_room_for_fields(h);
-    while (f < f_end) {
-        /* From p on, or from the block on that was come to: behind p, nothing ended before it. */
+    for (; f < f_end; f++) {
+        /* From p on, or from the block on that was come to: between, there was neither. */
         size_t from = (size_t)(p - block);
-        while (m.no_token >> from == 0) {
+        while ((m.colon | m.no_value) >> from == 0) {
             block += H1_BLOCK;
             m = h1_masks_at(block, end, classify);
             from = 0;
         }
-        const uint8_t *colon = block + from + __builtin_ctzll(m.no_token >> from);
-        /* A token's octets are a value's too: the value's end can be looked for from here. */
+        const uint8_t *colon = block + from + __builtin_ctzll((m.colon | m.no_value) >> from);
         while (m.no_value >> from == 0) {
             block += H1_BLOCK;
             m = h1_masks_at(block, end, classify);
             from = 0;
         }
         const uint8_t *behind = block + from + __builtin_ctzll(m.no_value >> from);
-        if (end - behind < 2 || memcmp(behind, "\r\n", 2) != 0 || *colon != ':' || colon == p) {
+        size_t n = (size_t)(colon - p);
+        if (end - behind < 2 || memcmp(behind, "\r\n", 2) != 0 || colon == behind || n == 0) {
             break;
         }
         const uint8_t *value = colon + 1;
@@ -87,16 +88,20 @@ h1_lines(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end,
             break;
         }
         f->name.off = (uint32_t)(p - buf);
-        f->name.len = (uint32_t)(colon - p);
+        f->name.len = (uint32_t)n;
         f->value.off = (uint32_t)(value - buf);
         f->value.len = (uint32_t)(behind - value);
-        f->token = token_of(p, f->name.len, end);
-        if (!h1_take_field(h, f, buf)) {
-            break;
+        f->token = token_of(p, n, end);
+        if (h1_is_special[f->token]) {
+            /* A name with a token has no other octets than that: controls, which could be taken for
+             * digits or a hyphen, would have ended the line. One without was not looked at yet. */
+            bool good = f->token != H1_TOKEN_NONE || scan_name(p, colon) == n;
+            if (!good || !h1_take_field(h, f, buf)) {
+                break;
+            }
         }
-        lower(p, f->name.len, behind + 2);
+        lower(p, n, end);
         p += behind + 2 - p;
-        f++;
         if (p - block >= H1_BLOCK) {
             block += H1_BLOCK;
             m = h1_masks_at(block, end, classify);

@@ -67,12 +67,14 @@ static inline uint64_t mask_of(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x1
 
 static inline struct h1_masks classify_neon(const uint8_t *p)
 {
+    uint8x16_t colon = vdupq_n_u8(':');
     uint8x16_t a = vld1q_u8(p);
     uint8x16_t b = vld1q_u8(p + 16);
     uint8x16_t c = vld1q_u8(p + 32);
     uint8x16_t d = vld1q_u8(p + 48);
     return (struct h1_masks){
-        .no_token = mask_of(not_token(a), not_token(b), not_token(c), not_token(d)),
+        .colon =
+            mask_of(vceqq_u8(a, colon), vceqq_u8(b, colon), vceqq_u8(c, colon), vceqq_u8(d, colon)),
         .no_value = mask_of(not_value(a), not_value(b), not_value(c), not_value(d)),
     };
 }
@@ -136,7 +138,7 @@ static inline size_t target_neon(const uint8_t *p, const uint8_t *end)
 
 static uint8_t *lines_neon(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end)
 {
-    return h1_lines(h, buf, p, end, classify_neon, token_neon, lower_neon);
+    return h1_lines(h, buf, p, end, classify_neon, name_neon, token_neon, lower_neon);
 }
 
 const struct h1_scan h1_scan_neon = {

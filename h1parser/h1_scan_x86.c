@@ -65,12 +65,17 @@ static SSE42 unsigned not_token_16(__m128i octets)
     return (unsigned)_mm_movemask_epi8(none);
 }
 
+static SSE42 unsigned equal_16(__m128i octets, char c)
+{
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(octets, _mm_set1_epi8(c)));
+}
+
 static SSE42 struct h1_masks classify_sse42(const uint8_t *p)
 {
     struct h1_masks m = {0, 0};
     for (unsigned i = 0; i < H1_BLOCK; i += 16) {
         __m128i octets = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        m.no_token |= (uint64_t)not_token_16(octets) << i;
+        m.colon |= (uint64_t)equal_16(octets, ':') << i;
         m.no_value |= (uint64_t)maybe_not_value_16(octets) << i;
     }
     return m;
@@ -91,7 +96,7 @@ static SSE42 size_t name_sse42(const uint8_t *p, const uint8_t *end)
 /* The upper-case letters: they become the 26 smallest signed numbers. */
 static SSE42 __m128i upper_16(__m128i octets)
 {
-    __m128i moved = _mm_sub_epi8(octets, _mm_set1_epi8((char)('A' + 0x80)));
+    __m128i moved = _mm_add_epi8(octets, _mm_set1_epi8(0x80 - 'A'));
     return _mm_cmplt_epi8(moved, _mm_set1_epi8(-128 + 26));
 }
 
@@ -134,7 +139,7 @@ static inline uint32_t four_octets(const uint8_t *p)
 
 /* As h1_token_lookup(), but all of a name is compared at once: same_32 says which of 32 octets are
  * those of a text when they are made lower case. */
-static inline __attribute__((always_inline)) uint8_t
+__attribute__((always_inline)) static inline uint8_t
 token_of(const uint8_t *name, size_t n, const uint8_t *end,
          uint32_t (*same_32)(const uint8_t *, const char *))
 {
@@ -142,12 +147,13 @@ token_of(const uint8_t *name, size_t n, const uint8_t *end,
         return h1_token_lookup((const char *)name, n);
     }
     uint32_t slot = h1_token_slot(four_octets(name), four_octets(name + n - 4), (uint32_t)n);
-    uint8_t token = h1_token_slots[slot];
+    size_t token = h1_token_slots[slot];
     const struct h1_token_entry *entry = &h1_token_entries[token];
     if (entry->len != n) {
         return H1_TOKEN_NONE;
     }
-    return ~same_32(name, entry->text) << (32 - n) == 0 ? token : H1_TOKEN_NONE;
+    uint32_t differ = ~same_32(name, entry->text) & ((1u << n) - 1);
+    return differ == 0 ? (uint8_t)token : H1_TOKEN_NONE;
 }
 
 _Static_assert(sizeof(struct h1_token_entry) == 32, "an entry is read with one or two vectors");
@@ -195,7 +201,7 @@ static SSE42 size_t target_sse42(const uint8_t *p, const uint8_t *end)
 __attribute__((target("sse4.2"))) static uint8_t *lines_sse42(struct h1_head *h, uint8_t *buf,
                                                               uint8_t *p, const uint8_t *end)
 {
-    return h1_lines(h, buf, p, end, classify_sse42, token_sse42, lower_sse42);
+    return h1_lines(h, buf, p, end, classify_sse42, name_sse42, token_sse42, lower_sse42);
 }
 
 const struct h1_scan h1_scan_sse42 = {
@@ -233,15 +239,9 @@ static AVX2 uint32_t not_target_32(__m256i octets)
         _mm256_or_si256(_mm256_or_si256(outside, del), _mm256_or_si256(hash, backslash)));
 }
 
-static AVX2 uint32_t not_token_32(__m256i octets)
+static AVX2 uint32_t equal_32(__m256i octets, char c)
 {
-    const __m256i tchar_rows = _mm256_setr_epi8(TCHAR_ROWS, TCHAR_ROWS);
-    const __m256i row_bits = _mm256_setr_epi8(ROW_BITS, ROW_BITS);
-    __m256i rows = _mm256_shuffle_epi8(tchar_rows, octets);
-    __m256i high = _mm256_and_si256(_mm256_srli_epi16(octets, 4), _mm256_set1_epi8(0x0f));
-    __m256i row = _mm256_shuffle_epi8(row_bits, high);
-    __m256i none = _mm256_cmpeq_epi8(_mm256_and_si256(rows, row), _mm256_setzero_si256());
-    return (uint32_t)_mm256_movemask_epi8(none);
+    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(octets, _mm256_set1_epi8(c)));
 }
 
 static AVX2 struct h1_masks classify_avx2(const uint8_t *p)
@@ -249,7 +249,7 @@ static AVX2 struct h1_masks classify_avx2(const uint8_t *p)
     __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p);
     __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
     return (struct h1_masks){
-        .no_token = not_token_32(a) | (uint64_t)not_token_32(b) << 32,
+        .colon = equal_32(a, ':') | (uint64_t)equal_32(b, ':') << 32,
         .no_value = maybe_not_value_32(a) | (uint64_t)maybe_not_value_32(b) << 32,
     };
 }
@@ -305,7 +305,7 @@ static AVX2 void lower_avx2(uint8_t *p, size_t n, const uint8_t *end)
 __attribute__((target("avx2,bmi,bmi2"))) static uint8_t *lines_avx2(struct h1_head *h, uint8_t *buf,
                                                                     uint8_t *p, const uint8_t *end)
 {
-    return h1_lines(h, buf, p, end, classify_avx2, token_avx2, lower_avx2);
+    return h1_lines(h, buf, p, end, classify_avx2, name_avx2, token_avx2, lower_avx2);
 }
 
 const struct h1_scan h1_scan_avx2 = {
