@@ -4,6 +4,8 @@
  */
 #include "h2_internal.h"
 
+#include <string.h>
+
 struct rule {
     uint32_t initial;
     uint32_t least;
@@ -177,8 +179,9 @@ void h2_settings_send_first(struct h2_conn *c)
     }
 }
 
-/* Whether we may say this now. */
-static enum h2_error check_ours(const struct h2_conn *c, const struct h2_setting_value *v)
+/* Whether we may say this now, after what was `said`. */
+static enum h2_error check_ours(const struct h2_conn *c, const uint32_t *said,
+                                const struct h2_setting_value *v)
 {
     if (!is_known(v->id)) {
         return H2_OK;
@@ -190,9 +193,9 @@ static enum h2_error check_ours(const struct h2_conn *c, const struct h2_setting
     case H2_SETTINGS_ENABLE_PUSH:
         return c->role == H2_SERVER && v->value != 0 ? H2_ERR_SETTING : H2_OK;
     case H2_SETTINGS_ENABLE_CONNECT_PROTOCOL:
-        return v->value < c->announced[v->id] ? H2_ERR_SETTING : H2_OK;
+        return v->value < said[v->id] ? H2_ERR_SETTING : H2_OK;
     case H2_SETTINGS_NO_RFC7540_PRIORITIES:
-        return v->value != c->announced[v->id] ? H2_ERR_SETTING : H2_OK;
+        return v->value != said[v->id] ? H2_ERR_SETTING : H2_OK;
     case H2_SETTINGS_INITIAL_WINDOW_SIZE:
         return h2_flow_may_set_rx_initial(c, v->value) ? H2_OK : H2_ERR_FLOW_CONTROL;
     default:
@@ -211,18 +214,19 @@ enum h2_error h2_conn_update_settings(struct h2_conn *c, const struct h2_setting
     if (n > MOST_SETTINGS) {
         return H2_ERR_VALUE;
     }
+    uint32_t said[H2_SETTING_SLOTS];
+    memcpy(said, c->announced, sizeof(said));
     for (size_t i = 0; i < n; i++) {
-        error = check_ours(c, &values[i]);
+        error = check_ours(c, said, &values[i]);
         if (error != H2_OK) {
             return error;
         }
+        if (is_known(values[i].id)) {
+            said[values[i].id] = values[i].value;
+        }
         put_setting(payload + i * H2_SETTING_LEN, values[i].id, values[i].value);
     }
-    for (size_t i = 0; i < n; i++) {
-        if (is_known(values[i].id)) {
-            c->announced[values[i].id] = values[i].value;
-        }
-    }
+    memcpy(c->announced, said, sizeof(said));
     send(c, payload, n * H2_SETTING_LEN);
     return h2_result(c);
 }
