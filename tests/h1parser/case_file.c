@@ -123,6 +123,25 @@ static void read_wants(const struct reader *r, struct test_case *c, char *text)
     }
 }
 
+/* bare_lf, underscores=keep, =drop, =refuse; what is not named is as a proxy has it. */
+static void read_options(const struct reader *r, struct test_case *c, char *text)
+{
+    char *save = NULL;
+    for (char *word = strtok_r(text, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
+        if (strcmp(word, "bare_lf") == 0) {
+            c->bare_lf = true;
+        } else if (strcmp(word, "underscores=keep") == 0) {
+            c->underscores = H1_UNDERSCORES_KEEP;
+        } else if (strcmp(word, "underscores=drop") == 0) {
+            c->underscores = H1_UNDERSCORES_DROP;
+        } else if (strcmp(word, "underscores=refuse") == 0) {
+            c->underscores = H1_UNDERSCORES_REFUSE;
+        } else {
+            die(r, "unknown option %s", word);
+        }
+    }
+}
+
 static void read_line(struct reader *r, struct test_case **c, char *line)
 {
     if (line[0] == '#' || line[0] == '\0') {
@@ -131,6 +150,9 @@ static void read_line(struct reader *r, struct test_case **c, char *line)
     if (strncmp(line, "kind ", 5) == 0) {
         snprintf(r->kind, sizeof r->kind, "%s", line + 5);
         return;
+    }
+    if (strncmp(line, "rule ", 5) == 0) {
+        return; /* for h1_rules_test.py */
     }
     if (line[0] != ' ') {
         if (*c != NULL && (*c)->outcome == NULL) {
@@ -149,6 +171,8 @@ static void read_line(struct reader *r, struct test_case **c, char *line)
         (*c)->input_len = decode(r, line + 4, &(*c)->input, (*c)->input_len);
     } else if (strncmp(line, "  = ", 4) == 0) {
         read_wants(r, *c, line + 4);
+    } else if (strncmp(line, "  options ", 10) == 0) {
+        read_options(r, *c, line + 10);
     } else if (strncmp(line, "  method ", 9) == 0) {
         free((*c)->method);
         (*c)->method = strdup(line + 9);

@@ -5,6 +5,9 @@
 #ifndef CASE_FILE_H
 #define CASE_FILE_H
 
+#include "h1parser.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +16,8 @@ struct test_case {
     char *kind;         /* request, response, trailers, chunked */
     char *method;       /* response: the method that it answers; "" without */
     uint32_t limits[2]; /* head bytes, fields */
+    bool bare_lf;
+    enum h1_underscores underscores;
     uint8_t *input;
     size_t input_len;
     char *outcome; /* "ok", "more", or the error's name without H1_ERR_ */
