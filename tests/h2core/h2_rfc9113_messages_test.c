@@ -10,6 +10,8 @@
 #define CONNECT          ":method=CONNECT|:authority=a:443"
 #define UNTOLD           "> PING 12345678\nRESET 1 us "
 #define PROMISE_OF(head) "PROMISE 1 2 " head
+#define X40              "0123456789012345678901234567890123456789"
+#define X160             X40 X40 X40 X40
 
 static void push(struct h2_options *opts)
 {
@@ -207,7 +209,8 @@ static const struct h2_rule tunnels[] = { /* 8.5 */
 static const struct h2_rule reliability[] = { /* 8.7, 10.5.1 */
     {"a_refused_stream_was_not_told", S, OPEN, "SETTINGS 0\n!shutdown\nGET 3", TAKEN, 0, "> GOAWAY 1 NO_ERROR \n> PING ack", 0},
     {"streams_above_the_last_one_are_told_as_refused", C, ASKED, "!request end\nGOAWAY 0 - u32 1,0\nOKEND 1", TAKEN, 0, "RESET 3 peer REFUSED_STREAM\n", 0},
-    {"a_head_that_is_too_large_may_be_answered", S, IDLE, GET_("|x=0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789") "\n!respond 1 end :status=431", TAKEN, 0, "REQUEST 1 end too_large 4\n> HEADERS 1 end\n", small_lists},
+    {"a_head_that_is_too_large_may_be_answered", S, IDLE, GET_("|x=" X160) "\n!respond 1 end :status=431", TAKEN, 0, "REQUEST 1 end too_large 4\n> HEADERS 1 end\n", small_lists},
+    {"a_head_that_is_too_large_is_decoded", S, IDLE, "!fields\n" GET_("|x=" X160 "|x-late=1") "\nHEADERS 3 ES+EH fields " REQ "|x-late=1", TAKEN, 0, "REQUEST 3 end " REQ "|x-late=1\n", small_lists},
 };
 /* clang-format on */
 
