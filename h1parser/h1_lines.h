@@ -21,8 +21,10 @@ enum { H1_BLOCK = 64 };
 
 /* Bit i is about octet i of a block. */
 struct h1_masks {
-    uint64_t colon;    /* the colons */
-    uint64_t no_value; /* at least those that are not of H1_C_VALUE; no colon, and no tchar */
+    uint64_t colon; /* the colons */
+    /* All that are not of H1_C_VALUE, and HTAB; others too where that is less work, but no tchar
+     * and no colon. */
+    uint64_t no_value;
 };
 
 /* The masks of the block at p, with all bits set from `end` on. The last block is classified from

@@ -65,6 +65,13 @@ static inline uint64_t mask_of(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x1
     return vgetq_lane_u64(vreinterpretq_u64_u8(sum), 0);
 }
 
+/* The lanes of controls: what is not of H1_C_VALUE, and HTAB. */
+static inline uint8x16_t control(uint8x16_t octets)
+{
+    uint8x16_t low = vcltq_u8(octets, vdupq_n_u8(0x20));
+    return vorrq_u8(low, vceqq_u8(octets, vdupq_n_u8(0x7f)));
+}
+
 static inline struct h1_masks classify_neon(const uint8_t *p)
 {
     uint8x16_t colon = vdupq_n_u8(':');
@@ -75,7 +82,7 @@ static inline struct h1_masks classify_neon(const uint8_t *p)
     return (struct h1_masks){
         .colon =
             mask_of(vceqq_u8(a, colon), vceqq_u8(b, colon), vceqq_u8(c, colon), vceqq_u8(d, colon)),
-        .no_value = mask_of(not_value(a), not_value(b), not_value(c), not_value(d)),
+        .no_value = mask_of(control(a), control(b), control(c), control(d)),
     };
 }
 
