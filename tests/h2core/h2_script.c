@@ -292,6 +292,7 @@ static void greet(struct run *r)
     feed(r);
     script_drain(r);
     r->record.len = 0;
+    r->record.p[0] = '\0';
 }
 
 char *script_run(const struct script_case *sc, enum script_split split, unsigned seed,
