@@ -69,7 +69,7 @@ static bool same_name(const struct h2_field *f, const char *p, size_t len)
 /* Whether a connection field lists the name (RFC 9110, 7.6.1). */
 static bool names(const struct h2_field *connection, const struct h2_field *f)
 {
-    const char *p = connection->value;
+    const char *p = connection->value_len > 0 ? connection->value : ""; /* it may be NULL */
     const char *end = p + connection->value_len;
     while (p < end) {
         const char *comma = memchr(p, ',', (size_t)(end - p));

@@ -34,8 +34,8 @@ static bool value_is(const char *p, const char *end, const char *text)
 
 void h2_priority_parse(const char *value, size_t len, uint8_t *urgency, bool *incremental)
 {
-    const char *p = value;
-    const char *end = value + len;
+    const char *p = value != NULL ? value : ""; /* of no octets */
+    const char *end = p + len;
     while (p < end) {
         if (*p == ' ' || *p == '\t' || *p == ',') {
             p++;

@@ -199,6 +199,28 @@ static void lists_of_one_field(void **state)
     }
 }
 
+/* No octets need no pointer. */
+static void values_that_are_null(void **state)
+{
+    (void)state;
+    struct h2_field fields[] = {
+        {":method", "GET", 7, 3, 0, 0}, {":scheme", "https", 7, 5, 0, 0},
+        {":path", "/", 5, 1, 0, 0},     {":authority", "a", 10, 1, 0, 0},
+        {"x", NULL, 1, 0, 0, 0},        {"priority", NULL, 8, 0, 0, 0},
+        {"cookie", NULL, 6, 0, 0, 0},   {"Connection", NULL, 10, 0, 0, 0},
+        {"te", NULL, 2, 0, 0, 0},       {"content-type", NULL, 12, 0, 0, 0},
+    };
+    struct h2_conn *c = client(NULL, false);
+    uint32_t id;
+    assert_int_equal(
+        h2_conn_request(c, fields, sizeof(fields) / sizeof(fields[0]), true, NULL, &id), H2_OK);
+    assert_int_equal(h2_conn_priority_update(c, id, NULL, 0), H2_OK);
+    assert_int_equal(h2_conn_extension_frame(c, 0xbb, 0, 0, NULL, 0), H2_OK);
+    assert_int_equal(h2_conn_update_settings(c, NULL, 0), H2_OK);
+    assert_int_equal(h2_conn_close(c, H2_NO_ERROR, 0, NULL, 0), H2_OK);
+    h2_conn_free(c);
+}
+
 static void flags_come_through(void **state)
 {
     (void)state;
@@ -271,6 +293,7 @@ int main(void)
         cmocka_unit_test(upper_case_names_with_tokens),
         cmocka_unit_test(a_clean_list_is_not_copied),
         cmocka_unit_test(lists_of_one_field),
+        cmocka_unit_test(values_that_are_null),
         cmocka_unit_test(flags_come_through),
         cmocka_unit_test(a_secret_crumb_makes_a_secret_cookie),
         cmocka_unit_test(secrets_are_indexed_only_when_told_to),
