@@ -36,6 +36,13 @@ static void check_options(const struct h2_options *o)
     (void)o;
 }
 
+void h2_conn_skip_settings(struct h2_conn *c)
+{
+    if (!c->opts.require_settings_first && !h2_is_over(c)) {
+        h2_conn_move(c, H2_CONN_RX_SETTINGS);
+    }
+}
+
 struct h2_conn *h2_conn_new(enum h2_role role, const struct h2_options *opts)
 {
     check_options(opts);
@@ -72,6 +79,9 @@ struct h2_conn *h2_conn_new(enum h2_role role, const struct h2_options *opts)
         h2_tx_raw(c, H2_PREFACE, H2_PREFACE_LEN);
     }
     h2_settings_send_first(c);
+    if (role == H2_CLIENT) {
+        h2_conn_skip_settings(c);
+    }
     if (h2_is_over(c)) {
         h2_conn_free(c);
         return NULL;

@@ -398,6 +398,9 @@ void *h2_resize(const struct h2_conn *c, void *p, size_t size);
 void h2_conn_break(struct h2_conn *c, struct h2_fail fail);
 void h2_conn_break_nomem(struct h2_conn *c);
 
+/* The preface was exchanged: where SETTINGS need not come first, any frame may come now. */
+void h2_conn_skip_settings(struct h2_conn *c);
+
 /* h2_conn_state.c: moves the connection by an input that the table accepts. */
 void h2_conn_move(struct h2_conn *c, enum h2_conn_input input);
 

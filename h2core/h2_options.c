@@ -17,6 +17,7 @@ void h2_options_init(struct h2_options *opts)
     opts->initial_window_size = 65535;
     opts->connection_window_size = 65535;
     opts->max_frame_size = 16384; /* larger frames only make priorities coarser */
+    opts->require_settings_first = true;
     opts->validate_received = true;
     opts->normalize_received = true;
     opts->validate_sent = true;

@@ -318,6 +318,7 @@ static bool step_preface(struct h2_conn *c, struct h2_fail *fail)
     rx->header_len = 0;
     rx->step = H2_STEP_HEADER;
     h2_conn_move(c, H2_CONN_RX_PREFACE);
+    h2_conn_skip_settings(c);
     return true;
 }
 

@@ -135,7 +135,7 @@ static void count_frame(struct h2_sched *sched, const struct h2_stream *s)
 void h2_sched_sent(struct h2_conn *c, struct h2_stream *s)
 {
     uint8_t bit = (uint8_t)(1u << s->urgency);
-    if (s->queued) {
+    if (c->sched.used != 0) {
         count_frame(&c->sched, s);
     }
     if (s->incremental) {

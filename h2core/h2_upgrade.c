@@ -108,7 +108,7 @@ enum h2_error h2_conn_upgrade(struct h2_conn *c, const char *settings, size_t le
         return error; /* it is over or leaving: there will be no stream 1 */
     }
     assert(c->rx.header_len == 0 && c->map.count == 0 && c->next_id <= 2 && c->last_seen == 0);
-    assert(c->state == (server ? H2_CONN_PREFACE : H2_CONN_SETTINGS));
+    assert(server ? c->state == H2_CONN_PREFACE : !c->peer_settings);
     if (server) {
         error = apply_settings(c, settings, len);
         if (error != H2_OK) {

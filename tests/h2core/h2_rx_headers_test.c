@@ -214,9 +214,61 @@ static void thousands_of_references_are_not_stored(void **state)
     free(script);
 }
 
+#define SERVER H2_SERVER
+#define CLIENT H2_CLIENT
+
+static void with_push(struct h2_options *opts)
+{
+    opts->enable_push = true;
+    opts->mute = 0;
+}
+
+#define PROMISED ":method=GET|:scheme=https|:path=/|:authority=a"
+
+/* clang-format off */
+static const struct script_case promises[] = {
+    {"a_promise_and_its_response", CLIENT, "!fields\n!request end\nPROMISE 1 2 " PROMISED "|priority=u=1, i\n!state 2\n!streams\n!user 2\nOK 2\n!state 2\n!streams\nDATA 2 - text hello\nHEADERS 2 ES+EH fields x=y\n!state 2\n!streams\nOKEND 1", "> HEADERS 1 end :method=GET|:scheme=https|:path=/|:authority=example.com\nPUSH 1 2 u=1,i :method=GET|:scheme=https|:path=/|:authority=a|priority=u=1, i\n= 2 is reserved (remote)\n= streams 2 in 0 out 1 next 3 last 2\nRESPONSE 2 200 :status=200\n= 2 is half closed (local)\n= streams 2 in 1 out 1 next 3 last 2\nDATA 2 5\nTRAILERS 2 end x=y\nSTREAM_ENDED 2\n= 2 is closed (ended)\n= streams 1 in 0 out 1 next 3 last 2\nRESPONSE 1 end 200 :status=200\nSTREAM_ENDED 1\n", with_push, 0},
+    {"a_promise_with_padding", CLIENT, "!fields\n!request end\nPUSH_PROMISE 1 PAD+EH hex 03 00000002 82 87 84 41 01 61 000000", "> HEADERS 1 end :method=GET|:scheme=https|:path=/|:authority=example.com\nPUSH 1 2 u=3 :method=GET|:scheme=https|:path=/|:authority=a\n", with_push, 0},
+    {"a_promise_in_pieces", CLIENT, "!fields\n!request end\nPUSH_PROMISE 1 - hex 00000002\nCONTINUATION 1 - hex 82 87\nCONTINUATION 1 EH hex 84 41 01 61", "> HEADERS 1 end :method=GET|:scheme=https|:path=/|:authority=example.com\nPUSH 1 2 u=3 :method=GET|:scheme=https|:path=/|:authority=a\n", with_push, 0},
+    {"a_promise_in_pieces_with_padding", CLIENT, "!fields\n!request end\nPUSH_PROMISE 1 PAD hex 02 00000002 82 87 0000\nCONTINUATION 1 EH hex 84 41 01 61", "> HEADERS 1 end :method=GET|:scheme=https|:path=/|:authority=example.com\nPUSH 1 2 u=3 :method=GET|:scheme=https|:path=/|:authority=a\n", with_push, 0},
+    {"a_promise_padded_beyond_its_end", CLIENT, "!request end\nPUSH_PROMISE 1 PAD+EH hex 03 00000002 82 87", "> HEADERS 1 end\nFAILED PROTOCOL_ERROR: a header block's frame padded beyond its end\n> GOAWAY 0 PROTOCOL_ERROR a header block's frame padded beyond its end\n", with_push, 0},
+    {"a_promise_without_its_stream_id", CLIENT, "!request end\nPUSH_PROMISE 1 PAD+EH hex 00 000000", "> HEADERS 1 end\nFAILED FRAME_SIZE_ERROR: a header block's frame without what stands before the block\n> GOAWAY 0 FRAME_SIZE_ERROR a header block's frame without what stands before the block\n", with_push, 0},
+    {"a_promise_that_another_stream_continues", CLIENT, "!request end\nPUSH_PROMISE 1 - hex 00000002 82\nCONTINUATION 2 EH hex 87", "> HEADERS 1 end\nFAILED PROTOCOL_ERROR: a frame inside a header block\n> GOAWAY 0 PROTOCOL_ERROR a frame inside a header block\n", with_push, 0},
+    {"the_reserved_bit_of_a_promised_id_is_ignored", CLIENT, "!request end\nPUSH_PROMISE 1 EH hex 80000002 82 87 84 41 01 61", "> HEADERS 1 end\nPUSH 1 2 u=3\n", with_push, 0},
+    {"a_promise_of_stream_0", CLIENT, "!request end\nPUSH_PROMISE 1 EH hex 00000000 82", "> HEADERS 1 end\nFAILED PROTOCOL_ERROR: PUSH_PROMISE of a stream id that is not a new one of the peer's\n> GOAWAY 0 PROTOCOL_ERROR PUSH_PROMISE of a stream id that is not a new one of the peer's\n", with_push, 0},
+    {"a_promise_of_an_odd_stream", CLIENT, "!request end\nPROMISE 1 3 " PROMISED, "> HEADERS 1 end\nFAILED PROTOCOL_ERROR: PUSH_PROMISE of a stream id that is not a new one of the peer's\n> GOAWAY 0 PROTOCOL_ERROR PUSH_PROMISE of a stream id that is not a new one of the peer's\n", with_push, 0},
+    {"a_promise_of_the_same_stream_twice", CLIENT, "!request end\nPROMISE 1 2 " PROMISED "\nPROMISE 1 2 " PROMISED, "> HEADERS 1 end\nPUSH 1 2 u=3\nFAILED PROTOCOL_ERROR: PUSH_PROMISE of a stream id that is not a new one of the peer's\n> GOAWAY 2 PROTOCOL_ERROR PUSH_PROMISE of a stream id that is not a new one of the peer's\n", with_push, 0},
+    {"a_promise_of_a_lower_stream", CLIENT, "!request end\nPROMISE 1 4 " PROMISED "\nPROMISE 1 2 " PROMISED, "> HEADERS 1 end\nPUSH 1 4 u=3\nFAILED PROTOCOL_ERROR: PUSH_PROMISE of a stream id that is not a new one of the peer's\n> GOAWAY 4 PROTOCOL_ERROR PUSH_PROMISE of a stream id that is not a new one of the peer's\n", with_push, 0},
+    {"promises_may_skip_ids", CLIENT, "!request end\nPROMISE 1 8 " PROMISED "\n!state 2\n!state 8\n!state 10\nRST_STREAM 4 - u32 0", "> HEADERS 1 end\nPUSH 1 8 u=3\n= 2 is closed (forgotten)\n= 8 is reserved (remote)\n= 10 is idle (to be promised)\n", with_push, 0},
+    {"a_promise_after_our_reset_is_decoded_and_refused", CLIENT, "!fields\n!request end\n!reset 1 CANCEL\nPROMISE 1 2 " PROMISED "|x-new=1\n!state 2\n!request end\nPROMISE 3 4 " PROMISED "|x-new=1", "> HEADERS 1 end :method=GET|:scheme=https|:path=/|:authority=example.com\n> RST_STREAM 1 CANCEL\nRESET 2 us CANCEL: a promise on a stream that was reset\n> RST_STREAM 2 CANCEL\n= 2 is closed (reset sent)\n> HEADERS 3 end :method=GET|:scheme=https|:path=/|:authority=example.com\nPUSH 3 4 u=3 :method=GET|:scheme=https|:path=/|:authority=a|x-new=1\n", with_push, 0},
+    {"a_promise_on_a_stream_that_is_reset_in_between", CLIENT, "!request end\nPUSH_PROMISE 1 - hex 00000002 82 87\n!reset 1 CANCEL\nCONTINUATION 1 EH hex 84 41 01 61", "> HEADERS 1 end\n> RST_STREAM 1 CANCEL\nRESET 2 us CANCEL: a promise on a stream that was reset\n> RST_STREAM 2 CANCEL\n", with_push, 0},
+    {"a_promise_on_a_closed_stream", CLIENT, "!request end\nOKEND 1\nPROMISE 1 2 " PROMISED, "> HEADERS 1 end\nRESPONSE 1 end 200\nSTREAM_ENDED 1\nFAILED PROTOCOL_ERROR: PUSH_PROMISE on a stream that is neither open nor half closed (local)\n> GOAWAY 0 PROTOCOL_ERROR PUSH_PROMISE on a stream that is neither open nor half closed (local)\n", with_push, 0},
+    {"a_promise_on_a_stream_that_the_peer_reset", CLIENT, "!request end\nRST_STREAM 1 - u32 8\nPROMISE 1 2 " PROMISED, "> HEADERS 1 end\nRESET 1 peer CANCEL\n  user a\nFAILED PROTOCOL_ERROR: PUSH_PROMISE on a stream that is neither open nor half closed (local)\n> GOAWAY 0 PROTOCOL_ERROR PUSH_PROMISE on a stream that is neither open nor half closed (local)\n", with_push, 0},
+    {"a_promise_after_our_goaway_is_ignored", CLIENT, "!fields\n!request end\nPROMISE 1 2 " PROMISED "\n!shutdown\nPROMISE 1 4 " PROMISED "|x-new=1\nOK 4\nDATA 4 ES text hello\nRST_STREAM 4 - u32 8\n!state 4\nHEADERS 2 ES+EH fields :status=200|x-new=1", "> HEADERS 1 end :method=GET|:scheme=https|:path=/|:authority=example.com\nPUSH 1 2 u=3 :method=GET|:scheme=https|:path=/|:authority=a\n> GOAWAY 2 NO_ERROR \n= 4 is closed (reset sent)\nRESPONSE 2 end 200 :status=200|x-new=1\nSTREAM_ENDED 2\n", with_push, 0},
+    {"a_promise_after_the_servers_goaway_is_taken", CLIENT, "!request end\nGOAWAY 0 - u32 1,0\nPROMISE 1 2 " PROMISED "\nOKEND 2", "> HEADERS 1 end\nGOAWAY 1 NO_ERROR \nPUSH 1 2 u=3\nRESPONSE 2 end 200\nSTREAM_ENDED 2\n", with_push, 0},
+    {"a_promised_method_that_is_not_safe", CLIENT, "!request end\nPROMISE 1 2 :method=PUT|:scheme=https|:path=/|:authority=a\n!state 2\nPROMISE 1 4 :method=HEAD|:scheme=https|:path=/|:authority=a\nHEADERS 4 ES+EH fields :status=200|content-length=5", "> HEADERS 1 end\nRESET 2 us PROTOCOL_ERROR: a promised request that is not safe and cacheable, or has a body\n> RST_STREAM 2 PROTOCOL_ERROR\n= 2 is closed (reset sent)\nPUSH 1 4 u=3\nRESPONSE 4 end 200 length 5\nSTREAM_ENDED 4\n", with_push, 0},
+    {"a_promised_request_with_a_body", CLIENT, "!request end\nPROMISE 1 2 " PROMISED "|content-length=1\nPROMISE 1 4 " PROMISED "|content-length=0", "> HEADERS 1 end\nRESET 2 us PROTOCOL_ERROR: a promised request that is not safe and cacheable, or has a body\nPUSH 1 4 u=3\n> RST_STREAM 2 PROTOCOL_ERROR\n", with_push, 0},
+    {"a_promise_that_is_malformed", CLIENT, "!request end\nPROMISE 1 2 :method=GET\nPROMISE 1 4 :method=GET|:scheme=https|:path=/\nOKEND 1", "> HEADERS 1 end\nRESET 2 us PROTOCOL_ERROR: no :scheme or no :path\nRESET 4 us PROTOCOL_ERROR: neither :authority nor host\nRESPONSE 1 end 200\nSTREAM_ENDED 1\n> RST_STREAM 2 PROTOCOL_ERROR\n> RST_STREAM 4 PROTOCOL_ERROR\n", with_push, 0},
+    {"interim_responses_on_a_pushed_stream", CLIENT, "!request end\nPROMISE 1 2 " PROMISED "\nHEADERS 2 EH fields :status=103\n!state 2\nHEADERS 2 EH fields :status=103\nDATA 2 - text x", "> HEADERS 1 end\nPUSH 1 2 u=3\nINFORMATIONAL 2 103\n= 2 is half closed (local)\nINFORMATIONAL 2 103\nRESET 2 us PROTOCOL_ERROR: DATA before the response head\n> RST_STREAM 2 PROTOCOL_ERROR\n", with_push, 0},
+    {"a_pushed_response_with_a_wrong_length", CLIENT, "!request end\nPROMISE 1 2 " PROMISED "\nHEADERS 2 EH fields :status=200|content-length=3\nDATA 2 ES text 12", "> HEADERS 1 end\nPUSH 1 2 u=3\nRESPONSE 2 200 length 3\nRESET 2 us PROTOCOL_ERROR: less DATA than content-length says\n> RST_STREAM 2 PROTOCOL_ERROR\n", with_push, 0},
+    {"data_on_a_promise", CLIENT, "!request end\nPROMISE 1 2 " PROMISED "\nDATA 2 - text x", "> HEADERS 1 end\nPUSH 1 2 u=3\nFAILED PROTOCOL_ERROR: DATA on a reserved stream\n> GOAWAY 2 PROTOCOL_ERROR DATA on a reserved stream\n", with_push, 0},
+    {"window_update_on_a_promise", CLIENT, "!request end\nPROMISE 1 2 " PROMISED "\nWINDOW_UPDATE 2 - u32 1", "> HEADERS 1 end\nPUSH 1 2 u=3\nFAILED PROTOCOL_ERROR: WINDOW_UPDATE on a stream that the peer has promised\n> GOAWAY 2 PROTOCOL_ERROR WINDOW_UPDATE on a stream that the peer has promised\n", with_push, 0},
+    {"a_promise_on_a_pushed_stream", CLIENT, "!request end\nPROMISE 1 2 " PROMISED "\nOK 2\nPROMISE 2 4 " PROMISED, "> HEADERS 1 end\nPUSH 1 2 u=3\nRESPONSE 2 200\nFAILED PROTOCOL_ERROR: PUSH_PROMISE on a stream that the client has not opened\n> GOAWAY 2 PROTOCOL_ERROR PUSH_PROMISE on a stream that the client has not opened\n", with_push, 0},
+    {"what_a_client_may_say_on_a_promise", CLIENT, "!request end\nPROMISE 1 2 " PROMISED "\n!update 2 5\n!prio 2 0 16\n!pupdate 2 u=1\n!send 2 1 -\n!trailers 2 a=b\n!end 2\n!windows 2\nOK 2\n!windows 2\n!reset 2 CANCEL", "> HEADERS 1 end\nPUSH 1 2 u=3\n> WINDOW_UPDATE 2 5\n> PRIORITY 2 00000000 15\n> PRIORITY_UPDATE 0 2 u=1\n= STREAM_STATE\n= STREAM_STATE\n= STREAM_STATE\n= windows 2: 0 0\nRESPONSE 2 200\n= windows 2: 0 65535\n> RST_STREAM 2 CANCEL\n", with_push, 0},
+    {"the_user_of_a_promise_comes_back", CLIENT, "!request end\nPROMISE 1 2 " PROMISED "\n!user 2\nRST_STREAM 2 - u32 7", "> HEADERS 1 end\nPUSH 1 2 u=3\nRESET 2 peer REFUSED_STREAM\n  user someone\n", with_push, 0},
+};
+/* clang-format on */
+
+static void promises_from_outside(void **state)
+{
+    (void)state;
+    SCRIPT_CHECK(promises);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(promises_from_outside),
         cmocka_unit_test(headers_from_outside),
         cmocka_unit_test(thousands_of_references_are_not_stored),
     };

@@ -14,6 +14,11 @@ static void large_frames(struct h2_options *opts)
     opts->max_frame_size = 20000;
 }
 
+static void settings_may_be_late(struct h2_options *opts)
+{
+    opts->require_settings_first = false;
+}
+
 /* clang-format off */
 static const struct script_case cases[] = {
     {"a_server_greets_with_its_settings", H2_SERVER, "", "> SETTINGS 3=100 6=65536 9=1\n", 0, true},
@@ -34,6 +39,11 @@ static const struct script_case cases[] = {
     {"an_acknowledgement_is_not_the_first_settings", H2_CLIENT, "SETTINGS 0 ACK",
      "FAILED PROTOCOL_ERROR: the first frame is not SETTINGS\n> preface\n> SETTINGS 2=0 6=65536 9=1\n"
      "> GOAWAY 0 PROTOCOL_ERROR the first frame is not SETTINGS\n", 0, true},
+    {"settings_may_be_late_where_that_is_allowed", H2_SERVER, PREFACE "PING 0 - text abcdefgh\nGET 1\nSETTINGS 0 - set 4=1\nSETTINGS 0 ACK", "REQUEST 1 end\nSETTINGS\nSETTINGS_ACK\n> SETTINGS 3=100 6=65536 9=1\n> PING ack abcdefgh\n> SETTINGS ack\n", settings_may_be_late, true},
+    {"a_servers_settings_may_be_late_where_that_is_allowed", H2_CLIENT, "!request end\nOKEND 1\nGOAWAY 0 - u32 1,0\nSETTINGS 0", "> preface\n> SETTINGS 2=0 6=65536 9=1\n> HEADERS 1 end\nRESPONSE 1 end 200\nGOAWAY 1 NO_ERROR \nSETTINGS\n> SETTINGS ack\n", settings_may_be_late, true},
+    {"the_preface_comes_first_all_the_same", H2_SERVER, "!shutdown\nSETTINGS 0", "> SETTINGS 3=100 6=65536 9=1\n> GOAWAY 0 NO_ERROR \nFAILED PROTOCOL_ERROR: not the preface of HTTP/2\n> GOAWAY 0 PROTOCOL_ERROR not the preface of HTTP/2\n", settings_may_be_late, true},
+    {"leaving_before_late_settings", H2_SERVER, "!shutdown\n" PREFACE "PING 0 - text abcdefgh\nGET 1", "> SETTINGS 3=100 6=65536 9=1\n> GOAWAY 0 NO_ERROR \n> PING ack abcdefgh\n", settings_may_be_late, true},
+    {"an_upgrade_before_late_settings", H2_CLIENT, "!upgrade -\nOKEND 1", "> preface\n> SETTINGS 2=0 6=65536 9=1\nRESPONSE 1 end 200\n", settings_may_be_late, true},
     {"unknown_frames_are_ignored", H2_SERVER, "0b 0 - zeros 5\nff 7 - text hello\nfa 1 ES+EH\n11 0 - zeros 16384\nGET 1",
      "REQUEST 1 end\n", 0, 0},
     {"an_unknown_frame_is_no_longer_than_allowed", H2_SERVER, "0b 0 - zeros 16385",
