@@ -448,7 +448,8 @@ H2_API bool h2_conn_can_request(const struct h2_conn *c);
 H2_API enum h2_error h2_conn_respond(struct h2_conn *c, uint32_t stream_id,
                                      const struct h2_field *fields, size_t n, bool end_stream);
 
-/** Sends a trailer section, which ends our side. All body bytes must have been sent. */
+/** Sends a trailer section, which ends our side. All body bytes must have been sent.
+ * H2_ERR_STREAM_STATE: also in a tunnel, a CONNECT that was answered by 2xx (RFC 9113, 8.5). */
 H2_API enum h2_error h2_conn_trailers(struct h2_conn *c, uint32_t stream_id,
                                       const struct h2_field *fields, size_t n);
 
