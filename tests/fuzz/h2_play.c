@@ -481,6 +481,38 @@ static void ask(struct play *p)
     }
 }
 
+/* As much as was told, or whatever the input says. */
+static enum h2_error consume(struct play *p, uint32_t id)
+{
+    uint32_t n = number16(p);
+    if (n >= 0x8000 || id >= PLAY_STREAMS) {
+        p->by_hand = true;
+        return h2_conn_consume(p->c, id, n & 0x7fff);
+    }
+    n = n < p->owed[id] ? n : p->owed[id];
+    p->owed[id] -= n;
+    p->held -= n;
+    return h2_conn_consume(p->c, id, n);
+}
+
+static int64_t window_size(const struct play *p, uint32_t id)
+{
+    const struct h2_stream *s = h2_stream_find(p->c, id);
+    return s != NULL ? (int64_t)s->rx.left + s->rx.held + s->rx.owed : 0;
+}
+
+static enum h2_error open_window(struct play *p, uint32_t id)
+{
+    int64_t before = window_size(p, id);
+    enum h2_error error = h2_conn_update_window(p->c, id, value(p));
+    if (id == 0) {
+        p->by_hand = true;
+    } else if (id < PLAY_STREAMS) {
+        p->growth[id] += window_size(p, id) - before;
+    }
+    return error;
+}
+
 static enum h2_error stream_action(struct play *p, uint8_t step)
 {
     uint32_t id = stream_id(p);
@@ -495,9 +527,9 @@ static enum h2_error stream_action(struct play *p, uint8_t step)
         return error;
     }
     case 6:
-        return h2_conn_consume(p->c, id, number16(p));
+        return consume(p, id);
     case 7:
-        return h2_conn_update_window(p->c, id, value(p));
+        return open_window(p, id);
     default:
         h2_stream_set_ready(p->c, id, octet(p) % 2 != 0);
         return H2_OK;
@@ -649,7 +681,7 @@ void h2_play(enum h2_role role, const uint8_t *data, size_t size)
     p.fail_on = (failing & 0x80) != 0;
     p.piece = piece & 0x7f;
     p.again = (piece & 0x80) != 0;
-    p.decoder = hpack_decoder_new(NULL, 65536);
+    p.decoder = hpack_decoder_new(NULL, (sizes & SIZE_MUTED) != 0 ? 65536 : 4096);
     assert(p.decoder != NULL);
     p.c = h2_conn_new(role, &p.opts);
     assert(p.c != NULL || p.failed_alloc);

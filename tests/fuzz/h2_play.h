@@ -38,13 +38,22 @@ struct play {
     uint8_t told[PLAY_STREAMS];
     bool failed; /* FAILED was told */
     int users[PLAY_STREAMS];
-    uint32_t largest_frame; /* that we may be sent, or were allowed once */
+    uint32_t owed[PLAY_STREAMS];  /* told in DATA events and not consumed … */
+    uint64_t held;                /* … of all streams */
+    bool by_hand;                 /* credit was given otherwise: `held` is not known any more */
+    int64_t growth[PLAY_STREAMS]; /* of a stream's window, by hand */
+    uint32_t largest_frame;       /* that we may be sent, or were allowed once */
 
     /* Of the output: what was taken and is not a whole frame yet, and what was seen. */
     uint8_t *out;
     size_t out_len;
     bool preface; /* is still to come */
     struct hpack_decoder *decoder;
+    uint32_t tables[PLAY_STREAMS]; /* the peer's HEADER_TABLE_SIZE, before the acknowledgement: … */
+    uint8_t table_frame[PLAY_STREAMS]; /* … the SETTINGS frame that said so … */
+    size_t ntables;
+    uint8_t settings_told; /* … of these */
+    uint8_t settings_acked;
     uint8_t sent[PLAY_STREAMS];
     uint32_t sent_frame;  /* the largest that the peer ever took */
     uint32_t block;       /* the stream of the header block that is being sent, 0: none */

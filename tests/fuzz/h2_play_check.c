@@ -71,11 +71,30 @@ static void check_order(struct play *p, const struct h2_event *ev)
     }
 }
 
-static void check_content(const struct play *p, const struct h2_event *ev)
+/* What the peer's encoder for us has to keep to from our acknowledgement on. */
+static void note_tables(struct play *p, const struct h2_event *ev)
+{
+    for (size_t i = 0; i < ev->nsettings; i++) {
+        if (ev->settings[i].id == H2_SETTINGS_HEADER_TABLE_SIZE && p->ntables < PLAY_STREAMS) {
+            p->tables[p->ntables] = ev->settings[i].after;
+            p->table_frame[p->ntables++] = p->settings_told;
+        }
+    }
+    p->settings_told++;
+}
+
+static void check_content(struct play *p, const struct h2_event *ev)
 {
     switch (ev->type) {
     case H2_EVENT_DATA:
         assert(ev->flow_len >= ev->len && (ev->len > 0 || ev->end_stream));
+        p->held += ev->flow_len;
+        if (ev->stream_id < PLAY_STREAMS) {
+            p->owed[ev->stream_id] += ev->flow_len;
+        }
+        break;
+    case H2_EVENT_SETTINGS:
+        note_tables(p, ev);
         break;
     case H2_EVENT_RESET:
         assert(ev->by_peer == (ev->fail.why == NULL));
@@ -178,6 +197,19 @@ static void check_stream(struct play *p, const struct h2_frame *f)
     }
 }
 
+/* The peer knows now that its settings hold: blocks that follow go by them. */
+static void settings_acked(struct play *p)
+{
+    size_t done = 0;
+    while (done < p->ntables && p->table_frame[done] == p->settings_acked) {
+        hpack_decoder_set_max_table_size(p->decoder, p->tables[done++]);
+    }
+    p->ntables -= done;
+    memmove(p->tables, p->tables + done, p->ntables * sizeof(p->tables[0]));
+    memmove(p->table_frame, p->table_frame + done, p->ntables);
+    p->settings_acked++;
+}
+
 static void check_frame(struct play *p, const struct h2_frame *f, const uint8_t *b)
 {
     assert(f->length <= p->sent_frame);
@@ -196,6 +228,9 @@ static void check_frame(struct play *p, const struct h2_frame *f, const uint8_t 
     case H2_FRAME_SETTINGS:
         assert(f->stream_id == 0 && f->length % 6 == 0);
         assert((f->flags & H2_FLAG_ACK) == 0 || f->length == 0);
+        if ((f->flags & H2_FLAG_ACK) != 0) {
+            settings_acked(p);
+        }
         break;
     case H2_FRAME_PING:
         assert(f->stream_id == 0 && f->length == 8);
@@ -262,13 +297,21 @@ void h2_play_check_conn(struct play *p)
     uint32_t active = 0;
     check_window(&c->rx_window, c->rx_window_size);
     for (struct h2_stream *s = h2_map_next(c, NULL); s != NULL; s = h2_map_next(c, s)) {
-        check_window(&s->rx, (int64_t)s->rx.left + s->rx.held + s->rx.owed);
+        if (s->id < PLAY_STREAMS) {
+            check_window(&s->rx,
+                         (int64_t)c->local[H2_SETTINGS_INITIAL_WINDOW_SIZE] + p->growth[s->id]);
+        }
         assert(h2_state_is_live(s->state) && h2_conn_stream_state(c, s->id) == s->state);
         assert(!s->queued || s->ready);
         assert(h2_conn_send_window(c, s->id) <= H2_MAX_WINDOW);
         assert(h2_conn_receive_window(c, s->id) <= H2_MAX_WINDOW);
         active += h2_state_is_active(s->state);
         n++;
+    }
+    /* What is held is with the caller, but for the octets of a frame that is being received. */
+    if (!p->by_hand && !h2_conn_failed(c)) {
+        bool in_frame = c->rx.step >= H2_STEP_DATA_PAD;
+        assert(in_frame ? c->rx_window.held >= p->held : c->rx_window.held == p->held);
     }
     assert(n == h2_conn_open_streams(c));
     assert(active == h2_conn_open_inbound(c) + h2_conn_open_outbound(c));
