@@ -90,6 +90,8 @@ static const struct script_case bodies[] = {
     {"padding_behind_body_bytes_of_the_callers", SERVER, "POST 1\n!respond 1 :status=200\n!padded 1 5 0\n!padded 1 0 9\n!padded 1 16128 255\n!padded 1 1 1 end\n!windows 0\n!windows 1\n!state 1", "REQUEST 1\n> HEADERS 1\n> DATA 1 6 pad 0\n> DATA 1 10 pad 9\n> DATA 1 16384 pad 255\n> DATA 1 3 pad 1 end\n= windows 0: 49132 65535\n= windows 1: 0 65535\n= 1 is half closed (local)\n", 0, 0},
     {"what_was_copied_goes_before_what_is_bound_late", SERVER, "POST 1\n!respond 1 :status=200\n!deaf\n!send 1 5 -\n!ready 1 5\n!pump 1 5", "REQUEST 1\n> HEADERS 1\n= nothing to send\n", 0, 0},
     {"padding_is_skipped_by_its_receiver", SERVER, "POST 1\nDATA 1 PAD hex 03 616263 000000\n!windows 1\n!consume 1 7\nDATA 1 PAD+ES hex 00 61", "REQUEST 1\nDATA 1 3 flow 7\n= windows 1: 0 65528\nDATA 1 1 flow 2 end\n", 0, 0},
+    {"a_stream_that_is_reset_before_its_pad_length_comes", SERVER, "POST 1\nBYTES 000005 00 08 00000001\n!reset 1 CANCEL\nBYTES 02 6161 0000\n!windows 0\nGET 3", "REQUEST 1\n> RST_STREAM 1 CANCEL\n= windows 0: 65535 65530\nREQUEST 3 end\n", 0, 0},
+    {"a_stream_that_is_reset_in_its_padding", SERVER, "POST 1\nBYTES 000005 00 08 00000001 02 6161\n!reset 1 CANCEL\n!consume 1 5\nBYTES 0000\n!windows 0\nGET 3", "REQUEST 1\nDATA 1 2 flow 5\n> RST_STREAM 1 CANCEL\n= windows 0: 65535 65530\nREQUEST 3 end\n", 0, 0},
     {"output_can_be_dropped", SERVER, "POST 1\n!deaf\n!respond 1 :status=200\n!output\n!drop\n!output\n!ping\n!output", "REQUEST 1\n= output 10\n= output 0\n= output 17\n", 0, 0},
 };
 
@@ -173,6 +175,89 @@ static void the_ids_of_a_connection_come_to_an_end(void **state)
     h2_conn_free(c);
 }
 
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define OPENED                                                                                     \
+    PREFACE "\0\0\0\4\0\0\0\0\0"                                                                   \
+            "\0\0\6\1\4\0\0\0\1\x82\x87\x84\x41\1a"
+
+/* A server with an open request on stream 1; what more is fed is not looked at yet. */
+static struct h2_conn *server(const char *more, size_t len)
+{
+    static uint8_t octets[256];
+    struct h2_options opts;
+    struct h2_event ev;
+    h2_options_init(&opts);
+    struct h2_conn *c = h2_conn_new(H2_SERVER, &opts);
+    assert_non_null(c);
+    memcpy(octets, OPENED, sizeof(OPENED) - 1);
+    memcpy(octets + sizeof(OPENED) - 1, more, len);
+    h2_conn_feed(c, octets, sizeof(OPENED) - 1 + len);
+    do {
+        assert_true(h2_conn_next_event(c, 0, &ev));
+    } while (ev.type != H2_EVENT_REQUEST);
+    return c;
+}
+
+static void the_ids_of_pushes_come_to_an_end(void **state)
+{
+    (void)state;
+    uint32_t id = 0;
+    struct h2_conn *c = server("", 0);
+    c->next_id = H2_MAX_STREAM_ID - 1;
+    assert_int_equal(h2_conn_push(c, 1, get, 4, NULL, &id), H2_OK);
+    assert_int_equal(id, H2_MAX_STREAM_ID - 1);
+    assert_int_equal(h2_conn_next_stream_id(c), 0);
+    assert_int_equal(h2_conn_push(c, 1, get, 4, NULL, &id), H2_ERR_NO_STREAM_ID);
+    h2_conn_free(c);
+}
+
+#define LAST_DATA "\0\0\1\0\1\0\0\0\1x"
+
+static void a_reset_between_the_last_data_and_the_end_keeps_the_end_back(void **state)
+{
+    (void)state;
+    struct h2_event ev;
+    struct h2_conn *c = server(LAST_DATA, sizeof(LAST_DATA) - 1);
+    assert_true(h2_conn_next_event(c, 0, &ev) && ev.type == H2_EVENT_DATA && ev.end_stream);
+    assert_int_equal(h2_conn_reset(c, 1, H2_CANCEL), H2_OK);
+    assert_int_equal(h2_conn_consume(c, 1, 1), H2_OK);
+    assert_false(h2_conn_next_event(c, 0, &ev));
+    h2_conn_free(c);
+}
+
+static void a_user_that_is_set_late_comes_with_the_end(void **state)
+{
+    (void)state;
+    struct h2_event ev;
+    int user;
+    for (int closed = 0; closed < 2; closed++) {
+        struct h2_conn *c = server(LAST_DATA, sizeof(LAST_DATA) - 1);
+        static const struct h2_field ok = {":status", "200", 7, 3, 0, 0};
+        if (closed) { /* the stream is gone when its end is told */
+            assert_int_equal(h2_conn_respond(c, 1, &ok, 1, true), H2_OK);
+        }
+        assert_true(h2_conn_next_event(c, 0, &ev) && ev.type == H2_EVENT_DATA && ev.end_stream);
+        assert_int_equal(h2_conn_open_streams(c), 1 - closed);
+        h2_stream_set_user(c, 1, &user);
+        assert_ptr_equal(h2_stream_user(c, 1), closed ? NULL : &user);
+        assert_true(h2_conn_next_event(c, 0, &ev));
+        assert_int_equal(ev.type, H2_EVENT_STREAM_ENDED);
+        assert_ptr_equal(ev.user, &user);
+        h2_conn_free(c);
+    }
+}
+
+static void nothing_more_is_told_after_a_close_between_events(void **state)
+{
+    (void)state;
+    struct h2_event ev;
+    struct h2_conn *c = server(LAST_DATA, sizeof(LAST_DATA) - 1);
+    assert_true(h2_conn_next_event(c, 0, &ev) && ev.type == H2_EVENT_DATA && ev.end_stream);
+    assert_int_equal(h2_conn_close(c, H2_NO_ERROR, H2_LAST_TOLD, NULL, 0), H2_OK);
+    assert_false(h2_conn_next_event(c, 0, &ev));
+    h2_conn_free(c);
+}
+
 static void a_server_makes_no_requests(void **state)
 {
     (void)state;
@@ -210,6 +295,10 @@ int main(void)
         cmocka_unit_test(ends_from_outside),
         cmocka_unit_test(a_hundred_requests_before_the_peers_settings),
         cmocka_unit_test(the_ids_of_a_connection_come_to_an_end),
+        cmocka_unit_test(the_ids_of_pushes_come_to_an_end),
+        cmocka_unit_test(a_reset_between_the_last_data_and_the_end_keeps_the_end_back),
+        cmocka_unit_test(a_user_that_is_set_late_comes_with_the_end),
+        cmocka_unit_test(nothing_more_is_told_after_a_close_between_events),
         cmocka_unit_test(a_server_makes_no_requests),
         cmocka_unit_test(users_of_no_stream),
     };

@@ -71,6 +71,11 @@ static void every_state_has_a_name(void **state)
             assert_string_not_equal(h2_stream_state_name(a), h2_stream_state_name(b));
         }
     }
+    for (unsigned a = 0; a < H2_INPUT_COUNT; a++) {
+        for (unsigned b = 0; b < a; b++) {
+            assert_string_not_equal(h2_input_name(a), h2_input_name(b));
+        }
+    }
 }
 
 /* clang-format off */

@@ -149,6 +149,20 @@ static void offers_are_understood(void **state)
     }
 }
 
+/* An unknown setting is eight digits: as many of them as are taken, and one more. */
+static void no_more_settings_than_are_sensible(void **state)
+{
+    (void)state;
+    char text[33 * 8 + 1];
+    for (size_t i = 0; i < 33; i++) {
+        memcpy(text + 8 * i, "APAAAAAB", 9);
+    }
+    struct h2_conn *c = server();
+    assert_int_equal(h2_conn_upgrade(c, text, 33 * 8, false, NULL), H2_ERR_SETTING);
+    assert_int_equal(h2_conn_upgrade(c, text, 32 * 8, false, NULL), H2_OK);
+    h2_conn_free(c);
+}
+
 /* The longest offer there can be fits what the header says is enough. */
 static void the_longest_offer_has_room(void **state)
 {
@@ -174,6 +188,7 @@ int main(void)
         cmocka_unit_test(what_is_not_base64url_is_refused),
         cmocka_unit_test(every_digit_is_read),
         cmocka_unit_test(offers_are_understood),
+        cmocka_unit_test(no_more_settings_than_are_sensible),
         cmocka_unit_test(the_longest_offer_has_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
