@@ -160,6 +160,29 @@ static const struct script_case busy[] = {
          "OKEND 3\nGOAWAY 0 - u32 3,0\n!request\nBYTES ffffff 000000 00000000"},
 };
 
+/* Memory that is used up once and for all. */
+struct scarce {
+    struct h2_allocator alloc;
+    size_t left; /* calls that find some */
+    size_t blocks;
+};
+
+static void *resize_scarce(void *ctx, void *p, size_t size)
+{
+    struct scarce *scarce = ctx;
+    if (size == 0) {
+        scarce->blocks -= p != NULL;
+        free(p);
+        return NULL;
+    }
+    if (scarce->left == 0) {
+        return NULL;
+    }
+    scarce->left--;
+    scarce->blocks += p == NULL;
+    return realloc(p, size);
+}
+
 static void every_allocation_fails(const struct script_case *scripts, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -175,6 +198,11 @@ static void every_allocation_fails(const struct script_case *scripts, size_t n)
             char *got = script_run(&scripts[i], SCRIPT_AT_RANDOM, 1, &counting.alloc);
             assert_int_equal(counting.blocks, 0);
             free(got);
+
+            struct scarce scarce = {.left = fail_at - 1};
+            scarce.alloc = (struct h2_allocator){resize_scarce, &scarce};
+            free(script_run(&scripts[i], SCRIPT_AT_RANDOM, 1, &scarce.alloc));
+            assert_int_equal(scarce.blocks, 0);
         }
         print_message("%s: %zu allocations\n", scripts[i].name, calls);
         free(whole);
