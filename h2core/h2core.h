@@ -323,8 +323,8 @@ enum h2_event_type {
     /** Server: PRIORITY_UPDATE (RFC 9218, 7.1) for stream_id: urgency, incremental, its text in
      * `data`; it is applied. */
     H2_EVENT_PRIORITY_UPDATE,
-    /** The peer takes no stream above last_stream_id. Client: each stream above it that is left
-     * after this event is told by a RESET by_peer, REFUSED_STREAM. */
+    /** The peer takes no stream of ours (requests, pushes) above last_stream_id: each above it that
+     * is left after this event is told by a RESET by_peer, REFUSED_STREAM. */
     H2_EVENT_GOAWAY,
     /** Client: an alternative service (RFC 7838, 4): the Alt-Svc value in `data`, for the `origin`
      * given, or, on a stream, for the origin of its request. */
