@@ -1,13 +1,15 @@
 /*
  * What must hold for every head, shared by the request and the response target: it is read the same
- * at once and in pieces, its spans are inside it, what it says is valid, and written anew by us it
- * is read as the same head.
+ * at once and in pieces, and with every form of the scans; its spans are inside it, what it says is
+ * valid, and written anew by us it is read as the same head. The options change what they are for,
+ * and nothing else.
  *
  * Input: an octet of limits ('~': none), an octet that cuts, then the head and what follows it.
  */
 #ifndef H1_HEAD_CHECK_H
 #define H1_HEAD_CHECK_H
 
+#include "h1_scan.h"
 #include "h1parser.h"
 
 #include <assert.h>
@@ -26,9 +28,9 @@ struct h1_check {
 
 /* Reads it `step` octets at a time (0: at once), each time in memory of just that size. */
 static inline void h1_check_read(struct h1_check *c, enum h1_kind kind, const uint8_t *data,
-                                 size_t len, size_t step, struct h1_options limits)
+                                 size_t len, size_t step, struct h1_options options)
 {
-    h1_head_init(&c->head, kind, c->fields, H1_CHECK_FIELDS, limits);
+    h1_head_init(&c->head, kind, c->fields, H1_CHECK_FIELDS, options);
     c->bytes = NULL;
     c->len = 0;
     do {
@@ -128,35 +130,107 @@ static inline void h1_check_rewrite(const struct h1_check *c)
     h1_put_end(&o);
     assert(!o.full);
     struct h1_check again;
-    struct h1_options limits = {.head_bytes = UINT32_MAX, .fields = H1_CHECK_FIELDS};
-    h1_check_read(&again, h->kind, buf, (size_t)(o.pos - buf), 0, limits);
+    struct h1_options options = {.head_bytes = UINT32_MAX, .fields = H1_CHECK_FIELDS};
+    h1_check_read(&again, h->kind, buf, (size_t)(o.pos - buf), 0, options);
     h1_check_same(c, &again);
     assert(again.head.head_len == (size_t)(o.pos - buf));
     free(again.bytes);
     free(buf);
 }
 
-/* Reads the head both ways; true with the head in *c (free c->bytes in any case) when it is one. */
+/* Reads the head at once into *c, and once more in pieces and with every form of the scans. */
+static inline void h1_check_ways(struct h1_check *c, enum h1_kind kind, const uint8_t *data,
+                                 size_t size, size_t step, struct h1_options options)
+{
+    h1_check_read(c, kind, data, size, 0, options);
+    assert((c->rc == H1_ERROR) == (c->head.error != H1_ERR_NONE));
+    struct h1_check other;
+    for (size_t i = 0; h1_scan_form(i) != NULL; i++) {
+        h1_scan_use(h1_scan_form(i));
+        h1_check_read(&other, kind, data, size, 0, options);
+        h1_check_same(c, &other);
+        assert(c->rc != H1_DONE || c->head.head_len == other.head.head_len);
+        free(other.bytes);
+        h1_check_read(&other, kind, data, size, step, options);
+        h1_check_same(c, &other);
+        assert(c->rc != H1_DONE || c->head.head_len == other.head.head_len);
+        free(other.bytes);
+    }
+    h1_scan_use(NULL);
+    if (c->rc == H1_DONE) {
+        assert(c->head.head_len <= size && c->head.head_len <= options.head_bytes);
+        assert(c->head.nfields + c->head.dropped <= options.fields);
+        assert(c->head.nfields <= H1_CHECK_FIELDS);
+        h1_check_fields(c);
+    }
+}
+
+static inline bool h1_check_has_underscore(const struct h1_check *c)
+{
+    for (uint32_t i = 0; i < c->head.nfields; i++) {
+        if (memchr(h1_check_text(c, c->fields[i].name), '_', c->fields[i].name.len) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same head with each option, beside what it is without. */
+static inline void h1_check_options(const struct h1_check *strict, enum h1_kind kind,
+                                    const uint8_t *data, size_t size, size_t step,
+                                    struct h1_options options)
+{
+    struct h1_check c;
+    options.bare_lf = true;
+    h1_check_ways(&c, kind, data, size, step, options);
+    if (strict->rc == H1_DONE) { /* it takes more, and what was taken already as it was */
+        h1_check_same(strict, &c);
+    } else if (c.rc == H1_DONE) {
+        assert(strict->head.error == H1_ERR_LINE_END);
+        h1_check_rewrite(&c);
+    }
+    free(c.bytes);
+
+    options.bare_lf = false;
+    options.underscores = H1_UNDERSCORES_DROP;
+    h1_check_ways(&c, kind, data, size, step, options);
+    if (strict->rc == H1_DONE) {
+        assert(c.rc == H1_DONE && c.head.nfields + c.head.dropped == strict->head.nfields);
+        assert((c.head.dropped > 0) == h1_check_has_underscore(strict));
+        assert(!h1_check_has_underscore(&c));
+        assert(c.head.content_length == strict->head.content_length);
+        assert(c.head.chunked == strict->head.chunked);
+    } else {
+        assert(c.rc == strict->rc);
+    }
+    free(c.bytes);
+
+    options.underscores = H1_UNDERSCORES_REFUSE;
+    h1_check_ways(&c, kind, data, size, step, options);
+    if (strict->rc == H1_DONE) {
+        bool refused = h1_check_has_underscore(strict);
+        assert(refused ? c.head.error == H1_ERR_UNDERSCORE : c.rc == H1_DONE);
+    } else {
+        assert(c.rc == strict->rc || c.head.error == H1_ERR_UNDERSCORE);
+    }
+    free(c.bytes);
+}
+
+/* Reads the head in all ways; true with the head in *c (free c->bytes in any case) when it is one.
+ */
 static inline bool h1_check_head(struct h1_check *c, enum h1_kind kind, const uint8_t *data,
                                  size_t size)
 {
-    struct h1_options limits = {.head_bytes = 1u + data[0] * 16u, .fields = data[0] % 40u};
+    struct h1_options options = {.head_bytes = 1u + data[0] * 16u, .fields = data[0] % 40u};
     if (data[0] == '~') {
-        limits = (struct h1_options){.head_bytes = UINT32_MAX, .fields = H1_CHECK_FIELDS};
+        options = (struct h1_options){.head_bytes = UINT32_MAX, .fields = H1_CHECK_FIELDS};
     }
-    struct h1_check pieces;
-    h1_check_read(c, kind, data + 2, size - 2, 0, limits);
-    h1_check_read(&pieces, kind, data + 2, size - 2, 1u + data[1] % 16, limits);
-    h1_check_same(c, &pieces);
-    assert((c->rc == H1_ERROR) == (c->head.error != H1_ERR_NONE));
+    size_t step = 1u + data[1] % 16;
+    h1_check_ways(c, kind, data + 2, size - 2, step, options);
+    h1_check_options(c, kind, data + 2, size - 2, step, options);
     if (c->rc == H1_DONE) {
-        assert(c->head.head_len <= size - 2 && c->head.head_len <= limits.head_bytes);
-        assert(c->head.nfields <= limits.fields && c->head.nfields <= H1_CHECK_FIELDS);
-        assert(c->head.head_len == pieces.head.head_len);
-        h1_check_fields(c);
         h1_check_rewrite(c);
     }
-    free(pieces.bytes);
     return c->rc == H1_DONE;
 }
 
