@@ -68,7 +68,7 @@ enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end
     struct h1_field *f;
 
     while (p < end) {
-        f = h->fields + h->nfields;
+        f = h->fields != NULL ? h->fields + h->nfields : NULL; /* without, no line gets far */
         switch (state) {
         case H1_S_LINE:
             p = scan->lines(h, buf, p, end);

@@ -56,13 +56,14 @@ h1_lines(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end,
          uint8_t (*token_of)(const uint8_t *, size_t, const uint8_t *),
          void (*lower)(uint8_t *, size_t, const uint8_t *))
 {
-    if (end - buf < H1_BLOCK) {
+    uint32_t room = h1_room_for_fields(h);
+    if (end - buf < H1_BLOCK || room == 0) {
         return p;
     }
     const uint8_t *block = p;
     struct h1_masks m = h1_masks_at(block, end, classify);
     struct h1_field *f = h->fields + h->nfields;
-    const struct h1_field *f_end = f + h1_room_for_fields(h);
+    const struct h1_field *f_end = f + room;
     for (; f < f_end; f++) {
         /* From p on, or from the block on that was come to: between, there was neither. */
         size_t from = (size_t)(p - block);

@@ -8,8 +8,12 @@
 /* As h1_lines() does it, one line after the other. */
 static uint8_t *lines_plain(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end)
 {
+    uint32_t room = h1_room_for_fields(h);
+    if (room == 0) {
+        return p;
+    }
     struct h1_field *f = h->fields + h->nfields;
-    const struct h1_field *f_end = f + h1_room_for_fields(h);
+    const struct h1_field *f_end = f + room;
     for (; f < f_end; f++) {
         size_t n = h1_name_plain(p, end);
         if (n == 0 || (size_t)(end - p) < n + 3 || p[n] != ':') {

@@ -209,6 +209,23 @@ static void a_large_head_in_small_pieces_takes_linear_time(void **state)
     h1_scan_use(NULL);
 }
 
+/* With each form: nothing is made of an array that is not there. */
+static void no_array_is_no_room(void **state)
+{
+    (void)state;
+    for (size_t i = 0; h1_scan_form(i) != NULL; i++) {
+        h1_scan_use(h1_scan_form(i));
+        uint8_t line[100] = "X: y\r\n\r\n";
+        struct h1_head h;
+        h1_head_init(&h, H1_TRAILERS, NULL, 0, (struct h1_options){.head_bytes = 1000});
+        assert_int_equal(h1_head_parse(&h, line, sizeof line), H1_ERROR);
+        assert_int_equal(h.error, H1_ERR_TOO_MANY_FIELDS);
+        h1_head_init(&h, H1_TRAILERS, NULL, 0, (struct h1_options){.head_bytes = 1000});
+        assert_int_equal(h1_head_parse(&h, line + 6, sizeof line - 6), H1_DONE);
+    }
+    h1_scan_use(NULL);
+}
+
 static void done_and_failed_stay_so(void **state)
 {
     (void)state;
@@ -235,6 +252,7 @@ int main(void)
         cmocka_unit_test(query_is_not_looked_at_again),
         cmocka_unit_test(backslashes_take_linear_time),
         cmocka_unit_test(a_large_head_in_small_pieces_takes_linear_time),
+        cmocka_unit_test(no_array_is_no_room),
         cmocka_unit_test(done_and_failed_stay_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
