@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLAY_STREAMS 64 /* ids above are not followed */
+#define PLAY_STREAMS 64   /* ids above are not followed */
+#define PLAY_TABLES  4096 /* more settings than an input can hold */
 
 /* What was told of a stream, as bits. */
 enum play_told { PLAY_HEAD = 1, PLAY_END = 2, PLAY_GONE = 4, PLAY_ENDED = 8, PLAY_PROMISED = 16 };
@@ -49,8 +50,8 @@ struct play {
     size_t out_len;
     bool preface; /* is still to come */
     struct hpack_decoder *decoder;
-    uint32_t tables[PLAY_STREAMS]; /* the peer's HEADER_TABLE_SIZE, before the acknowledgement: … */
-    uint8_t table_frame[PLAY_STREAMS]; /* … the SETTINGS frame that said so … */
+    uint32_t tables[PLAY_TABLES]; /* the peer's HEADER_TABLE_SIZE, before the acknowledgement: … */
+    uint8_t table_frame[PLAY_TABLES]; /* … the SETTINGS frame that said so … */
     size_t ntables;
     uint8_t settings_told; /* … of these */
     uint8_t settings_acked;

@@ -75,7 +75,7 @@ static void check_order(struct play *p, const struct h2_event *ev)
 static void note_tables(struct play *p, const struct h2_event *ev)
 {
     for (size_t i = 0; i < ev->nsettings; i++) {
-        if (ev->settings[i].id == H2_SETTINGS_HEADER_TABLE_SIZE && p->ntables < PLAY_STREAMS) {
+        if (ev->settings[i].id == H2_SETTINGS_HEADER_TABLE_SIZE && p->ntables < PLAY_TABLES) {
             p->tables[p->ntables] = ev->settings[i].after;
             p->table_frame[p->ntables++] = p->settings_told;
         }
