@@ -1,3 +1,4 @@
+#define _GNU_SOURCE 1 /* ppoll(), accept4() */
 #include "net.h"
 
 #include <arpa/inet.h>
