@@ -1,14 +1,17 @@
 """What an attacker found in the proxy, each as the rule that was broken: refusals on top of refusals, windows and
 memory that leak, answers that reach the wrong client, peers that are slow on purpose."""
 
+import asyncio
 import signal
 import time
 
+import hpack
 import pytest
 
 from lib import rawh2
 from lib.behaviours import pattern_bytes, route, simple
 from lib.h1client import H1Client
+from lib.ports import free_port, release_port
 from lib.proxy import is_sanitized
 from lib.rawh2 import ACK, END_HEADERS, END_STREAM, frame
 from lib.waiting import wait_for, wait_stable
@@ -57,13 +60,83 @@ async def send_then_wait(origin, req, body, rep):
     await rep.gone()
 
 
+class FrameBackend:
+    """An HTTP/2 server of frames alone: it says SETTINGS and answers when the test tells it to, whatever the state of
+    the stream. What the proxy sent is in `frames`, of all connections together."""
+
+    def __init__(self, loop, streams):
+        self.loop, self.port = loop, free_port()
+        self.frames, self.connections, self.writer = [], 0, None
+        self.hello = frame(rawh2.SETTINGS, payload=rawh2.settings_payload({3: streams})) + frame(rawh2.SETTINGS, ACK)
+
+        async def start():
+            self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+        loop.call(start())
+
+    async def _serve(self, reader, writer):
+        self.connections += 1
+        self.writer = writer
+        try:
+            await reader.readexactly(len(rawh2.PREFACE))
+            writer.write(self.hello)
+            while True:
+                head = await reader.readexactly(9)
+                payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
+                self.frames.append(rawh2.Frame(head[3], head[4], int.from_bytes(head[5:], "big"), payload))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        writer.transport.abort()
+
+    def backend(self):
+        return f"127.0.0.1,{self.port};/;proto=h2"
+
+    def of_type(self, kind):
+        return [f for f in list(self.frames) if f.type == kind]
+
+    def send(self, octets):
+        async def write():
+            self.writer.write(octets)
+            await self.writer.drain()
+
+        self.loop.call(write())
+
+    def ping(self):
+        """A round trip: after it the proxy has handled everything sent before, unless it left."""
+        before = len(self.of_type(rawh2.PING))
+        self.send(frame(rawh2.PING, 0, 0, b"backends"))
+        wait_for(lambda: len(self.of_type(rawh2.PING)) > before or self.of_type(rawh2.GOAWAY), "the answer to PING")
+
+    def stop(self):
+        async def close():
+            self.server.close()
+            if self.writer is not None:
+                self.writer.transport.abort()
+
+        self.loop.call(close())
+        release_port(self.port)
+
+
+@pytest.fixture
+def make_frame_backend(origin_loop):
+    made = []
+
+    def make(streams=1000):
+        made.append(FrameBackend(origin_loop, streams))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.stop()
+
+
 def no_backend(tmp_path, pattern="/"):
     """A backend that fails in the moment it is tried: the error page is made inside the call that read the request."""
     return f"unix:{tmp_path}/none;{pattern}"
 
 
-def is_served(proxy, clients, path="/hello"):
-    assert clients.connect("h1", proxy).request("GET", path).body == b"hello\n"
+def is_served(proxy, clients, path="/hello", host="front.test"):
+    assert clients.connect("h1", proxy, host).request("GET", path).body == b"hello\n"
 
 
 def until(deadline, pump):
@@ -396,6 +469,45 @@ def test_cookies_reach_an_h2_backend_as_clean_crumbs(grid, clients, token, name)
     client = clients.connect("h1", grid.proxy, "h2.test")
     assert client.request("GET", f"/dump?id={token}", headers=[("Cookie", COOKIES[name])]).status == 200
     assert grid.origins["h2"].one(token).all("cookie") == ["a=1", "b=2"]
+
+
+BOMB_REQUESTS = 100
+
+
+@pytest.mark.parametrize("back", ["h1", "h2"])
+def test_a_cookie_of_many_crumbs_costs_what_its_octets_do(start_proxy, make_frame_backend, make_origin, clients, back):
+    """RFC 9113, 8.2.3: a cookie may be one field for each pair, but need not. A request of some 20 octets that names a
+    cookie of the dynamic table 15 times would be 30,150 fields, and 1 MB of them, for a backend that is slow."""
+    held = make_frame_backend(streams=BOMB_REQUESTS)
+    other = make_origin()
+    proxy = start_proxy([held.backend() if back == "h2" else other.backend(), other.backend("other.test/")])
+    conn = clients.raw_h2(proxy)
+    cookie = "a;" * 2010
+    target, host = b"/send-then-wait?n=0", b"front.test"
+    # GET and http by index; path and authority not indexed, so that the cookie stays in the table.
+    head = b"\x82\x86" + b"\x04%c%b" % (len(target), target) + b"\x01%c%b" % (len(host), host)
+    first = b"\x60\x7f" + hpack_tail(len(cookie)) + cookie.encode()
+    before = proxy.rss()
+    for number in range(BOMB_REQUESTS):
+        block = head + (b"\xbe" if number else first) + b"\xbe" * 14
+        conn.send(rawh2.HEADERS, END, 2 * number + 1, block)
+    if back == "h2":
+        wait_for(lambda: len(held.of_type(rawh2.HEADERS)) == BOMB_REQUESTS, "all requests at the backend", 20)
+        decoder = hpack.Decoder(max_header_list_size=1 << 21)
+        block = b""
+        for item in held.frames:
+            if item.type in (rawh2.HEADERS, rawh2.CONTINUATION):
+                block += item.payload
+                if item.flags & END_HEADERS:
+                    break
+        cookies = [v for n, v in decoder.decode(block) if n == "cookie"]
+        assert cookies == ["; ".join([cookie] * 15)], f"{len(cookies)} cookie fields"
+    else:
+        wait_for(lambda: len(other.requests) == BOMB_REQUESTS, "all requests at the backend", 20)
+        assert other.requests[0].get("cookie") == "; ".join([cookie] * 15)
+    if not is_sanitized():
+        assert proxy.rss() - before < 32 * MB, f"{(proxy.rss() - before) / MB:.1f} MB"
+    is_served(proxy, clients, host="other.test")
 
 
 # ---------------------------------------------------------------- the upgrade to h2c

@@ -395,55 +395,65 @@ static bool drop_from_request(const void *ctx, uint8_t token)
     }
 }
 
-static void put_cookies(struct exchange *x, struct field_list *l, int http_major)
+/*
+ * As many crumbs as an h2core server takes by default (cookie_crumbs), so that what one accepts
+ * from others it is sent by us. A crumb of one octet costs a field here and at the backend, and a
+ * request of 21 octets, whose HPACK references name one cookie again and again, can hold 30,000 of
+ * them. No honest client comes close: Chromium keeps at most 180 cookies for a site.
+ */
+#define MAX_CRUMBS 200
+
+/* The next cookie-pair of a value that has some octets, without blanks at its ends (RFC 9113,
+ * 8.2.1). */
+static bool next_crumb(const char **pos, const char *end, struct str *crumb)
 {
-    const struct message *m = &x->request.m;
-    if (http_major == 1 || x->worker->cfg->http2_no_cookie_crumbling) {
-        struct str all = join(x, m, H2_TOKEN_COOKIE, true, "; ", (struct str){NULL, 0});
-        if (all.len > 0) {
-            put_str(l, H2_TOKEN_COOKIE, all);
+    while (*pos < end) {
+        const char *p = *pos, *semicolon = memchr(p, ';', (size_t)(end - p));
+        const char *stop = semicolon == NULL ? end : semicolon;
+        *pos = semicolon == NULL ? end : semicolon + 1;
+        while (p < stop && (*p == ' ' || *p == '\t')) {
+            p++;
         }
-        return;
+        while (stop > p && (stop[-1] == ' ' || stop[-1] == '\t')) {
+            stop--;
+        }
+        if (stop > p) {
+            *crumb = (struct str){p, (size_t)(stop - p)};
+            return true;
+        }
     }
-    /* One field for each crumb, so that those that stay the same are found in the dynamic table
-     * (RFC 9113, 8.2.3). */
+    return false;
+}
+
+/* One field for each crumb, so that those that stay the same are found in the dynamic table (RFC
+ * 9113, 8.2.3). Returns how many these are, one over the limit at most; without a list it only
+ * counts. */
+static size_t put_crumbs(struct field_list *l, const struct message *m)
+{
+    size_t n = 0;
     for (size_t i = 0; i < m->nfields; i++) {
         const struct h2_field *f = &m->fields[i];
         if (f->token != H2_TOKEN_COOKIE) {
             continue;
         }
-        const char *p = f->value, *end = f->value + f->value_len;
-        while (p < end) {
-            const char *semicolon = memchr(p, ';', (size_t)(end - p));
-            const char *stop = semicolon == NULL ? end : semicolon,
-                       *next = stop + (semicolon != NULL);
-            while (p < stop && (*p == ' ' || *p == '\t')) {
-                p++;
-            }
-            while (stop > p && (stop[-1] == ' ' || stop[-1] == '\t')) {
-                stop--;
-            }
-            if (stop > p) {
-                put_token(l, H2_TOKEN_COOKIE, p, (size_t)(stop - p));
-            }
-            p = next;
-        }
-    }
-}
-
-static size_t count_crumbs(const struct message *m)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < m->nfields; i++) {
-        const struct h2_field *f = &m->fields[i];
-        if (f->token == H2_TOKEN_COOKIE) {
+        const char *pos = f->value;
+        struct str crumb;
+        while (n <= MAX_CRUMBS && next_crumb(&pos, f->value + f->value_len, &crumb)) {
             n++;
-            for (uint32_t j = 0; j < f->value_len; j++) {
-                n += f->value[j] == ';';
+            if (l != NULL) {
+                put_str(l, H2_TOKEN_COOKIE, crumb);
             }
         }
     }
     return n;
+}
+
+static void put_joined_cookie(struct exchange *x, struct field_list *l)
+{
+    struct str all = join(x, &x->request.m, H2_TOKEN_COOKIE, true, "; ", (struct str){NULL, 0});
+    if (all.len > 0) {
+        put_str(l, H2_TOKEN_COOKIE, all);
+    }
 }
 
 static void put_forwarding(struct exchange *x, struct field_list *l)
@@ -495,7 +505,11 @@ struct field_list message_request_fields(struct exchange *x, int http_major)
 {
     const struct config *cfg = x->worker->cfg;
     const struct request *r = &x->request;
-    size_t cap = 4 + r->m.nfields + count_crumbs(&r->m) + 10 + cfg->nadd_request_header;
+    /* Only HTTP/2 has crumbs (RFC 9113, 8.2.3). */
+    bool crumbled = http_major == 2 && !cfg->http2_no_cookie_crumbling;
+    size_t crumbs = crumbled ? put_crumbs(NULL, &r->m) : 0;
+    crumbled = crumbled && crumbs <= MAX_CRUMBS;
+    size_t cap = 4 + r->m.nfields + (crumbled ? crumbs : 1) + 10 + cfg->nadd_request_header;
     struct field_list l = list_new(x, cap);
     bool rewrite = cfg->host_rewrite || r->authority.len == 0;
     struct str authority = rewrite ? backend_authority(x) : r->authority;
@@ -508,7 +522,11 @@ struct field_list message_request_fields(struct exchange *x, int http_major)
         put_str(&l, H2_TOKEN_HOST, authority);
     }
     put_passing(&l, &r->m, drop_from_request, x);
-    put_cookies(x, &l, http_major);
+    if (crumbled) {
+        put_crumbs(&l, &r->m);
+    } else {
+        put_joined_cookie(x, &l);
+    }
     put_request_framing(x, &l, http_major);
     if (r->te_trailers) {
         if (http_major == 1) {

@@ -169,6 +169,33 @@ static void cookies_are_joined_for_one_and_crumbled_for_two(void **state)
     run_requests(cases, COUNT(cases));
 }
 
+/* The cookies of a request whose cookie fields have `per` crumbs each, in all `total` of them,
+ * as they go to an HTTP/2 backend: as lines, or as one field. */
+static void expect_crumbs(const char *rule, int per, int total, bool crumbled)
+{
+    char in[4096] = GET20, out[4096] = OUT2;
+    char *i = in + strlen(in), *o = out + strlen(out);
+    for (int n = 0; n < total; n++) {
+        bool first = n % per == 0;
+        i += sprintf(i, "%s%sc%d=", first && n > 0 ? "\n" : "", first ? "cookie: " : ";", n);
+        const char *separator = n == 0 ? "cookie: " : first ? "; " : ";";
+        o += sprintf(o, "%sc%d=%s", crumbled ? "cookie: " : separator, n, crumbled ? "\n" : "");
+    }
+    /* An empty crumb is none: it counts neither way. */
+    sprintf(i, "; ;\n");
+    sprintf(o, "%s", crumbled ? "" : "; ;\n");
+    run_requests(&(struct request_case){rule, PLAIN, 20, 2, in, out, false}, 1);
+}
+
+static void cookies_of_too_many_crumbs_are_not_crumbled(void **state)
+{
+    (void)state;
+    expect_crumbs("as many as the limit", 200, 200, true);
+    expect_crumbs("one more: one field, as it came", 201, 201, false);
+    expect_crumbs("as many as the limit in several fields", 10, 200, true);
+    expect_crumbs("one more in several fields: joined", 10, 201, false);
+}
+
 static void requests_get_their_framing_anew(void **state)
 {
     (void)state;
@@ -573,6 +600,7 @@ int main(void)
         cmocka_unit_test(requests_lose_what_is_meant_for_one_connection),
         cmocka_unit_test(requests_say_whom_they_are_for),
         cmocka_unit_test(cookies_are_joined_for_one_and_crumbled_for_two),
+        cmocka_unit_test(cookies_of_too_many_crumbs_are_not_crumbled),
         cmocka_unit_test(requests_get_their_framing_anew),
         cmocka_unit_test(requests_tell_where_they_come_from),
         cmocka_unit_test(responses_keep_what_is_for_the_client),
