@@ -96,8 +96,11 @@ class FrameBackend:
 
     def send(self, octets):
         async def write():
-            self.writer.write(octets)
-            await self.writer.drain()
+            try:
+                self.writer.write(octets)
+                await self.writer.drain()
+            except ConnectionError:
+                pass  # the proxy left; its GOAWAY is in `frames`
 
         self.loop.call(write())
 
@@ -327,6 +330,49 @@ def test_second_response_behind_a_full_read_answers_nobody(start_proxy, make_ori
         assert client.finish().complete
         assert client.finish().body == b"hello\n", f"round {number}"
         client.close()
+
+
+# ---------------------------------------------------------------- answers to what was given up
+
+RESET_BATCHES, RESETS = 8, 20
+
+
+@pytest.mark.parametrize("late", ["head", "head-and-data"])
+def test_late_answers_to_streams_that_a_client_reset_hurt_nobody(start_proxy, make_frame_backend, clients, late):
+    """RFC 9113, 5.1: after RST_STREAM come frames that the peer sent before it knew, and a slow backend sends them late:
+    to more streams than an engine remembers (100). They are no error, least of all one of the connection, which other
+    clients' requests are on."""
+    backend = make_frame_backend()
+    proxy = start_proxy([backend.backend()])
+    victim, attacker = clients.raw_h2(proxy), clients.raw_h2(proxy)
+    victim.headers(1, victim.fields())
+    wait_for(lambda: backend.of_type(rawh2.HEADERS), "the victim's request")
+    awaited = backend.of_type(rawh2.HEADERS)[0].sid
+    for batch in range(RESET_BATCHES):
+        sids = range(2 * RESETS * batch + 1, 2 * RESETS * (batch + 1), 2)
+        so_far = RESETS * (batch + 1)
+        for sid in sids:
+            attacker.headers(sid, attacker.fields())
+        wait_for(lambda: len(backend.of_type(rawh2.HEADERS)) == 1 + so_far, "the requests at the backend")
+        for sid in sids:
+            attacker.send(rawh2.RST_STREAM, 0, sid, rawh2.CANCEL.to_bytes(4, "big"))
+        wait_for(lambda: len(backend.of_type(rawh2.RST_STREAM)) == so_far, "the resets at the backend")
+    assert awaited not in [f.sid for f in backend.of_type(rawh2.RST_STREAM)]
+    ok = b"\x88"  # :status 200
+    answers = b""
+    for item in backend.of_type(rawh2.RST_STREAM):
+        if late == "head":
+            answers += frame(rawh2.HEADERS, END, item.sid, ok)
+        else:
+            answers += frame(rawh2.HEADERS, END_HEADERS, item.sid, ok)
+            answers += frame(rawh2.DATA, END_STREAM, item.sid, bytes(100))
+    backend.send(answers)
+    backend.ping()
+    assert not backend.of_type(rawh2.GOAWAY), backend.of_type(rawh2.GOAWAY)
+    backend.send(frame(rawh2.HEADERS, END, awaited, ok))
+    assert victim.outcome(1) == ("response", 200)
+    assert backend.connections == 1
+    attacker.ping()
 
 
 # ---------------------------------------------------------------- clients that are slow on purpose
