@@ -517,6 +517,54 @@ def test_cookies_reach_an_h2_backend_as_clean_crumbs(grid, clients, token, name)
     assert grid.origins["h2"].one(token).all("cookie") == ["a=1", "b=2"]
 
 
+def bomb(size, head=b""):
+    """A block that fills the dynamic table with one name of 4064 octets, and again by each two octets that refer to
+    it (RFC 7541, 6.2.1): `size` octets are size * 2 KB of fields."""
+    length = 4064
+    block = head + b"\x40\x7f" + hpack_tail(length) + b"a" * length + b"\0"
+    return block + b"\x7e\0" * ((size - len(block)) // 2)
+
+
+def peak_rss(proxy):
+    """VmHWM of all processes, octets: what was given back since counts too."""
+    total = 0
+    for pid in proxy.pids():
+        with open(f"/proc/{pid}/status") as status:
+            total += next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) * 1024
+    return total
+
+
+@pytest.mark.parametrize("kind", ["request", "no-request"])
+def test_an_hpack_bomb_costs_bounded_memory(start_proxy, make_origin, clients, kind):
+    """RFC 7541, 7.3: 64 KiB of block are 120 MB of fields, and the decoder has to follow all of them, but need not keep
+    them. The request is too large (431), or is none; or a limit ends the connection."""
+    origin = make_origin()
+    proxy = start_proxy([origin])
+    conn, other = clients.raw_h2(proxy), clients.raw_h2(proxy)
+    is_served(proxy, clients)
+    before = proxy.rss()
+    fields = b"\x82\x86\x84\x01\x01a" if kind == "request" else b""  # GET, http, /, a
+    block = bomb(65536, fields)
+    parts = [block[i : i + 16384] for i in range(0, len(block), 16384)]
+    sids = range(1, 9, 2)
+    for sid in sids:
+        conn.send(rawh2.HEADERS, END_STREAM, sid, parts[0])
+        for part in parts[1:-1]:
+            conn.send(rawh2.CONTINUATION, 0, sid, part)
+        conn.send(rawh2.CONTINUATION, END_HEADERS, sid, parts[-1])
+    refused = {("response", 431), ("goaway", rawh2.ENHANCE_YOUR_CALM)}
+    if kind == "no-request":
+        refused.add(("reset", rawh2.PROTOCOL_ERROR))  # whichever is seen first
+    outcomes = [conn.outcome(sid) for sid in sids]
+    assert set(outcomes) <= refused, outcomes
+    if not is_sanitized():
+        assert peak_rss(proxy) - before < 8 * MB, f"{(peak_rss(proxy) - before) / MB:.1f} MB"
+    other.headers(1, other.fields())
+    assert other.outcome(1) == ("response", 200)
+    is_served(proxy, clients)
+    assert {r.path for r in origin.requests} == {"/hello"}
+
+
 BOMB_REQUESTS = 100
 
 
