@@ -66,6 +66,12 @@ static enum h2_error prepare(struct h2_conn *c, struct h2_head *head, enum h2_se
     return H2_OK;
 }
 
+/* RFC 9113, 8.1.1: a message that ends with its head has no body to be announced. */
+static bool lacks_its_body(const struct h2_conn *c, const struct h2_head *head, bool end_stream)
+{
+    return c->opts.validate_sent && end_stream && head->content_length > 0;
+}
+
 static void send_block(struct h2_conn *c, const struct h2_block *block, const struct h2_list *list)
 {
     h2_tx_block(c, block, list->fields, list->n);
@@ -124,10 +130,9 @@ enum h2_error h2_conn_request_with_priority(struct h2_conn *c, const struct h2_f
                                             const struct h2_priority *priority, void *user,
                                             uint32_t *stream_id)
 {
-    assert(c->role == H2_CLIENT);
     struct h2_head head;
     struct h2_list list;
-    enum h2_error error = may_request(c);
+    enum h2_error error = c->role == H2_CLIENT ? may_request(c) : H2_ERR_FRAME_TYPE;
     if (error == H2_OK && priority != NULL && !priority_ok(priority, c->next_id)) {
         error = H2_ERR_VALUE;
     }
@@ -140,6 +145,8 @@ enum h2_error h2_conn_request_with_priority(struct h2_conn *c, const struct h2_f
     struct h2_stream *s = NULL;
     if (head.protocol.p != NULL && c->peer[H2_SETTINGS_ENABLE_CONNECT_PROTOCOL] == 0) {
         error = H2_ERR_UNSUPPORTED; /* RFC 8441, section 3 */
+    } else if (lacks_its_body(c, &head, end_stream)) {
+        error = H2_ERR_FIELDS;
     } else {
         s = h2_stream_open(c, c->next_id, H2_STATE_OPEN);
         error = s != NULL ? H2_OK : H2_ERR_NOMEM;
@@ -181,11 +188,13 @@ enum h2_error h2_conn_request(struct h2_conn *c, const struct h2_field *fields, 
 enum h2_error h2_conn_respond(struct h2_conn *c, uint32_t stream_id, const struct h2_field *fields,
                               size_t n, bool end_stream)
 {
-    assert(c->role == H2_SERVER);
     struct h2_stream *s;
     struct h2_head head;
     struct h2_list list;
     enum h2_error error = h2_stream_may(c, stream_id, H2_TX_HEADERS, &s);
+    if (c->role != H2_SERVER) {
+        error = H2_ERR_FRAME_TYPE;
+    }
     if (error == H2_OK && s->tx_head) {
         error = H2_ERR_STREAM_STATE;
     }
@@ -200,7 +209,8 @@ enum h2_error h2_conn_respond(struct h2_conn *c, uint32_t stream_id, const struc
         return error;
     }
     bool interim = head.status >= 100 && head.status < 200;
-    if (interim && end_stream) {
+    bool bodiless = s->head_request || head.status == 204 || head.status == 304;
+    if (end_stream && (interim || (!bodiless && lacks_its_body(c, &head, true)))) {
         h2_resize(c, list.memory, 0);
         return H2_ERR_FIELDS;
     }
@@ -258,11 +268,11 @@ static bool may_be_promised(const struct h2_head *head)
 enum h2_error h2_conn_push(struct h2_conn *c, uint32_t stream_id, const struct h2_field *fields,
                            size_t n, void *user, uint32_t *promised_id)
 {
-    assert(c->role == H2_SERVER);
     struct h2_stream *parent;
     struct h2_head head;
     struct h2_list list;
-    enum h2_error error = h2_conn_may(c, H2_CONN_TX_STREAM);
+    enum h2_error error =
+        c->role == H2_SERVER ? h2_conn_may(c, H2_CONN_TX_STREAM) : H2_ERR_FRAME_TYPE;
     if (error == H2_OK) {
         error = h2_stream_may(c, stream_id, H2_TX_PROMISE, &parent);
     }

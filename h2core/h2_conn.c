@@ -28,12 +28,18 @@ void *h2_resize(const struct h2_conn *c, void *p, size_t size)
 
 /* ---------------------------------------------------------------- life */
 
-static void check_options(const struct h2_options *o)
+const char *h2_options_check(const struct h2_options *o)
 {
-    assert(o->initial_window_size <= H2_MAX_WINDOW);
-    assert(o->connection_window_size <= H2_MAX_WINDOW);
-    assert(o->max_frame_size >= H2_DEFAULT_MAX_FRAME && o->max_frame_size <= 0xffffff);
-    (void)o;
+    if (o->initial_window_size > H2_MAX_WINDOW) {
+        return "initial_window_size is above 2^31-1";
+    }
+    if (o->connection_window_size > H2_MAX_WINDOW) {
+        return "connection_window_size is above 2^31-1";
+    }
+    if (o->max_frame_size < H2_DEFAULT_MAX_FRAME || o->max_frame_size > 0xffffff) {
+        return "max_frame_size is not between 16384 and 16777215";
+    }
+    return NULL;
 }
 
 void h2_conn_skip_settings(struct h2_conn *c)
@@ -45,7 +51,9 @@ void h2_conn_skip_settings(struct h2_conn *c)
 
 struct h2_conn *h2_conn_new(enum h2_role role, const struct h2_options *opts)
 {
-    check_options(opts);
+    if (h2_options_check(opts) != NULL) {
+        return NULL;
+    }
     struct h2_conn *c = resize(opts->alloc, NULL, sizeof(*c));
     if (c == NULL) {
         return NULL;
@@ -54,6 +62,10 @@ struct h2_conn *h2_conn_new(enum h2_role role, const struct h2_options *opts)
     c->role = role;
     c->state = role == H2_SERVER ? H2_CONN_PREFACE : H2_CONN_SETTINGS;
     c->opts = *opts;
+    if (opts->alloc != NULL) {
+        c->alloc = *opts->alloc;
+        c->opts.alloc = &c->alloc;
+    }
     if (c->opts.connection_window_size < H2_DEFAULT_WINDOW) {
         c->opts.connection_window_size = H2_DEFAULT_WINDOW; /* it cannot be made smaller */
     }
@@ -102,7 +114,8 @@ void h2_conn_free(struct h2_conn *c)
     h2_resize(c, c->rx.fields, 0);
     h2_lent_free(c);
     h2_resize(c, c->tx.buf, 0);
-    h2_resize(c, c, 0);
+    struct h2_allocator alloc = c->alloc; /* it lies in what is freed */
+    resize(c->opts.alloc != NULL ? &alloc : NULL, c, 0);
 }
 
 /* ---------------------------------------------------------------- the end */
@@ -164,7 +177,6 @@ enum h2_error h2_conn_close(struct h2_conn *c, enum h2_code code, uint32_t last_
     h2_tx_goaway(c, last_stream_id, code, debug, len);
     error = h2_result(c);
     h2_conn_move(c, H2_CONN_CLOSE);
-    c->fail = h2_conn_fail(H2_ERR_CALLER, code, h2_error_text(H2_ERR_CALLER));
     return error;
 }
 
@@ -210,7 +222,7 @@ uint32_t h2_conn_next_stream_id(const struct h2_conn *c)
     return c->next_id <= H2_MAX_STREAM_ID ? c->next_id : 0;
 }
 
-bool h2_conn_failed(const struct h2_conn *c)
+bool h2_conn_is_over(const struct h2_conn *c)
 {
     return h2_is_over(c);
 }

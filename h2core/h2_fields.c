@@ -544,8 +544,8 @@ bool h2_head_end(struct h2_head *h, bool connect_protocol)
 
 /* ---------------------------------------------------------------- what we send */
 
-/* What the engine has to know of a field that it does not check. */
-static void read_field(struct h2_head *h, const struct h2_field *f)
+/* What the engine has to know of a field. False: a content-length that is none, or another one. */
+static bool read_field(struct h2_head *h, const struct h2_field *f)
 {
     switch (f->token) {
     case H2_TOKEN_PSEUDO_METHOD:
@@ -570,12 +570,14 @@ static void read_field(struct h2_head *h, const struct h2_field *f)
         h->priority = value_of(f);
         break;
     case H2_TOKEN_CONTENT_LENGTH:
-        h->content_length = -1;
-        (void)read_length(f, &h->content_length);
+        if (read_length(f, &h->content_length) != NULL) {
+            return false;
+        }
         break;
     default:
         break;
     }
+    return true;
 }
 
 /* The field, or a copy that has its token. */
@@ -595,7 +597,7 @@ void h2_fields_read(struct h2_head *h, enum h2_section section, const struct h2_
     struct h2_field copy;
     h2_head_begin(h, section);
     for (size_t i = 0; i < n; i++) {
-        read_field(h, with_token(&fields[i], &copy));
+        (void)read_field(h, with_token(&fields[i], &copy));
     }
 }
 
@@ -620,7 +622,9 @@ bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct
             (section == H2_SECTION_REQUEST && f->token == H2_TOKEN_HOST && h->host.p != NULL)) {
             return false;
         }
-        read_field(h, f);
+        if (!(section == H2_SECTION_TRAILERS || read_field(h, f))) {
+            return false;
+        }
     }
     if (section == H2_SECTION_RESPONSE) {
         return h->status != 0;

@@ -63,16 +63,26 @@ bool h2_tx_window_add(int32_t *window, int64_t n)
     return true;
 }
 
-bool h2_flow_set_tx_initial(struct h2_conn *c, uint32_t size)
+bool h2_flow_may_set_tx_initial(const struct h2_conn *c, uint32_t size)
 {
     int64_t delta = (int64_t)size - c->peer[H2_SETTINGS_INITIAL_WINDOW_SIZE];
     for (struct h2_stream *s = h2_map_next(c, NULL); s != NULL; s = h2_map_next(c, s)) {
-        if (!h2_tx_window_add(&s->tx_window, delta)) {
+        if (s->tx_window + delta > H2_MAX_WINDOW) {
             return false;
         }
-        h2_sched_update(c, s);
     }
     return true;
+}
+
+void h2_flow_set_tx_initial(struct h2_conn *c, uint32_t size)
+{
+    int64_t delta = (int64_t)size - c->peer[H2_SETTINGS_INITIAL_WINDOW_SIZE];
+    for (struct h2_stream *s = h2_map_next(c, NULL); s != NULL; s = h2_map_next(c, s)) {
+        bool fits = h2_tx_window_add(&s->tx_window, delta);
+        assert(fits);
+        (void)fits;
+        h2_sched_update(c, s);
+    }
 }
 
 /* The size of a receive window: see struct h2_rx_window. */

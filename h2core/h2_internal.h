@@ -14,7 +14,8 @@
  *   h2_flow.c         windows                  h2_sched.c        who sends next
  *   h2_priority.c     the priority field       h2_limits.c       token buckets
  *   h2_conn.c         life, shutdown, failure, questions         h2_upgrade.c     from HTTP/1.1
- *   h2_trace.c        records for the trace hook
+ *   h2_trace.c        records for the trace hook                 h2_text.c        names, sentences
+ *   h2_options.c      the defaults, with their reasons
  */
 #ifndef H2CORE_H2_INTERNAL_H
 #define H2CORE_H2_INTERNAL_H
@@ -99,7 +100,7 @@ struct h2_move {
 
 /* ---- streams (h2_state.c); the states themselves are in h2core.h */
 
-#define H2_STATE_COUNT (H2_STATE_CLOSED_FORGOTTEN + 1)
+#define H2_STATE_COUNT (H2_STATE_CLOSED_SKIPPED + 1)
 
 enum h2_input {
     H2_RX_HEADERS,
@@ -218,6 +219,7 @@ struct h2_map {
 struct h2_closed {
     uint32_t *ids;
     uint8_t *ways;
+    bool forgot; /* the oldest one has been written over */
     uint32_t cap;
     uint32_t count;
     uint32_t next;
@@ -335,6 +337,7 @@ struct h2_conn {
     enum h2_role role;
     enum h2_conn_state state;
     struct h2_options opts;
+    struct h2_allocator alloc; /* what opts.alloc points to, if anything */
     uint64_t now_ms;
     struct hpack_decoder *decoder;
     struct hpack_encoder *encoder;
@@ -365,7 +368,8 @@ struct h2_conn {
     uint32_t goaway_peer;    /* received: last stream id */
     bool orphans;            /* streams above goaway_peer have to be told */
 
-    struct h2_fail fail; /* why it is over */
+    struct h2_fail fail;  /* why it is over, … */
+    uint32_t fail_stream; /* … and the stream of the frame that did it */
 };
 
 static inline bool h2_is_over(const struct h2_conn *c)
@@ -449,7 +453,9 @@ bool h2_tx_window_add(int32_t *window, int64_t n);
 
 /* SETTINGS_INITIAL_WINDOW_SIZE changed: the peer's moves our send windows, ours moves the receive
  * windows. */
-bool h2_flow_set_tx_initial(struct h2_conn *c, uint32_t size);
+void h2_flow_set_tx_initial(struct h2_conn *c, uint32_t size);
+/* False: it would take a send window past 2^31-1. */
+bool h2_flow_may_set_tx_initial(const struct h2_conn *c, uint32_t size);
 void h2_flow_set_rx_initial(struct h2_conn *c, uint32_t size);
 /* False: it would take a receive window past 2^31-1. */
 bool h2_flow_may_set_rx_initial(const struct h2_conn *c, uint32_t size);

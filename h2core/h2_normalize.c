@@ -167,6 +167,7 @@ bool h2_normalize(struct h2_conn *c, const struct h2_field *fields, size_t n, st
     char *text = (char *)(copy + n);
     for (size_t i = 0; i < n; i++) {
         copy[i] = fields[i];
+        copy[i].flags &= (uint8_t)~GOES; /* whatever the caller has there */
         if (has_upper(&copy[i])) {
             lower_name(&copy[i], &text);
         }

@@ -1,6 +1,7 @@
 /*
  * The priority field (RFC 9218, section 4), a dictionary of structured fields (RFC 8941, 3.2) of
- * which two members are known: u, an integer of 0 to 7, and i, a boolean. The rest is stepped over.
+ * which two members are known: u, an integer of 0 to 7, and i, a boolean. The rest is stepped over,
+ * also what is no dictionary: a hint that is half right is still a hint.
  */
 #include "h2_internal.h"
 

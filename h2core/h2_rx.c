@@ -3,10 +3,9 @@
  * Frames are checked against frames.def before their payload is touched. Every failure that a frame
  * can have comes back to one place, apply_fail().
  *
- *   PREFACE -> HEADER -> PAYLOAD ------------------> HEADER      all frames that are known, but
- *                     -> DATA_PAD -> DATA -> SKIP -> HEADER      DATA, which is handed on as it
- * comes, and
- *                     -> SKIP ---------------------> HEADER      what is ignored
+ *   PREFACE -> HEADER -> PAYLOAD ------------------> HEADER    most frames
+ *                     -> DATA_PAD -> DATA -> SKIP -> HEADER    DATA: handed on as it comes
+ *                     -> SKIP ---------------------> HEADER    what is ignored
  */
 #include "h2_internal.h"
 
@@ -215,6 +214,9 @@ static void apply_fail(struct h2_conn *c, struct h2_fail fail, struct h2_event *
         reset_stream(c, c->rx.target, fail, ev);
     } else {
         h2_conn_break(c, fail);
+    }
+    if (h2_is_over(c)) {
+        c->fail_stream = c->rx.target;
     }
 }
 
@@ -532,6 +534,9 @@ bool h2_conn_next_event(struct h2_conn *c, uint64_t now_ms, struct h2_event *ev)
         return false;
     }
     h2_conn_move(c, H2_CONN_CLOSE);
-    *ev = (struct h2_event){.type = H2_EVENT_FAILED, .code = c->fail.code, .fail = c->fail};
+    *ev = (struct h2_event){.type = H2_EVENT_FAILED,
+                            .stream_id = c->fail_stream,
+                            .code = c->fail.code,
+                            .fail = c->fail};
     return true;
 }

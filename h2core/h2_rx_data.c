@@ -2,8 +2,8 @@
  * DATA (RFC 9113, 6.1): handed to the caller where it lies, never kept.
  *
  *     | pad length | body octets ............ | padding |
- *                    one event for each piece that is fed; the last one carries END_STREAM and owes
- * the padding and its length octet too
+ *                    one event for each piece that is fed; the last one carries END_STREAM,
+ *                    and owes the padding and its length octet, too
  *
  * Windows are charged with the frame header, the connection's before anybody asks for the stream,
  * so that both sides count alike whatever becomes of the frame. Octets that no event hands over are

@@ -19,7 +19,7 @@ struct section {
     struct h2_head head;
     const char *over; /* the limit that it is over */
     bool store;       /* false: only HPACK is still interested */
-    uint64_t bytes;
+    uint32_t octets;  /* of the block */
     uint32_t regular; /* fields but pseudo-header fields and cookies */
     uint32_t crumbs;
     uint32_t count;  /* fields stored, in c->rx.fields */
@@ -44,14 +44,11 @@ static struct h2_field *next_slot(struct h2_conn *c, const struct section *sec)
     return &rx->fields[sec->count];
 }
 
-/* Each reference to the dynamic table counts in full (CVE-2016-6581, CVE-2026-49975). */
+/* The limits that the decoder does not know. It counts the octets itself, each reference to the
+ * dynamic table in full, and holds nothing of what is over them (CVE-2016-6581, CVE-2026-49975). */
 static const char *count_field(const struct h2_limits *l, struct section *sec,
                                const struct h2_field *f)
 {
-    sec->bytes += (uint64_t)f->name_len + f->value_len + HPACK_FIELD_OVERHEAD;
-    if (sec->bytes > l->header_list_bytes) {
-        return "a header section larger than header_list_bytes allows";
-    }
     if (f->token == H2_TOKEN_COOKIE) {
         return ++sec->crumbs > l->cookie_crumbs
                    ? "a header section with more cookies than cookie_crumbs allows"
@@ -66,9 +63,10 @@ static const char *count_field(const struct h2_limits *l, struct section *sec,
 }
 
 /* The field in the next slot: is it to stay there? */
-static void take_field(const struct h2_conn *c, struct section *sec, struct h2_field *f)
+static void take_field(const struct h2_conn *c, struct section *sec, struct h2_field *f, bool fits)
 {
-    sec->over = count_field(&c->opts.limits, sec, f);
+    sec->over = fits ? count_field(&c->opts.limits, sec, f)
+                     : "a header section larger than header_list_bytes allows";
     if (sec->over != NULL) {
         sec->store = false;
         return;
@@ -93,15 +91,19 @@ static struct h2_fail decode(struct h2_conn *c, const uint8_t *p, const uint8_t 
 {
     struct h2_field dropped;
     enum hpack_rc rc;
+    bool any;
+    /* Of a block that nobody will be told of, the decoder holds no string. */
+    hpack_decoder_set_max_list_size(c->decoder, sec->store ? c->opts.limits.header_list_bytes : 0);
     hpack_decoder_begin(c->decoder);
     c->rx.decoded = true;
     do {
         struct h2_field *f = sec->store ? next_slot(c, sec) : &dropped;
         rc = f != NULL ? hpack_decoder_next(c->decoder, &p, end, f) : HPACK_ERR_NOMEM;
-        if (rc == HPACK_FIELD && sec->store) {
-            take_field(c, sec, f);
+        any = rc == HPACK_FIELD || rc == HPACK_ERR_LIST_SIZE;
+        if (any && sec->store) {
+            take_field(c, sec, f, rc == HPACK_FIELD);
         }
-    } while (rc == HPACK_FIELD);
+    } while (any);
     if (rc == HPACK_OK) {
         rc = hpack_decoder_end(c->decoder);
     }
@@ -172,6 +174,7 @@ static void tell(struct h2_conn *c, struct h2_stream *s, enum h2_event_type type
                             .nfields = sec->count,
                             .content_length = -1,
                             .status = sec->head.status};
+    h2_earn_payload(c, sec->octets);
     if (c->rx.block_has_priority) {
         ev->has_priority = true;
         ev->priority = c->rx.block_priority;
@@ -231,8 +234,12 @@ static struct h2_fail request(struct h2_conn *c, struct section *sec, struct h2_
     ev->content_length = length;
     ev->urgency = urgency;
     ev->incremental = incremental;
-    ev->too_large = sec->over != NULL;
-    return ev->too_large ? h2_charge(c, H2_BUDGET_CONTROL) : h2_no_fail();
+    if (sec->over == NULL) {
+        return h2_no_fail();
+    }
+    ev->too_large = true;
+    ev->fail = h2_stream_fail(H2_ERR_LIMIT, H2_ENHANCE_YOUR_CALM, sec->over);
+    return h2_charge(c, H2_BUDGET_ERRORS);
 }
 
 /* RFC 9113, 8.4: safe and cacheable (RFC 9110, 9.2). */
@@ -370,7 +377,7 @@ static struct h2_fail end_block(struct h2_conn *c, const uint8_t *p, uint32_t le
     struct h2_rx *rx = &c->rx;
     bool promised = rx->block_promised != 0;
     struct h2_stream *s = promised ? NULL : h2_stream_find(c, rx->frame.stream_id);
-    struct section sec = {0};
+    struct section sec = {.octets = len};
     rx->block_stream = 0;
     rx->target = promised ? rx->block_promised : rx->frame.stream_id;
     if (rx->block_opens ? !takes_streams(c) : s == NULL && rx->block_fail.scope == H2_SCOPE_NONE) {
@@ -379,7 +386,6 @@ static struct h2_fail end_block(struct h2_conn *c, const uint8_t *p, uint32_t le
     sec.store = !rx->block_drop && rx->block_fail.scope == H2_SCOPE_NONE;
     h2_head_begin(&sec.head, section_of(s));
 
-    h2_earn_payload(c, len);
     struct h2_fail fail = decode(c, p, p + len, &sec);
     if (fail.scope != H2_SCOPE_NONE || h2_is_over(c)) {
         return fail;
@@ -420,7 +426,7 @@ static void open_by_peer(struct h2_conn *c, uint32_t id, uint32_t in_use)
     rx->block_opens = true;
     if (!takes_streams(c)) {
         rx->block_drop = true; /* ignored, not refused */
-    } else if (in_use >= c->announced[H2_SETTINGS_MAX_CONCURRENT_STREAMS]) {
+    } else if (in_use >= c->opts.max_concurrent_streams) {
         rx->block_fail = h2_stream_fail(H2_ERR_STREAM_LIMIT, H2_REFUSED_STREAM,
                                         "more streams than max_concurrent_streams allows");
     }
@@ -483,6 +489,10 @@ static struct h2_fail begin_promise(struct h2_conn *c, uint32_t id)
     const struct h2_move *of = h2_state_move(h2_conn_stream_state(c, id), H2_RX_PROMISED);
     if (of->verdict == H2_REJECT) {
         return of->fail;
+    }
+    struct h2_fail limit = h2_charge(c, H2_BUDGET_CONTROL);
+    if (limit.scope != H2_SCOPE_NONE) {
+        return limit;
     }
     begin_block(c, of);
     rx->block_promised = id;

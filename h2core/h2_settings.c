@@ -83,7 +83,37 @@ static struct h2_fail check_change(const struct h2_conn *c, uint32_t id, uint32_
     return why != NULL ? h2_conn_fail(H2_ERR_SETTING, H2_PROTOCOL_ERROR, why) : h2_no_fail();
 }
 
-static struct h2_fail apply_one(struct h2_conn *c, uint32_t id, uint32_t value)
+/* The windows of all streams are moved once a frame, however often it changes their initial size.
+ */
+struct window_change {
+    bool any;
+    uint32_t largest;
+    uint32_t last;
+};
+
+static void note_window(struct window_change *w, uint32_t size)
+{
+    w->largest = w->any && w->largest > size ? w->largest : size;
+    w->last = size;
+    w->any = true;
+}
+
+static struct h2_fail apply_window(struct h2_conn *c, const struct window_change *w)
+{
+    if (!w->any) {
+        return h2_no_fail();
+    }
+    if (!h2_flow_may_set_tx_initial(c, w->largest)) {
+        return h2_conn_fail(H2_ERR_FLOW_CONTROL, H2_FLOW_CONTROL_ERROR,
+                            "SETTINGS_INITIAL_WINDOW_SIZE makes a window larger than 2^31-1");
+    }
+    h2_flow_set_tx_initial(c, w->last);
+    c->peer[H2_SETTINGS_INITIAL_WINDOW_SIZE] = w->last;
+    return h2_no_fail();
+}
+
+static struct h2_fail apply_one(struct h2_conn *c, uint32_t id, uint32_t value,
+                                struct window_change *w)
 {
     if (!is_known(id)) {
         return h2_no_fail(); /* RFC 9113, 6.5.2: ignored */
@@ -95,9 +125,9 @@ static struct h2_fail apply_one(struct h2_conn *c, uint32_t id, uint32_t value)
     if (fail.scope != H2_SCOPE_NONE) {
         return fail;
     }
-    if (id == H2_SETTINGS_INITIAL_WINDOW_SIZE && !h2_flow_set_tx_initial(c, value)) {
-        return h2_conn_fail(H2_ERR_FLOW_CONTROL, H2_FLOW_CONTROL_ERROR,
-                            "SETTINGS_INITIAL_WINDOW_SIZE makes a window larger than 2^31-1");
+    if (id == H2_SETTINGS_INITIAL_WINDOW_SIZE) {
+        note_window(w, value);
+        return h2_no_fail();
     }
     if (id == H2_SETTINGS_HEADER_TABLE_SIZE) {
         hpack_encoder_set_peer_table_size(c->encoder, value);
@@ -111,16 +141,20 @@ struct h2_fail h2_settings_apply(struct h2_conn *c, const uint8_t *p, size_t len
 {
     assert(len % H2_SETTING_LEN == 0);
     struct h2_fail fail = h2_no_fail();
+    struct window_change w = {0};
     for (size_t i = 0; i < len / H2_SETTING_LEN && fail.scope == H2_SCOPE_NONE; i++) {
         const uint8_t *entry = p + i * H2_SETTING_LEN;
         uint16_t id = (uint16_t)(entry[0] << 8 | entry[1]);
         uint32_t value = h2_get32(entry + 2);
         if (changes != NULL) {
-            changes[i] = (struct h2_setting_change){id, h2_conn_peer_setting(c, id), value};
+            uint32_t before = id == H2_SETTINGS_INITIAL_WINDOW_SIZE && w.any
+                                  ? w.last
+                                  : h2_conn_peer_setting(c, id);
+            changes[i] = (struct h2_setting_change){id, before, value};
         }
-        fail = apply_one(c, id, value);
+        fail = apply_one(c, id, value, &w);
     }
-    return fail;
+    return fail.scope == H2_SCOPE_NONE ? apply_window(c, &w) : fail;
 }
 
 /* ---------------------------------------------------------------- ours */
@@ -227,6 +261,10 @@ enum h2_error h2_conn_update_settings(struct h2_conn *c, const struct h2_setting
         put_setting(payload + i * H2_SETTING_LEN, values[i].id, values[i].value);
     }
     memcpy(c->announced, said, sizeof(said));
+    if (said[H2_SETTINGS_MAX_CONCURRENT_STREAMS] !=
+        UINT32_MAX) { /* what was never said is ours to bound */
+        c->opts.max_concurrent_streams = said[H2_SETTINGS_MAX_CONCURRENT_STREAMS];
+    }
     send(c, payload, n * H2_SETTING_LEN);
     return h2_result(c);
 }

@@ -31,10 +31,10 @@
  * PUSH_PROMISE, we. PRIORITY has no column, being allowed (and ignored) in every state. END_STREAM
  * is an input of its own that follows the HEADERS or DATA which carried it.
  *
- * Closed is four states, since what is still allowed depends on how it was closed: a peer that
+ * Closed is five states, since what is still allowed depends on how it was closed: a peer that
  * ended its side can have nothing more to say; what comes after our RST_STREAM may have been on its
- * way; of what is forgotten, or was skipped by a higher stream id, only DATA and PUSH_PROMISE get
- * the benefit of the doubt.
+ * way, and so may what comes on a stream of which nothing is remembered. A stream that was never
+ * opened, because its peer went on to a higher id, is closed too (5.1.1).
  */
 #include "h2_internal.h"
 
@@ -85,7 +85,8 @@ static const struct h2_move received[H2_STATE_COUNT][H2_RX_INPUTS] = {
     [H2_STATE_CLOSED_ENDED]          = { HEAD_CLOSED, DATA_CLOSED, ______,     DROP,        DROP,          BAD_PROMISE,   NOT_NEW },
     [H2_STATE_CLOSED_RESET_SENT]     = { DROP,        DROP,        ______,     DROP,        DROP,          DROP,          NOT_NEW },
     [H2_STATE_CLOSED_RESET_RECEIVED] = { HEAD_RESET,  DATA_RESET,  ______,     DROP,        DROP,          BAD_PROMISE,   NOT_NEW },
-    [H2_STATE_CLOSED_FORGOTTEN]      = { LOWER_ID,    DROP,        ______,     DROP,        DROP,          DROP,          NOT_NEW },
+    [H2_STATE_CLOSED_FORGOTTEN]      = { DROP,        DROP,        ______,     DROP,        DROP,          DROP,          NOT_NEW },
+    [H2_STATE_CLOSED_SKIPPED]        = { LOWER_ID,    DROP,        ______,     DROP,        DROP,          BAD_PROMISE,   NOT_NEW },
 };
 
 static const struct h2_move sent[H2_STATE_COUNT][H2_INPUT_COUNT - H2_RX_INPUTS] = {
@@ -102,6 +103,7 @@ static const struct h2_move sent[H2_STATE_COUNT][H2_INPUT_COUNT - H2_RX_INPUTS] 
     [H2_STATE_CLOSED_RESET_SENT]     = { ______,  ______,  ______,     ______,     ______,        ______,        ______ },
     [H2_STATE_CLOSED_RESET_RECEIVED] = { ______,  ______,  ______,     ______,     ______,        ______,        ______ },
     [H2_STATE_CLOSED_FORGOTTEN]      = { ______,  ______,  ______,     ______,     ______,        ______,        ______ },
+    [H2_STATE_CLOSED_SKIPPED]        = { ______,  ______,  ______,     ______,     ______,        ______,        ______ },
 };
 /* clang-format on */
 
@@ -126,6 +128,7 @@ const char *h2_stream_state_name(enum h2_stream_state state)
         [H2_STATE_CLOSED_RESET_SENT] = "closed (reset sent)",
         [H2_STATE_CLOSED_RESET_RECEIVED] = "closed (reset received)",
         [H2_STATE_CLOSED_FORGOTTEN] = "closed (forgotten)",
+        [H2_STATE_CLOSED_SKIPPED] = "closed (skipped)",
     };
     assert(state < H2_STATE_COUNT);
     return names[state];

@@ -146,6 +146,7 @@ void h2_closed_remember(struct h2_conn *c, uint32_t id, enum h2_stream_state way
     if (m->count == m->cap) {
         closed_grow(c);
     }
+    m->forgot = m->forgot || m->count == m->cap;
     if (m->cap == 0) {
         return;
     }
@@ -170,7 +171,8 @@ static enum h2_stream_state closed_lookup(const struct h2_closed *m, uint32_t id
             return m->ways[at];
         }
     }
-    return H2_STATE_CLOSED_FORGOTTEN;
+    /* Who has forgotten nothing knows that it was never open. */
+    return m->forgot ? H2_STATE_CLOSED_FORGOTTEN : H2_STATE_CLOSED_SKIPPED;
 }
 
 /* ---------------------------------------------------------------- life of a stream */
@@ -189,7 +191,9 @@ enum h2_stream_state h2_conn_stream_state(const struct h2_conn *c, uint32_t id)
         return s->state;
     }
     if (h2_is_ours(c, id)) {
-        return id >= c->next_id ? H2_STATE_IDLE_OURS : closed_lookup(&c->closed, id);
+        enum h2_stream_state state =
+            id >= c->next_id ? H2_STATE_IDLE_OURS : closed_lookup(&c->closed, id);
+        return state == H2_STATE_CLOSED_SKIPPED ? H2_STATE_CLOSED_FORGOTTEN : state;
     }
     if (id > c->last_seen) {
         return c->role == H2_SERVER ? H2_STATE_IDLE : H2_STATE_IDLE_PUSHED;

@@ -1,6 +1,7 @@
 /*
  * The output buffer: control frames and header blocks in the order they were made, until
- * h2_conn_send() takes them. Body bytes never come through here.
+ * h2_conn_send() takes them. Body bytes come through here only by
+ * h2_conn_send_data().
  */
 #include "h2_internal.h"
 
@@ -83,7 +84,7 @@ void h2_tx_raw(struct h2_conn *c, const void *p, size_t len)
 void h2_tx_frame(struct h2_conn *c, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
                  size_t len)
 {
-    uint8_t *out = h2_tx_reserve(c, H2_FRAME_HEADER_LEN + len);
+    uint8_t *out = h2_is_over(c) ? NULL : h2_tx_reserve(c, H2_FRAME_HEADER_LEN + len);
     if (out == NULL) {
         return;
     }

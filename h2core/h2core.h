@@ -23,6 +23,12 @@
  *
  * A caller with little to send may leave the second half out: h2_conn_send_data() copies body bytes
  * into the output of h2_conn_send().
+ *
+ * What a peer sends never ends the process, and what an action cannot do is its result. Only misuse
+ * that no check of the caller's could excuse is an assertion, alive in release builds: NULL where a
+ * pointer is needed, feeding before all is read (h2_conn_feed), a DATA header for more or less than
+ * was offered (h2_conn_data_frame), an upgrade behind other calls (h2_conn_upgrade), a token that
+ * does not exist.
  */
 #ifndef H2CORE_H
 #define H2CORE_H
@@ -95,13 +101,11 @@ enum h2_error {
                              nothing was sent */
     H2_ERR_COMPRESSION,   /**< a header block that cannot be decompressed (4.3) */
     H2_ERR_LIMIT,         /**< a limit of struct h2_limits was hit: the sentence names it */
-    H2_ERR_UNWISE,        /**< allowed by the protocol, but to no good end (RFC 1122, 1.2.2's
-                             spirit): a server that sends priorities */
+    H2_ERR_UNWISE,        /**< allowed, but of no use to anybody: a server that sends priorities */
     H2_ERR_UNSUPPORTED, /**< the peer has not offered it (extended CONNECT) or disabled it (push) */
     H2_ERR_VALUE,       /**< an argument out of range */
     H2_ERR_PREFACE,     /**< not the preface of HTTP/2 (3.4) */
     H2_ERR_PROTOCOL,    /**< another rule of the protocol was broken */
-    H2_ERR_CALLER,      /**< the caller ended the connection */
 };
 
 /** "STREAM_LIMIT" and so on. Static. */
@@ -158,32 +162,36 @@ struct h2_setting_change {
 
 /**
  * What a peer may make us keep or do. Every limit that is hit is a failure with H2_ERR_LIMIT whose
- * sentence names it. h2_options_init() fills in the defaults, which are written with their reasons
- * in h2_options.c. Bursts and rates are token buckets: a burst at once, and so many more a second.
+ * sentence names it. 0 allows none, UINT32_MAX is as good as no limit. The defaults (in brackets)
+ * are argued in h2_options.c. Bursts and rates are token buckets: a burst at once, and so many more
+ * a second.
  */
 struct h2_limits {
-    uint32_t header_list_bytes;   /**< decoded names + values + 32 each, per section, trailers
-                                     too, every reference counted; also announced */
-    uint32_t header_fields;       /**< fields per section, trailers too; pseudo-header fields are
-                                     not counted */
-    uint32_t cookie_crumbs;       /**< cookie fields per section (RFC 9113, 8.2.3), counted apart */
-    uint32_t continuation_frames; /**< CONTINUATION frames per block */
-    uint32_t header_block_bytes;  /**< compressed octets per block */
-    uint32_t settings_per_frame;  /**< entries of one SETTINGS frame */
-    uint32_t queued_replies; /**< SETTINGS and PING acknowledgements and RST_STREAM not yet taken by
-                                h2_conn_send() */
-    uint32_t output_bytes;   /**< octets waiting for h2_conn_send() when the peer asks for more */
-    uint32_t reset_burst;    /**< streams that the peer resets: burst … */
-    uint32_t reset_rate;     /**< … and per second */
-    uint32_t error_burst;    /**< streams that we reset because of the peer's errors: burst … */
-    uint32_t error_rate;     /**< … and per second */
-    uint32_t empty_burst;    /**< DATA, HEADERS and CONTINUATION that carry nothing: burst … */
-    uint32_t empty_rate;     /**< … and per second */
-    uint32_t control_burst;  /**< frames that carry no message (PRIORITY, SETTINGS, PING,
-                                WINDOW_UPDATE, unknown ones, …) and odd but legal ones: burst … */
-    uint32_t control_rate;   /**< … and per second … */
-    uint32_t control_payload; /**< … and one more for so many octets of DATA and header blocks */
-    uint32_t closed_streams;  /**< how many closed streams are remembered by how they were closed */
+    /** Decoded names + values + 32 each, per section, trailers too, every reference counted; also
+     * announced (65536). */
+    uint32_t header_list_bytes;
+    /** Fields per section, trailers too; pseudo-header fields are not counted (100). */
+    uint32_t header_fields;
+    uint32_t cookie_crumbs;       /**< cookie fields per section, counted apart (200) */
+    uint32_t continuation_frames; /**< CONTINUATION frames per block (8) */
+    uint32_t header_block_bytes;  /**< compressed octets per block (65536) */
+    uint32_t settings_per_frame;  /**< entries of one SETTINGS frame (32) */
+    /** SETTINGS and PING acknowledgements and RST_STREAM not yet taken by h2_conn_send() (1000). */
+    uint32_t queued_replies;
+    uint32_t output_bytes; /**< octets waiting for h2_conn_send() when more are asked for (1 MiB) */
+    uint32_t reset_burst;  /**< streams that the peer resets: burst (1000) … */
+    uint32_t reset_rate;   /**< … and per second (33) */
+    uint32_t error_burst;  /**< streams that we reset for the peer's errors: burst (1000) … */
+    uint32_t error_rate;   /**< … and per second (33) */
+    uint32_t empty_burst;  /**< DATA, HEADERS, CONTINUATION that carry nothing: burst (1000) … */
+    uint32_t empty_rate;   /**< … and per second (33) */
+    /** Frames that carry no message (PRIORITY, SETTINGS, PING, WINDOW_UPDATE, unknown ones, …) and
+     * odd but legal ones: burst (10000) … */
+    uint32_t control_burst;
+    uint32_t control_rate; /**< … and per second (330) … */
+    /** … and one more for so many octets of DATA and header blocks (1024; 0: they earn none). */
+    uint32_t control_payload;
+    uint32_t closed_streams; /**< closed streams remembered by how they were closed (100) */
 };
 
 /* ---------------------------------------------------------------- trace */
@@ -215,7 +223,8 @@ H2_API const char *h2_frame_name(uint8_t type);
 
 /** How a connection behaves. To be filled by h2_options_init() and then changed. */
 struct h2_options {
-    const struct h2_allocator *alloc; /**< NULL: the C library's; must outlive the connection */
+    const struct h2_allocator *alloc; /**< NULL: the C library's. It is copied; its ctx must
+                                         outlive the connection */
 
     /* Announced in the first SETTINGS. h2_conn_update_settings() changes them later. */
     uint32_t header_table_size;      /**< the decoder's table, octets (4096) */
@@ -232,10 +241,11 @@ struct h2_options {
                                   */
 
     /** Received sections must be valid messages (RFC 9113, 8.2, 8.3), and bodies as long as
-     * content-length says (true). Off: fields are handed out as they came. */
+     * content-length says (true). Off: fields are handed out as they came, but for what
+     * normalize_received does. */
     bool validate_received;
-    /** Cookie fields are joined into one (8.2.3); names become lower case, which only matters
-     * without validation (true). */
+    /** Cookie fields are joined into one (8.2.3). Without validation the rest of what
+     * normalize_sent does is done, too: a valid section does not need it (true). */
     bool normalize_received;
     bool validate_sent; /**< what is not a valid message is refused with H2_ERR_FIELDS (true) */
     /** Names become lower case, white space around values goes, and so do fields that speak of an
@@ -260,13 +270,16 @@ struct h2_options {
 /** Fills in every default. */
 H2_API void h2_options_init(struct h2_options *opts);
 
+/** NULL, or a sentence that says which option is out of its range. Static. */
+H2_API const char *h2_options_check(const struct h2_options *opts);
+
 /* ---------------------------------------------------------------- life */
 
 struct h2_conn;
 
 /**
  * A connection. Its preface and first SETTINGS wait for h2_conn_send() at once. `opts` is copied.
- * NULL: no memory.
+ * NULL: no memory, or options that h2_options_check() finds fault with.
  */
 H2_API struct h2_conn *h2_conn_new(enum h2_role role, const struct h2_options *opts);
 
@@ -288,10 +301,12 @@ H2_API size_t h2_conn_upgrade_settings(const struct h2_conn *c, char *buf, size_
  *
  * Server, before it sends 101: `settings` is the value of the HTTP2-Settings field (base64url,
  * RFC 7540, 3.2.1), which is applied; stream 1 is half closed (remote), its request being the
- * HTTP/1.1 one. H2_ERR_SETTING: not a valid value, the upgrade must not be made. It counts as the
- * peer's first settings but does not stand for its SETTINGS frame.
+ * HTTP/1.1 one: whether that was a HEAD says `head_request`. H2_ERR_SETTING: not a valid value, the
+ * upgrade must not be made, and the connection only be freed. The value does not stand for the
+ * peer's first SETTINGS frame.
  *
- * Client, after it has got 101: `settings` is NULL. Stream 1 is half closed (local).
+ * Client, after it has got 101: `settings` is NULL. Stream 1 is half closed (local), and
+ * `head_request` says whether the request was a HEAD. `user` becomes the stream's user pointer.
  */
 H2_API enum h2_error h2_conn_upgrade(struct h2_conn *c, const char *settings, size_t len,
                                      bool head_request, void *user);
@@ -336,29 +351,30 @@ enum h2_event_type {
     H2_EVENT_FAILED,
 };
 
-/** The bit of h2_options.mute for an event. RESET, GOAWAY and FAILED cannot be muted, nor can what
- * carries a message. */
+/** The bit of h2_options.mute for an event. It means nothing for heads, trailers, DATA, PUSH,
+ * RESET, GOAWAY and FAILED, which are always told. */
 #define H2_MUTE(type) (1u << (type))
 
-/** A priority as RFC 7540, 5.3 had it. Nothing but the peer's caller gives it a meaning now. */
+/** A priority as RFC 7540, 5.3 had it. The engine passes it on and does not act on it. */
 struct h2_priority {
     uint32_t depends_on; /**< stream id; 0: none */
     uint16_t weight;     /**< 1 to 256 */
     bool exclusive;      /**< it comes between the other stream and its dependents */
 };
 
-/** One event. What a type does not use is 0. Pointers are valid until the next call for this
- * connection (DATA: as long as the fed bytes). */
+/** One event. What a type does not use is 0. What it points to is valid until the next
+ * h2_conn_next_event() or h2_conn_free(), and is not changed by actions in between; DATA points
+ * into the fed bytes. */
 struct h2_event {
     enum h2_event_type type; /**< which of the members below are set */
-    uint32_t stream_id;      /**< 0: the connection */
+    uint32_t stream_id;      /**< 0: the connection. FAILED: that of the frame at fault */
     void *user;              /**< the stream's user pointer as it was set, NULL otherwise */
     bool end_stream; /**< REQUEST, RESPONSE, DATA, TRAILERS: the peer's side has ended with this */
     bool by_peer;    /**< RESET */
     /** REQUEST: over a limit on header sections. `fields` are only the pseudo-header fields before
-     * that, perhaps not all: answer 431. The body is not checked. */
+     * that, perhaps not all: answer 431. The body is not checked. `fail` names the limit. */
     bool too_large;
-    bool has_priority; /**< REQUEST, RESPONSE, TRAILERS: HEADERS carried `priority` */
+    bool has_priority; /**< heads and TRAILERS: HEADERS carried `priority` */
     bool incremental;  /**< REQUEST, PUSH, PRIORITY_UPDATE: RFC 9218, 4.2 */
     uint8_t urgency;   /**< REQUEST, PUSH, PRIORITY_UPDATE: RFC 9218, 4.1 */
     uint16_t status;   /**< RESPONSE, INFORMATIONAL */
@@ -381,7 +397,7 @@ struct h2_event {
     size_t nsettings;                         /**< how many */
     const char *origin;                       /**< ALTSVC: not NUL-terminated */
     size_t origin_len;                        /**< octets; 0: that of the stream */
-    struct h2_fail fail;                      /**< FAILED, and RESET with !by_peer */
+    struct h2_fail fail; /**< FAILED, RESET with !by_peer, and with too_large */
 };
 
 /**
@@ -598,7 +614,8 @@ H2_API enum h2_error h2_conn_shutdown(struct h2_conn *c);
 #define H2_LAST_TOLD UINT32_MAX
 
 /** GOAWAY with a code, a last stream id (H2_LAST_TOLD, or less than that) and debug data (may be
- * NULL); nothing is parsed or taken after it. H2_ERR_VALUE: an id over 2^31-1, or more debug data
+ * NULL); nothing is parsed or taken after it, and no event follows: what the streams' user pointers
+ * point to is the caller's to end. H2_ERR_VALUE: an id over 2^31-1, or more debug data
  * than fits a frame of 16384 octets. */
 H2_API enum h2_error h2_conn_close(struct h2_conn *c, enum h2_code code, uint32_t last_stream_id,
                                    const void *debug, size_t len);
@@ -634,7 +651,8 @@ enum h2_stream_state {
     H2_STATE_CLOSED_ENDED,          /**< closed by END_STREAM of both sides */
     H2_STATE_CLOSED_RESET_SENT,     /**< closed by our RST_STREAM */
     H2_STATE_CLOSED_RESET_RECEIVED, /**< closed by the peer's */
-    H2_STATE_CLOSED_FORGOTTEN,      /**< closed so long ago, or skipped, that nothing is known */
+    H2_STATE_CLOSED_FORGOTTEN,      /**< closed so long ago that nothing is known */
+    H2_STATE_CLOSED_SKIPPED,        /**< never opened: the peer has used a higher id */
 };
 
 /** The state of any stream id but 0. */
@@ -658,9 +676,9 @@ H2_API uint32_t h2_conn_open_outbound(const struct h2_conn *c);
 H2_API uint32_t h2_conn_open_inbound(const struct h2_conn *c);
 /** The highest stream id of the peer that was told to the caller. */
 H2_API uint32_t h2_conn_last_peer_stream(const struct h2_conn *c);
-/** Whether the connection is over. */
-H2_API bool h2_conn_failed(const struct h2_conn *c);
-/** Whether the peer has sent GOAWAY. */
+/** Whether the connection is over: failed, or ended by h2_conn_close(). */
+H2_API bool h2_conn_is_over(const struct h2_conn *c);
+/** Whether the peer has sent GOAWAY. False once the connection is over. */
 H2_API bool h2_conn_goaway_received(const struct h2_conn *c);
 /** Whether a header block has begun and not ended (for its timer). */
 H2_API bool h2_conn_in_header_block(const struct h2_conn *c);

@@ -1,8 +1,8 @@
 /*
  * The decoder's strings that are in no table: a list of chunks, filled one after the other.
  *
- * What a block can make it hold is what its fields add up to, each string at most once; the
- * connection's limit of the list size is therefore its limit too.
+ * What a block can make it hold is what its fields add up to, each string at most once; of fields
+ * over the limit of the list size (hpack_decoder_set_max_list_size) it holds nothing.
  */
 #include "hpack_internal.h"
 

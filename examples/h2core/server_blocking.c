@@ -52,7 +52,7 @@ static void answer_free(struct answer *a)
 
 /* ---------------------------------------------------------------- events */
 
-/* Fields are valid until the next call for the connection, so the text is made right away. It is
+/* Fields are valid until the next event is asked for, so the text is made right away. It is
  * sent when the request is complete. */
 static void on_request(struct session *s, const struct h2_event *ev)
 {
@@ -185,7 +185,7 @@ static int patience_ms(const struct session *s)
 
 static bool is_over(const struct session *s)
 {
-    return h2_conn_failed(s->h2) || (s->drain_until != 0 && h2_conn_open_streams(s->h2) == 0);
+    return h2_conn_is_over(s->h2) || (s->drain_until != 0 && h2_conn_open_streams(s->h2) == 0);
 }
 
 static void serve(struct session *s)

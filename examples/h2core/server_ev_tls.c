@@ -137,7 +137,7 @@ static void client_run(struct client *c)
         client_free(c);
         return;
     }
-    bool over = h2_conn_failed(c->h2) || (c->last_word && h2_conn_open_streams(c->h2) == 0);
+    bool over = h2_conn_is_over(c->h2) || (c->last_word && h2_conn_open_streams(c->h2) == 0);
     if (over && !c->shut && c->out_len == 0) {
         c->shut = true;
         SSL_shutdown(c->ssl);

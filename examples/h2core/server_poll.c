@@ -233,7 +233,7 @@ static bool client_run(struct client *c)
             return true; /* the socket is full */
         }
     } while (c->out_len > 0 || c->unread);
-    bool over = h2_conn_failed(c->h2) || (net_stopping() && h2_conn_open_streams(c->h2) == 0);
+    bool over = h2_conn_is_over(c->h2) || (net_stopping() && h2_conn_open_streams(c->h2) == 0);
     if (over && !c->shut) {
         c->shut = true;
         c->deadline = net_now_ms() + LINGER_TIMEOUT_MS;

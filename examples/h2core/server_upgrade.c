@@ -120,7 +120,7 @@ static void serve_h2(struct session *s)
             on_event(s, &ev);
         }
         s->len = 0;
-        more = send_output(s) && !h2_conn_failed(s->h2) && receive(s);
+        more = send_output(s) && !h2_conn_is_over(s->h2) && receive(s);
     } while (more);
     h2_conn_shutdown(s->h2); /* a signal, or a client that has nothing to say, or has gone */
     send_output(s);

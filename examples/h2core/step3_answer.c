@@ -51,7 +51,7 @@ static void serve(int fd, struct h2_conn *h2)
 {
     uint8_t buf[16384];
     struct h2_event ev;
-    while (send_output(fd, h2) && !h2_conn_failed(h2) && net_wait(fd, POLLIN, 5000) == NET_READY) {
+    while (send_output(fd, h2) && !h2_conn_is_over(h2) && net_wait(fd, POLLIN, 5000) == NET_READY) {
         ssize_t n = recv(fd, buf, sizeof(buf), 0);
         if (n <= 0) {
             break;

@@ -82,7 +82,7 @@ class Example:
     def spare(self, octets):
         """So many octets, or what they may be with a sanitizer, which keeps what was freed for a while."""
         with open(program(self.name), "rb") as binary:
-            return octets * 10 if b"__asan_init" in binary.read() else octets
+            return octets * 32 if b"__asan_init" in binary.read() else octets
 
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)

@@ -650,7 +650,7 @@ static void run(struct play *p)
         } else {
             error = caller_step(p, step & 0x7f);
         }
-        assert(error != H2_ERR_NOMEM || (p->failed_alloc && h2_conn_failed(p->c)));
+        assert(error != H2_ERR_NOMEM || (p->failed_alloc && h2_conn_is_over(p->c)));
         h2_play_check_conn(p);
     }
     if (p->zeros % 2 == 1) { /* the transport is gone */

@@ -101,7 +101,7 @@ static void check_content(struct play *p, const struct h2_event *ev)
         assert(ev->by_peer || (ev->fail.scope == H2_SCOPE_STREAM && ev->fail.error != H2_OK));
         break;
     case H2_EVENT_FAILED:
-        assert(ev->fail.scope == H2_SCOPE_CONN && ev->fail.why != NULL && h2_conn_failed(p->c));
+        assert(ev->fail.scope == H2_SCOPE_CONN && ev->fail.why != NULL && h2_conn_is_over(p->c));
         assert(ev->fail.error != H2_ERR_NOMEM || p->failed_alloc);
         break;
     case H2_EVENT_WINDOW_UPDATE:
@@ -309,7 +309,7 @@ void h2_play_check_conn(struct play *p)
         n++;
     }
     /* What is held is with the caller, but for the octets of a frame that is being received. */
-    if (!p->by_hand && !h2_conn_failed(c)) {
+    if (!p->by_hand && !h2_conn_is_over(c)) {
         bool in_frame = c->rx.step >= H2_STEP_DATA_PAD;
         assert(in_frame ? c->rx_window.held >= p->held : c->rx_window.held == p->held);
     }
@@ -324,5 +324,5 @@ void h2_play_check_conn(struct play *p)
     }
     assert(c->rx.cap <= p->largest_frame + c->opts.limits.header_block_bytes);
     assert(c->closed.count <= c->opts.limits.closed_streams);
-    assert(!p->failed || h2_conn_failed(c));
+    assert(!p->failed || h2_conn_is_over(c));
 }

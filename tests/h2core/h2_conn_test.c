@@ -71,9 +71,9 @@ static void questions(void **state)
     assert_false(h2_conn_goaway_received(c));
     feed(c, "\0\0\x8\7\0\0\0\0\0\0\0\0\0\0\0\0\0", 17);
     assert_true(h2_conn_goaway_received(c));
-    assert_false(h2_conn_failed(c));
+    assert_false(h2_conn_is_over(c));
     assert_int_equal(h2_conn_close(c, H2_NO_ERROR, H2_LAST_TOLD, NULL, 0), H2_OK);
-    assert_true(h2_conn_failed(c));
+    assert_true(h2_conn_is_over(c));
     h2_conn_free(c);
     h2_conn_free(NULL);
 }
@@ -107,7 +107,7 @@ static void an_upgrade_makes_stream_1(void **state)
     assert_ptr_equal(whose, &user);
 
     feed(c, greeting, sizeof(greeting) - 1);
-    assert_false(h2_conn_failed(c));
+    assert_false(h2_conn_is_over(c));
     feed(c, "\0\0\1\0\0\0\0\0\1x", 10); /* the request has ended before */
     assert_int_equal(h2_conn_open_streams(c), 0);
     h2_conn_free(c);

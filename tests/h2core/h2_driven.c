@@ -595,7 +595,7 @@ static void do_counts(void)
     printf("counts inbound=%u outbound=%u open=%u last=%u next=%u acked=%d failed=%d goaway=%d\n",
            h2_conn_open_inbound(conn), h2_conn_open_outbound(conn), h2_conn_open_streams(conn),
            h2_conn_last_peer_stream(conn), h2_conn_next_stream_id(conn),
-           h2_conn_settings_acked(conn), h2_conn_failed(conn), h2_conn_goaway_received(conn));
+           h2_conn_settings_acked(conn), h2_conn_is_over(conn), h2_conn_goaway_received(conn));
     result(H2_OK);
 }
 

@@ -143,7 +143,6 @@ static void no_error_is_left_out(void **state)
     static const char *const elsewhere[] = {
         "NOMEM",        /* h2_conn_test: every_allocation_can_fail */
         "NO_STREAM_ID", /* h2_actions_test: the_ids_of_a_connection_come_to_an_end */
-        "CALLER",       /* no event tells it: the caller knows */
     };
     static const char *const names[] = {
 #define ERROR(name, sentence) #name,

@@ -116,7 +116,14 @@ static void the_callers_fields_stay_as_they_are(void **state)
     struct h2_conn *c = client(NULL, false);
     uint32_t id;
     assert_int_equal(h2_conn_request(c, fields, 6, true, NULL, &id), H2_OK);
-    assert_memory_equal(fields, before, sizeof(fields));
+    for (size_t i = 0; i < 6; i++) { /* each member: what lies between them is nobody's */
+        assert_ptr_equal(fields[i].name, before[i].name);
+        assert_ptr_equal(fields[i].value, before[i].value);
+        assert_int_equal(fields[i].name_len, before[i].name_len);
+        assert_int_equal(fields[i].value_len, before[i].value_len);
+        assert_int_equal(fields[i].token, before[i].token);
+        assert_int_equal(fields[i].flags, before[i].flags);
+    }
     h2_conn_free(c);
 }
 

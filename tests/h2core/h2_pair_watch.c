@@ -127,7 +127,7 @@ void pair_is_done(struct pair *p)
 {
     for (int role = 0; role < 2; role++) {
         const struct h2_conn *c = p->side[role].c;
-        assert_false(h2_conn_failed(c));
+        assert_false(h2_conn_is_over(c));
         assert_int_equal(c->rx_window.held, 0);
         assert_int_equal((uint32_t)c->rx_window.left + c->rx_window.owed, c->rx_window_size);
         assert_int_equal(p->side[role].taken, p->side[role].nsent);

@@ -228,7 +228,7 @@ void script_note_event(struct run *r, const struct h2_event *ev)
         note_error(r, &ev->fail);
         script_note(r, "\n");
         assert_int_equal(ev->fail.scope, H2_SCOPE_CONN);
-        assert_true(h2_conn_failed(r->c));
+        assert_true(h2_conn_is_over(r->c));
         break;
     default:
         note_rare_event(r, ev);

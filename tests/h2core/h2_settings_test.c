@@ -39,6 +39,12 @@ static void two_entries(struct h2_options *opts)
 
 /* clang-format off */
 static const struct script_case cases[] = {
+    {"a_window_that_would_be_too_large_in_between_is_an_error", H2_SERVER,
+     "GET 1\nWINDOW_UPDATE 1 - u32 1\nSETTINGS 0 - set 4=0x7fffffff,4=0",
+     "REQUEST 1 end\nFAILED FLOW_CONTROL_ERROR: SETTINGS_INITIAL_WINDOW_SIZE makes a window larger than 2^31-1\n"
+     "> GOAWAY 1 FLOW_CONTROL_ERROR SETTINGS_INITIAL_WINDOW_SIZE makes a window larger than 2^31-1\n", 0, 0},
+    {"the_last_of_several_windows_counts", H2_SERVER, "SETTINGS 0 - set 4=5,4=9,4=7\nGET 1\n!respond 1 :status=200\n!data 1 100",
+     "SETTINGS\nREQUEST 1 end\n> SETTINGS ack\n> HEADERS 1\n> DATA 1 7\n= 93 stay\n", 0, 0},
     {"settings_are_acknowledged_and_told", H2_SERVER, "SETTINGS 0 - set 3=5,4=70000", "SETTINGS\n> SETTINGS ack\n", 0, 0},
     {"unknown_settings_are_ignored", H2_SERVER, "SETTINGS 0 - set 0=1,7=1,10=9,0xfafa=5,0xffff=0xffffffff", "SETTINGS\n> SETTINGS ack\n", 0, 0},
     {"our_settings_are_announced", H2_SERVER, "", "> SETTINGS 1=8192 3=7 4=100000 5=32768 6=12345 8=1 9=1\n> WINDOW_UPDATE 0 134465\n", everything, true},

@@ -121,12 +121,39 @@ static void closed_streams_are_remembered_by_their_end(void **state)
     assert_int_equal(h2_conn_stream_state(c, 1), H2_STATE_CLOSED_RESET_RECEIVED);
     assert_int_equal(h2_conn_stream_state(c, 3), H2_STATE_CLOSED_RESET_SENT);
     assert_int_equal(h2_conn_stream_state(c, 5), H2_STATE_CLOSED_ENDED);
-    assert_int_equal(h2_conn_stream_state(c, 7), H2_STATE_CLOSED_FORGOTTEN); /* skipped */
+    assert_int_equal(h2_conn_stream_state(c, 7), H2_STATE_CLOSED_SKIPPED);
     assert_int_equal(h2_conn_stream_state(c, 9), H2_STATE_OPEN);
     assert_int_equal(h2_conn_stream_state(c, 11), H2_STATE_IDLE);
     assert_int_equal(h2_conn_stream_state(c, 2), H2_STATE_IDLE_OURS);
     h2_closed_remember(c, 1, H2_STATE_CLOSED_RESET_SENT); /* the later one counts */
     assert_int_equal(h2_conn_stream_state(c, 1), H2_STATE_CLOSED_RESET_SENT);
+    h2_conn_free(c);
+}
+
+/* Our own ids were all used: what is not remembered of them is forgotten, and never an error. */
+static void a_late_head_on_a_stream_that_is_forgotten_is_dropped(void **state)
+{
+    (void)state;
+    struct h2_options opts;
+    h2_options_init(&opts);
+    struct h2_conn *c = h2_conn_new(H2_CLIENT, &opts);
+    struct h2_field get[] = {{":method", "GET", 7, 3, H2_TOKEN_PSEUDO_METHOD, 0},
+                             {":scheme", "https", 7, 5, H2_TOKEN_PSEUDO_SCHEME, 0},
+                             {":path", "/", 5, 1, H2_TOKEN_PSEUDO_PATH, 0},
+                             {":authority", "a", 10, 1, H2_TOKEN_PSEUDO_AUTHORITY, 0}};
+    struct h2_event ev;
+    h2_conn_feed(c, (const uint8_t *)"\0\0\0\4\0\0\0\0\0", 9);
+    while (h2_conn_next_event(c, 0, &ev)) {
+    }
+    for (uint32_t n = 0; n < opts.limits.closed_streams * 2; n++) {
+        uint32_t id;
+        assert_int_equal(h2_conn_request(c, get, 4, true, NULL, &id), H2_OK);
+        assert_int_equal(h2_conn_reset(c, id, H2_CANCEL), H2_OK);
+    }
+    assert_int_equal(h2_conn_stream_state(c, 1), H2_STATE_CLOSED_FORGOTTEN);
+    h2_conn_feed(c, (const uint8_t *)"\0\0\1\1\5\0\0\0\1\x88", 10); /* :status 200 */
+    assert_false(h2_conn_next_event(c, 0, &ev));
+    assert_false(h2_conn_is_over(c));
     h2_conn_free(c);
 }
 
@@ -173,6 +200,7 @@ int main(void)
         cmocka_unit_test(the_map_gives_back_what_many_streams_needed),
         cmocka_unit_test(one_stream_after_another_needs_no_new_memory),
         cmocka_unit_test(closed_streams_are_remembered_by_their_end),
+        cmocka_unit_test(a_late_head_on_a_stream_that_is_forgotten_is_dropped),
         cmocka_unit_test(as_many_closed_streams_as_the_limit_says),
         cmocka_unit_test(a_clients_streams_above_its_last_are_idle),
     };
