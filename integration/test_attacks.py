@@ -339,8 +339,8 @@ RESET_BATCHES, RESETS = 8, 20
 
 @pytest.mark.parametrize("late", ["head", "head-and-data"])
 def test_late_answers_to_streams_that_a_client_reset_hurt_nobody(start_proxy, make_frame_backend, clients, late):
-    """RFC 9113, 5.1: behind RST_STREAM come frames that the peer sent before it knew. From a slow backend they come late
-    and on more streams than an engine remembers (100). They are no error, least of all one of the connection, which
+    """RFC 9113, 5.1: behind RST_STREAM come frames that the peer sent before it knew. From a slow backend they come
+    late and on more streams than an engine remembers (100). They are no error, least of all one of the connection, which
     other clients' requests are on."""
     backend = make_frame_backend()
     proxy = start_proxy([backend.backend()])
