@@ -85,6 +85,15 @@ static bool set_args(struct cfg_loader *l, const struct cfg_args *args)
     return good;
 }
 
+static void apply_single_thread(struct cfg_loader *l)
+{
+    if (l->cfg->single_thread && l->cfg->workers > 1) {
+        cfg_warning(&l->report, cfg_slice(NULL, 0),
+                    "single-thread: workers is 1, whatever was given");
+        l->cfg->workers = 1;
+    }
+}
+
 static bool load(struct cfg_loader *l, const struct cfg_args *args, bool args_good)
 {
     if (!set_defaults(l, false)) {
@@ -96,6 +105,7 @@ static bool load(struct cfg_loader *l, const struct cfg_args *args, bool args_go
         return false; /* what is missing may be missing only because of the fault */
     }
     l->report.at = (struct cfg_source){0};
+    apply_single_thread(l);
     return cfg_check(&l->report, l->cfg);
 }
 

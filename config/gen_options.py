@@ -302,7 +302,7 @@ def example(options, _version, out):
             if o.name == "accesslog-format":
                 sample = o.help[o.help.index("$remote_addr"):]
             else:
-                sample = o.default if o.default is not None else samples[o.type]
+                sample = o.default if o.default is not None else samples.get(o.type, o.metavar)
             out(f"#{o.name}={sample}")
 
 

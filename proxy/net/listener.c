@@ -1,14 +1,10 @@
-/* Listening sockets: opening, accepting, and resting when descriptors run out. */
+/* A worker's listeners: accepting, and resting when descriptors run out. */
 #include "net/listener.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -76,7 +72,7 @@ static void on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
     }
 }
 
-static void add(struct worker *w, const struct cfg_frontend *cfg, int fd)
+void listener_add(struct worker *w, const struct cfg_frontend *cfg, int fd)
 {
     struct listener *l = xcalloc(1, sizeof(*l));
     l->worker = w;
@@ -88,154 +84,12 @@ static void add(struct worker *w, const struct cfg_frontend *cfg, int fd)
     list_append(&w->listeners, &l->node);
 }
 
-static void complain(const char *where, const char *what, int error)
-{
-    LOG(FATAL, "frontend: %s: %s: %s", where, what, strerror(error));
-}
-
-/* Whether the path is free for us: nothing there, or a socket that nobody listens on any more. */
-static bool make_way(const char *where, const struct sockaddr_un *un)
-{
-    struct stat st;
-    if (lstat(un->sun_path, &st) != 0) {
-        return true;
-    }
-    if (!S_ISSOCK(st.st_mode)) {
-        LOG(FATAL, "frontend: %s: exists and is not a socket; expected a socket or nothing", where);
-        return false;
-    }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool served = fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (served) {
-        complain(where, "another program listens there", EADDRINUSE);
-        return false;
-    }
-    unlink(un->sun_path);
-    return true;
-}
-
-static bool open_unix(struct worker *w, const struct cfg_frontend *cfg)
-{
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    char where[sizeof(un.sun_path) + 8];
-    memcpy(un.sun_path, cfg->addr.path, strlen(cfg->addr.path) + 1);
-    snprintf(where, sizeof(where), "unix:%s", un.sun_path);
-    if (w->index > 0) {
-        return true; /* one socket file has one listener: the first worker's */
-    }
-    if (!make_way(where, &un)) {
-        return false;
-    }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 ||
-        listen(fd, (int)w->cfg->backlog) != 0) {
-        complain(where, "cannot listen", errno);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return false;
-    }
-    add(w, cfg, fd);
-    return true;
-}
-
-/*
- * SO_REUSEPORT would let a second program of the same user listen beside us, and take every other
- * connection. So the first worker asks once without it whether the address is free.
- */
-static bool is_free(const struct addrinfo *ai)
-{
-    int on = 1, fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return false;
-    }
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (ai->ai_family == AF_INET6) {
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    }
-    bool is = bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, 1) == 0;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return is;
-}
-
-static bool open_tcp(struct worker *w, const struct cfg_frontend *cfg, const struct addrinfo *ai)
-{
-    char host[NI_MAXHOST] = "?", where[NI_MAXHOST + 16];
-    int on = 1;
-    getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
-    snprintf(where, sizeof(where), "%s,%u", host, cfg->addr.port);
-    if (w->index == 0 && !is_free(ai)) {
-        complain(where, "cannot listen", errno);
-        return false;
-    }
-    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        complain(where, "cannot make a socket", errno);
-        return false;
-    }
-    bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-              setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0;
-    if (ai->ai_family == AF_INET6) {
-        ok = ok && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0;
-    }
-    if (!ok || bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 ||
-        listen(fd, (int)w->cfg->backlog) != 0) {
-        complain(where, "cannot listen", errno);
-        close(fd);
-        return false;
-    }
-    add(w, cfg, fd);
-    return true;
-}
-
-bool listener_open(struct worker *w, const struct cfg_frontend *cfg)
-{
-    if (cfg->addr.path != NULL) {
-        return open_unix(w, cfg);
-    }
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *list = NULL;
-    bool any = strcmp(cfg->addr.host, "*") == 0;
-    char port[8];
-    snprintf(port, sizeof(port), "%u", cfg->addr.port);
-    int rc = getaddrinfo(any ? NULL : cfg->addr.host, port, &hints, &list);
-    if (rc != 0) {
-        LOG(FATAL, "frontend: %s,%s: the address does not resolve: %s", cfg->addr.host, port,
-            gai_strerror(rc));
-        return false;
-    }
-    bool ok = true;
-    int opened = 0;
-    for (struct addrinfo *ai = list; ai != NULL && ok; ai = ai->ai_next) {
-        int probe = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (probe < 0 && errno == EAFNOSUPPORT) {
-            continue; /* a machine without IPv6 still serves "*" */
-        }
-        if (probe >= 0) {
-            close(probe);
-        }
-        ok = open_tcp(w, cfg, ai);
-        opened += ok;
-    }
-    freeaddrinfo(list);
-    if (ok && opened == 0) {
-        LOG(FATAL, "frontend: %s,%s: no address of a family that this machine has", cfg->addr.host,
-            port);
-    }
-    return ok && opened > 0;
-}
-
-void listener_close_all(struct worker *w)
+void listener_close_all(struct worker *w, bool serve_waiting)
 {
     struct list *node;
     while ((node = list_shift(&w->listeners)) != NULL) {
         struct listener *l = container_of(node, struct listener, node);
-        while (accept_one(l)) {
+        while (serve_waiting && accept_one(l)) {
         }
         ev_io_stop(w->loop, &l->io);
         timer_remove(&l->rest);

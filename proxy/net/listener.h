@@ -1,5 +1,4 @@
-/* Listening sockets. Each worker has its own, of the same address (SO_REUSEPORT): the kernel
- * spreads connections. */
+/* A worker's listeners: its share of the program's listening sockets (net/sockets.h). */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
@@ -21,12 +20,11 @@ struct listener {
     struct list node;  /**< worker->listeners */
 };
 
-/**
- * Opens the listeners of one frontend ("*" and names: one for each address). False: a line that
- * names address and reason went to the error log.
- */
-bool listener_open(struct worker *w, const struct cfg_frontend *cfg);
-/** Serves what waits in the backlog, then closes all of them. */
-void listener_close_all(struct worker *w);
+/** The worker accepts connections at this socket, as this frontend; the descriptor is the
+ * listener's from now on. */
+void listener_add(struct worker *w, const struct cfg_frontend *cfg, int fd);
+/** Ends all of them. `serve_waiting`: what waits in the backlogs is taken before; otherwise it is
+ * left to whoever else has the sockets. */
+void listener_close_all(struct worker *w, bool serve_waiting);
 
 #endif

@@ -14,6 +14,7 @@
 static const char *log_path;
 static enum cfg_log_level log_level = CFG_LOG_NOTICE;
 static bool to_syslog;
+static int main_pid;
 
 static const char *const level_names[] = {
     [CFG_LOG_INFO] = "INFO",   [CFG_LOG_NOTICE] = "NOTICE", [CFG_LOG_WARN] = "WARN",
@@ -66,6 +67,20 @@ bool log_open(const struct config *cfg)
     return redirect_stderr();
 }
 
+void log_set_main_pid(int pid)
+{
+    main_pid = pid;
+}
+
+void log_leave_terminal(void)
+{
+    int fd = log_path == NULL ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)dup2(fd, STDERR_FILENO);
+        close(fd);
+    }
+}
+
 void log_reopen(void)
 {
     if (log_path != NULL && !redirect_stderr()) {
@@ -106,8 +121,8 @@ void log_write(enum cfg_log_level level, const char *file, int line, const char 
     }
     char out[1200];
     int n = snprintf(out, sizeof(out), "%s.%03ld%.3s:%s %d %d %08lx %s (%s:%d) %s\n", when,
-                     ts.tv_nsec / 1000000, zone, zone + 3, (int)getpid(), (int)getpid(),
-                     (unsigned long)syscall(SYS_gettid), level_names[level],
+                     ts.tv_nsec / 1000000, zone, zone + 3, main_pid != 0 ? main_pid : (int)getpid(),
+                     (int)getpid(), (unsigned long)syscall(SYS_gettid), level_names[level],
                      slash != NULL ? slash + 1 : file, line, text);
     if (n < 0) {
         return;

@@ -14,6 +14,11 @@
  * it is) or syslog. `cfg` must outlive the log's use. False: the file cannot be opened (errno).
  */
 bool log_open(const struct config *cfg);
+/** The process that lines name first: the main one's id, in a worker process. */
+void log_set_main_pid(int pid);
+/** A daemon has told all that whoever started it may see: what still goes to a terminal ends here.
+ */
+void log_leave_terminal(void);
 /** Opens it again by its name, after it was moved away. */
 void log_reopen(void);
 

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "front/front.h"
 #include "net/listener.h"
+#include "net/sockets.h"
 #include "ops/log.h"
 #include "route/routes.h"
 #include "tls/tls.h"
@@ -101,12 +102,12 @@ void worker_front_gone(struct worker *w)
 
 /* ---------------------------------------------------------------- commands */
 
-static void drain(struct worker *w)
+static void drain(struct worker *w, bool serve_waiting)
 {
     if (w->draining) {
         return;
     }
-    listener_close_all(w);
+    listener_close_all(w, serve_waiting);
     w->draining = true;
     list_each_safe(node, &w->fronts)
     {
@@ -124,11 +125,11 @@ static void on_wake(struct ev_loop *loop, ev_async *async, int revents)
     struct worker *w = container_of(async, struct worker, wake);
     unsigned commands = atomic_exchange(&w->commands, 0);
     if ((commands & WORKER_STOP) != 0) {
-        listener_close_all(w);
+        listener_close_all(w, true);
         w->draining = true;
         ev_break(loop, EVBREAK_ALL);
-    } else if ((commands & WORKER_DRAIN) != 0) {
-        drain(w);
+    } else if ((commands & (WORKER_DRAIN | WORKER_HAND_OVER)) != 0) {
+        drain(w, (commands & WORKER_DRAIN) != 0);
     }
 }
 
@@ -184,14 +185,14 @@ struct worker *worker_new(int index, const struct config *cfg, const struct rout
     return w;
 }
 
-bool worker_listen(struct worker *w)
+void worker_listen(struct worker *w, const struct sockets *sockets)
 {
-    for (size_t i = 0; i < w->cfg->nfrontend; i++) {
-        if (!listener_open(w, &w->cfg->frontend[i])) {
-            return false;
+    for (size_t i = 0; i < sockets->n; i++) {
+        const struct listen_socket *s = &sockets->list[i];
+        if (s->slot % w->cfg->workers == (size_t)w->index) {
+            listener_add(w, &w->cfg->frontend[s->frontend], s->fd);
         }
     }
-    return true;
 }
 
 static void *run(void *arg)
@@ -230,7 +231,7 @@ void worker_free(struct worker *w)
         return;
     }
     w->draining = true;
-    listener_close_all(w);
+    listener_close_all(w, true);
     end_turn(w);
     list_each_safe(node, &w->fronts)
     {

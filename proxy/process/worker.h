@@ -28,13 +28,15 @@
 struct config;
 struct routes;
 struct pool;
+struct sockets;
 
 /** One read or write of a socket moves this much at the most, octets. */
 #define WORKER_IO_SIZE 65536u
 
 enum worker_command {
-    WORKER_DRAIN = 1, /**< no new connections; finish when the existing ones are served */
+    WORKER_DRAIN = 1, /**< take what waits, then no new connections; finish when all are served */
     WORKER_STOP = 2,  /**< finish now */
+    WORKER_HAND_OVER = 4, /**< as DRAIN, but what waits is the successor's */
 };
 
 struct worker {
@@ -79,8 +81,8 @@ struct worker {
 struct worker *worker_new(int index, const struct config *cfg, const struct routes *routes,
                           SSL_CTX *server_ctx, SSL_CTX *client_ctx,
                           const struct log_format *format);
-/** Opens the listeners. False: a line that names the address went to the error log. */
-bool worker_listen(struct worker *w);
+/** Accepts at the worker's share of the sockets, whose descriptors become its own. */
+void worker_listen(struct worker *w, const struct sockets *sockets);
 /** Starts the thread. When its loop has ended it sets `finished` and sends `wake` to `main_loop`.
  */
 bool worker_start(struct worker *w, struct ev_loop *main_loop, ev_async *wake);

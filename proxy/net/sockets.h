@@ -1,0 +1,47 @@
+/*
+ * The listening sockets of the program. They belong to the main process and outlive its worker
+ * processes: a reload, a restarted worker and a new binary get the same ones, so that no connection
+ * that waits in a backlog is lost.
+ *
+ * A TCP address has as many sockets as there are worker threads (SO_REUSEPORT: the kernel spreads
+ * connections over them), and keeps those that it had when there are fewer threads later, as
+ * closing one would reset what waits in it; a UNIX socket has one.
+ */
+#ifndef NET_SOCKETS_H
+#define NET_SOCKETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct config;
+
+struct listen_socket {
+    int fd;
+    size_t frontend; /**< index in config->frontend */
+    size_t slot;     /**< counts the sockets of one address: worker slot % workers has it */
+    bool fresh;      /**< opened by this set, not taken over */
+};
+
+struct sockets {
+    struct listen_socket *list;
+    size_t n;
+};
+
+/** Puts an inherited descriptor into a set, for others to take over. False: no listening socket. */
+bool sockets_adopt(struct sockets *s, int fd);
+
+/**
+ * Makes the set for a configuration: takes over what `old` has of its addresses, opens the rest.
+ * `old` is not changed. False: a line that names address and reason went to the error log, and
+ * nothing new is open.
+ */
+bool sockets_open(struct sockets *s, const struct config *cfg, const struct sockets *old);
+
+/** `now` is in force: closes what only `old` has, and empties `old`. */
+void sockets_retire(struct sockets *old, const struct sockets *now);
+/** The set does not come into force: closes what it opened itself, and empties it. */
+void sockets_abandon(struct sockets *s);
+/** Closes all of them. */
+void sockets_close(struct sockets *s);
+
+#endif
