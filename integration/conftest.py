@@ -14,6 +14,7 @@ import pytest
 from lib import fronts
 from lib.certs import Certs
 from lib.origin import Origin, OriginLoop
+from lib.ports import free_port, release_port
 from lib.proxy import BINARY, Proxy, StartFailure
 
 # The backends of the shared proxy: host name -> (protocol, TLS, UNIX socket).
@@ -128,6 +129,20 @@ def start_proxy(request, certs, tmp_path, clients):
     for proxy in started:
         if proxy.process is not None and proxy in Proxy.running:
             proxy.stop()
+
+
+@pytest.fixture
+def free_ports():
+    """free_ports(n) -> n ports that nobody else takes until the end of the test."""
+    held = []
+
+    def take(n):
+        held.extend(free_port() for _ in range(n))
+        return held[-n:]
+
+    yield take
+    for port in held:
+        release_port(port)
 
 
 class Clients:

@@ -63,8 +63,14 @@ bool log_open(const struct config *cfg)
         log_path = NULL;
         return true;
     }
+    const char *before = log_path;
     log_path = cfg->errorlog_file;
-    return redirect_stderr();
+    if (!redirect_stderr()) {
+        LOG(FATAL, "errorlog-file: %s: %s", log_path, strerror(errno));
+        log_path = before;
+        return false;
+    }
+    return true;
 }
 
 void log_set_main_pid(int pid)

@@ -251,6 +251,7 @@ static void limit_children(struct master *m)
 static void announce(struct master *m)
 {
     enter_start_directory(m);
+    (void)log_open(m->cfg);
     (void)system_write_pid_file(m->cfg);
     leave_start_directory(m);
     system_notify("READY=1\nMAINPID=%d\nSTATUS=serving with worker process %d", (int)getpid(),
@@ -273,9 +274,6 @@ static void promote(struct master *m)
     m->next_sockets = (struct sockets){0};
     m->current = m->candidate;
     m->candidate = NULL;
-    enter_start_directory(m);
-    (void)log_open(m->cfg);
-    leave_start_directory(m);
     LOG(NOTICE, "reloaded: worker process %d serves", (int)m->current->pid);
     list_each(node, &m->children)
     {
@@ -580,10 +578,6 @@ static void run(struct master *m)
     if (m->current == NULL) {
         m->status = EXIT_FAILURE;
     } else {
-        if (!log_open(m->cfg)) {
-            LOG(FATAL, "errorlog-file: %s: %s", m->cfg->errorlog_file, strerror(errno));
-        }
-        leave_start_directory(m);
         ev_run(m->loop, 0);
     }
     system_hold_signals(true);
