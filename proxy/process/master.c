@@ -322,6 +322,7 @@ static void on_said(struct ev_loop *loop, ev_io *io, int revents)
         after_reload(m);
     } else if (c == m->current && !m->stopping) {
         announce(m);
+        after_reload(m);
     }
 }
 
@@ -330,8 +331,8 @@ static void on_said(struct ev_loop *loop, ev_io *io, int revents)
 static void reload(struct master *m)
 {
     struct timespec now;
-    if (m->candidate != NULL || m->current == NULL) {
-        m->reload_again = true;
+    if (m->candidate != NULL || m->current == NULL || !m->current->ready) {
+        m->reload_again = true; /* when what is on its way has come to its end */
         return;
     }
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -362,9 +363,8 @@ static void on_hup(struct ev_loop *loop, ev_signal *sig, int revents)
     (void)loop;
     (void)revents;
     struct master *m = sig->data;
-    if (m->stopping || !m->serving) {
-        LOG(WARN, "SIGHUP: %s; nothing is reloaded",
-            m->stopping ? "the program is ending" : "the program is still starting");
+    if (m->stopping) {
+        LOG(WARN, "SIGHUP: the program is ending; nothing is reloaded");
         return;
     }
     LOG(NOTICE, "SIGHUP: reloading");
