@@ -475,3 +475,35 @@ def test_socket_activation(make_origin, tmp_path, free_ports):
     finally:
         process.send_signal(signal.SIGQUIT)
         assert process.wait(10) == 0
+
+
+def test_lines_for_the_journal(make_origin, tmp_path, free_ports):
+    """systemd's journal has time and process itself; a level in angle brackets is what it reads."""
+    (port,) = free_ports(1)
+    path = tmp_path / "journal"
+    with open(path, "wb") as journal:
+        seen = os.fstat(journal.fileno())
+        process = subprocess.Popen(
+            [BINARY, "--conf=/dev/null", f"-f127.0.0.1,{port};no-tls", f"-b127.0.0.1,{make_origin().port}"],
+            stderr=journal,
+            env=dict(os.environ, JOURNAL_STREAM=f"{seen.st_dev}:{seen.st_ino}"),
+        )
+    try:
+        wait_for(lambda: "<5>NOTICE (" in path.read_text(), "a line")
+        assert all(re.match(r"<\d>[A-Z]+ \(\w+\.c:\d+\) ", line) for line in path.read_text().splitlines())
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        assert process.wait(10) == 0
+
+
+def test_the_unit_file_is_one():
+    build = os.environ.get("NGHTTPX_BUILD")
+    unit = pathlib.Path(build) / "proxy" / "nghttpx.service" if build else None
+    if unit is None or not unit.exists():
+        pytest.skip("NGHTTPX_BUILD does not name a build folder")
+    text = unit.read_text()
+    program = re.search(r"^ExecStart=(\S+)", text, re.M)[1]
+    checked = unit.with_name("nghttpx-checked.service")  # with a program that is there
+    checked.write_text(text.replace(program, BINARY))
+    done = subprocess.run(["systemd-analyze", "verify", str(checked)], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <syslog.h>
 #include <time.h>
@@ -14,6 +16,7 @@
 static const char *log_path;
 static enum cfg_log_level log_level = CFG_LOG_NOTICE;
 static bool to_syslog;
+static bool to_journal;
 static int main_pid;
 
 static const char *const level_names[] = {
@@ -52,6 +55,21 @@ static void open_syslog(enum cfg_facility facility)
     openlog("nghttpx", LOG_NDELAY | LOG_PID, codes[facility]);
 }
 
+/* Whether stderr is the journal of systemd: it adds time, process and level by itself, and takes
+ * the level from the line (sd-daemon(3)). */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM"); /* device:inode (systemd.exec(5)) */
+    struct stat st;
+    char own[64];
+    if (stream == NULL || fstat(STDERR_FILENO, &st) != 0) {
+        return false;
+    }
+    snprintf(own, sizeof(own), "%llu:%llu", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino);
+    return strcmp(own, stream) == 0;
+}
+
 bool log_open(const struct config *cfg)
 {
     log_level = (enum cfg_log_level)cfg->log_level;
@@ -61,8 +79,10 @@ bool log_open(const struct config *cfg)
     to_syslog = cfg->errorlog_syslog;
     if (to_syslog || strcmp(cfg->errorlog_file, "/dev/stderr") == 0) {
         log_path = NULL;
+        to_journal = is_journal();
         return true;
     }
+    to_journal = false;
     const char *before = log_path;
     log_path = cfg->errorlog_file;
     if (!redirect_stderr()) {
@@ -113,11 +133,11 @@ void log_write(enum cfg_log_level level, const char *file, int line, const char 
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     const char *slash = strrchr(file, '/');
+    static const int priorities[] = {
+        [CFG_LOG_INFO] = LOG_INFO, [CFG_LOG_NOTICE] = LOG_NOTICE, [CFG_LOG_WARN] = LOG_WARNING,
+        [CFG_LOG_ERROR] = LOG_ERR, [CFG_LOG_FATAL] = LOG_CRIT,
+    };
     if (to_syslog) {
-        static const int priorities[] = {
-            [CFG_LOG_INFO] = LOG_INFO, [CFG_LOG_NOTICE] = LOG_NOTICE, [CFG_LOG_WARN] = LOG_WARNING,
-            [CFG_LOG_ERROR] = LOG_ERR, [CFG_LOG_FATAL] = LOG_CRIT,
-        };
         syslog(priorities[level], "%s (%s:%d) %s", level_names[level],
                slash != NULL ? slash + 1 : file, line, text);
         if (level != CFG_LOG_FATAL) {
@@ -126,10 +146,16 @@ void log_write(enum cfg_log_level level, const char *file, int line, const char 
         /* Why it does not start is also told to whoever started it. */
     }
     char out[1200];
-    int n = snprintf(out, sizeof(out), "%s.%03ld%.3s:%s %d %d %08lx %s (%s:%d) %s\n", when,
+    int n;
+    if (to_journal) {
+        n = snprintf(out, sizeof(out), "<%d>%s (%s:%d) %s\n", priorities[level], level_names[level],
+                     slash != NULL ? slash + 1 : file, line, text);
+    } else {
+        n = snprintf(out, sizeof(out), "%s.%03ld%.3s:%s %d %d %08lx %s (%s:%d) %s\n", when,
                      ts.tv_nsec / 1000000, zone, zone + 3, main_pid != 0 ? main_pid : (int)getpid(),
                      (int)getpid(), (unsigned long)syscall(SYS_gettid), level_names[level],
                      slash != NULL ? slash + 1 : file, line, text);
+    }
     if (n < 0) {
         return;
     }
