@@ -173,6 +173,7 @@ _Noreturn static void be_child(struct master *m, struct config *cfg, struct sock
     }
 
     int status = EXIT_FAILURE;
+    system_limits(cfg);
     struct service *s = service_new(cfg);
     if (s != NULL && log_open(cfg) && system_become_user(cfg)) {
         status = service_run(s, sockets, channel) ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -274,6 +275,7 @@ static void promote(struct master *m)
     m->next_sockets = (struct sockets){0};
     m->current = m->candidate;
     m->candidate = NULL;
+    ev_timer_stop(m->loop, &m->restart); /* the one before may have died meanwhile */
     LOG(NOTICE, "reloaded: worker process %d serves", (int)m->current->pid);
     list_each(node, &m->children)
     {
@@ -549,7 +551,6 @@ static bool start(struct master *m)
         return false;
     }
     log_set_main_pid((int)getpid());
-    system_limits(m->cfg);
     m->loop = ev_default_loop(EVFLAG_NOENV);
     if (m->loop == NULL) {
         LOG(FATAL, "no event loop could be made: %s", strerror(errno));
