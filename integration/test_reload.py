@@ -209,7 +209,8 @@ def test_a_killed_worker_process_is_replaced(start_proxy, make_origin):
 def test_one_that_dies_again_and_again_is_started_with_delays(start_proxy, make_origin):
     proxy = start_proxy([make_origin()], fronts=("clear",))
     for n in range(3):
-        (worker,) = wait_for(lambda: children(proxy.process.pid), "a worker process")
+        wait_for(lambda n=n: proxy.stderr().count("serving with") == n + 1, "a worker process that serves")
+        (worker,) = children(proxy.process.pid)
         os.kill(worker, signal.SIGKILL)
         wait_for(lambda: not is_running(worker), "its end")
     delays = [float(d) for d in re.findall(r"started again in (\d+\.\d) s", wait_for(
@@ -223,6 +224,7 @@ def test_reload_with_a_fault_keeps_the_old_configuration(start_proxy, make_origi
     conf.write_text("workers=1\n")
     origin = make_origin()
     proxy = start_proxy([origin], fronts=("clear",), conf=str(conf))
+    proxy.wait_log("serving with")
     worker = children(proxy.process.pid)
     faults = {
         "workers=0\n": "workers",
@@ -305,6 +307,7 @@ def test_the_oldest_are_ended_when_there_are_too_many(start_proxy, make_origin, 
 
 def test_a_main_process_that_is_killed_takes_the_workers_along(start_proxy, make_origin):
     proxy = start_proxy([make_origin()], fronts=("clear",))
+    proxy.wait_log("serving with")
     (worker,) = children(proxy.process.pid)
     proxy.process.kill()
     proxy.wait_exit()

@@ -301,7 +301,7 @@ bool sockets_open(struct sockets *s, const struct config *cfg, const struct sock
     return true;
 }
 
-static void empty(struct sockets *s)
+void sockets_forget(struct sockets *s)
 {
     free(s->list);
     *s = (struct sockets){0};
@@ -314,7 +314,7 @@ void sockets_retire(struct sockets *old, const struct sockets *now)
             close(old->list[i].fd);
         }
     }
-    empty(old);
+    sockets_forget(old);
 }
 
 void sockets_abandon(struct sockets *s)
@@ -324,7 +324,7 @@ void sockets_abandon(struct sockets *s)
             close(s->list[i].fd);
         }
     }
-    empty(s);
+    sockets_forget(s);
 }
 
 void sockets_close(struct sockets *s)
@@ -332,5 +332,5 @@ void sockets_close(struct sockets *s)
     for (size_t i = 0; i < s->n; i++) {
         close(s->list[i].fd);
     }
-    empty(s);
+    sockets_forget(s);
 }

@@ -43,5 +43,7 @@ void sockets_retire(struct sockets *old, const struct sockets *now);
 void sockets_abandon(struct sockets *s);
 /** Closes all of them. */
 void sockets_close(struct sockets *s);
+/** Empties the set without closing any: the descriptors are somebody else's now. */
+void sockets_forget(struct sockets *s);
 
 #endif

@@ -39,6 +39,7 @@ static int run_alone(struct config *cfg)
     }
     if (s != NULL) {
         service_free(s);
+        sockets_forget(&sockets);
     }
     cfg_free(cfg);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
