@@ -350,6 +350,7 @@ def test_a_swap_that_fails_leaves_the_old_one_serving(start_proxy, make_origin, 
     conf = tmp_path / "nghttpx.conf"
     conf.write_text("workers=1\n")
     proxy = start_proxy([make_origin()], fronts=("clear",), conf=str(conf))
+    proxy.wait_log("serving with")
     conf.write_text("no-such-option=1\n")
     proxy.signal(signal.SIGUSR2)
     proxy.wait_log("this process serves on")
