@@ -14,6 +14,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* So much of a line is shown, and so much of it in front of the fault. */
@@ -46,6 +48,8 @@ static bool is_inside(struct cfg_text part, struct cfg_text whole)
            part.s + part.len <= whole.s + whole.len;
 }
 
+/* ---------------------------------------------------------------- writing */
+
 static void underline(FILE *err, struct cfg_text text, size_t off, size_t len)
 {
     size_t from = text.len > SHOWN && off > BEFORE ? off - BEFORE : 0;
@@ -72,27 +76,116 @@ static void put_shown(FILE *err, const char *s)
     }
 }
 
-static void report(struct cfg_report *r, struct cfg_text where, const char *kind,
-                   const char *format, va_list args)
+static void put_fault(FILE *err, const struct cfg_source *at, struct cfg_text where, bool warning,
+                      const char *message)
+{
+    bool placed = is_inside(where, at->text);
+    fputs("nghttpx: ", err);
+    if (at->file != NULL) {
+        put_shown(err, at->file);
+        fprintf(err, ":%zu:%zu: ", at->line, placed ? (size_t)(where.s - at->text.s) + 1 : 1);
+    } else if (at->option != NULL) {
+        fprintf(err, "command line: --%s: ", at->option);
+    } else {
+        fputs("command line: ", err);
+    }
+    fputs(warning ? "warning: " : "", err);
+    put_shown(err, message);
+    putc('\n', err);
+    if (placed) {
+        underline(err, at->text, (size_t)(where.s - at->text.s), where.len);
+    }
+}
+
+/* In one piece: stderr has no buffer. */
+static void write_fault(FILE *err, const struct cfg_source *at, struct cfg_text where, bool warning,
+                        const char *message)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *memory = open_memstream(&text, &len);
+    put_fault(memory != NULL ? memory : err, at, where, warning, message);
+    if (memory != NULL && fclose(memory) == 0) {
+        fwrite(text, 1, len, err);
+    }
+    free(text);
+}
+
+void cfg_faults_write(const struct cfg_faults *faults, FILE *err)
+{
+    for (size_t i = 0; i < faults->n; i++) {
+        const struct cfg_fault *f = &faults->list[i];
+        struct cfg_source at = {.file = f->file, .line = f->line, .option = f->option};
+        struct cfg_text where = cfg_slice(NULL, 0);
+        if (f->text != NULL) {
+            at.text = cfg_text(f->text);
+            where = cfg_slice(f->text + f->column - 1, f->length);
+        }
+        write_fault(err, &at, where, f->warning, f->message);
+    }
+}
+
+/* ---------------------------------------------------------------- keeping */
+
+static bool copy_to(char **slot, const char *s, size_t len)
+{
+    *slot = s != NULL ? strndup(s, len) : NULL;
+    return s == NULL || *slot != NULL;
+}
+
+static bool copy_all(char **slot, const char *s)
+{
+    return copy_to(slot, s, s != NULL ? strlen(s) : 0);
+}
+
+static void fault_clear(struct cfg_fault *f)
+{
+    free(f->file);
+    free(f->option);
+    free(f->message);
+    free(f->text);
+}
+
+static void keep(struct cfg_report *r, struct cfg_text where, bool warning, const char *message)
 {
     const struct cfg_source *at = &r->at;
     bool placed = is_inside(where, at->text);
+    struct cfg_fault f = {.warning = warning, .line = at->line};
+    f.column = placed ? (size_t)(where.s - at->text.s) + 1 : 1;
+    f.length = placed ? where.len : 0;
+    bool copied = copy_all(&f.file, at->file) && copy_all(&f.option, at->option) &&
+                  copy_all(&f.message, message) &&
+                  copy_to(&f.text, placed ? at->text.s : NULL, at->text.len);
+    struct cfg_fault *slot =
+        copied ? cfg_append(r, &r->keep->list, &r->keep->n, sizeof(*slot)) : NULL;
+    if (slot == NULL) {
+        fault_clear(&f);
+        cfg_out_of_memory(r);
+        return;
+    }
+    *slot = f;
+}
+
+void cfg_faults_clear(struct cfg_faults *faults)
+{
+    for (size_t i = 0; i < faults->n; i++) {
+        fault_clear(&faults->list[i]);
+    }
+    free(faults->list);
+    *faults = (struct cfg_faults){0};
+}
+
+/* ---------------------------------------------------------------- reporting */
+
+static void report(struct cfg_report *r, struct cfg_text where, bool warning, const char *format,
+                   va_list args)
+{
     char message[1024]; /* its parts are quoted texts and addresses, which are short */
     vsnprintf(message, sizeof(message), format, args);
-    fputs("nghttpx: ", r->err);
-    if (at->file != NULL) {
-        put_shown(r->err, at->file);
-        fprintf(r->err, ":%zu:%zu: ", at->line, placed ? (size_t)(where.s - at->text.s) + 1 : 1);
-    } else if (at->option != NULL) {
-        fprintf(r->err, "command line: --%s: ", at->option);
+    if (r->keep != NULL) {
+        keep(r, where, warning, message);
     } else {
-        fputs("command line: ", r->err);
-    }
-    fputs(kind, r->err);
-    put_shown(r->err, message);
-    putc('\n', r->err);
-    if (placed) {
-        underline(r->err, at->text, (size_t)(where.s - at->text.s), where.len);
+        write_fault(r->err, &r->at, where, warning, message);
     }
 }
 
@@ -102,7 +195,7 @@ bool cfg_error(struct cfg_report *r, struct cfg_text where, const char *format, 
     if (r->errors++ < CFG_ERRORS_SHOWN) {
         va_list args;
         va_start(args, format);
-        report(r, where, "", format, args);
+        report(r, where, false, format, args);
         va_end(args);
     }
     return false;
@@ -114,8 +207,18 @@ void cfg_warning(struct cfg_report *r, struct cfg_text where, const char *format
     if (r->warnings++ < CFG_ERRORS_SHOWN) {
         va_list args;
         va_start(args, format);
-        report(r, where, "warning: ", format, args);
+        report(r, where, true, format, args);
         va_end(args);
+    }
+}
+
+void cfg_report_end(struct cfg_report *r)
+{
+    if (r->warnings > CFG_ERRORS_SHOWN) {
+        fprintf(r->err, "nghttpx: %zu more warnings\n", r->warnings - CFG_ERRORS_SHOWN);
+    }
+    if (r->errors > CFG_ERRORS_SHOWN) {
+        fprintf(r->err, "nghttpx: %zu more errors\n", r->errors - CFG_ERRORS_SHOWN);
     }
 }
 

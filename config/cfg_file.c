@@ -59,6 +59,9 @@ static bool check_bytes(struct cfg_report *r, struct cfg_text line)
 static bool unknown_name(struct cfg_report *r, struct cfg_text name)
 {
     struct cfg_text bare = trimmed(name);
+    if (r->errors >= CFG_ERRORS_SHOWN) {
+        return cfg_error(r, name, "unknown option"); /* only counted: no need to look for hints */
+    }
     if (name.len == 0) {
         return cfg_error(r, name, "no name; expected name=value");
     }
@@ -164,6 +167,9 @@ bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_
                          cfg_quote(path_text).s, DEPTH_MOST, FILES_MOST);
     }
     l->files_read++;
+    if (exists && S_ISREG(st.st_mode) && st.st_size > (off_t)FILE_MOST) {
+        return cfg_unreadable(r, path_text, EFBIG, FILE_MOST);
+    }
     int error;
     struct cfg_text text;
     char *bytes = cfg_read_file(path, FILE_MOST, &text.len, &error);

@@ -31,7 +31,6 @@ static void print_wrapped(FILE *out, const char *text)
 
 static void print_option(FILE *out, const struct cfg_option *o)
 {
-    char line[512];
     if (o->short_name != 0) {
         fprintf(out, "  -%c, ", o->short_name);
     } else {
@@ -41,11 +40,21 @@ static void print_option(FILE *out, const struct cfg_option *o)
             o->takes_value ? o->metavar : "");
     print_wrapped(out, o->help);
     if (o->fallback != NULL) {
+        char line[512];
         snprintf(line, sizeof(line), "Default: %s", o->fallback);
         print_wrapped(out, line);
     }
+    if (cfg_option_repeatable(o) || o->type == CFG_TYPE_INCLUDE) {
+        print_wrapped(out, "May be given several times.");
+    }
     if (o->only_in_file) {
         print_wrapped(out, "Only in a file.");
+    }
+    if (o->fixed) {
+        print_wrapped(out, "A change needs a new start.");
+    }
+    if (o->not_yet) {
+        print_wrapped(out, "No effect yet.");
     }
 }
 

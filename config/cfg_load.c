@@ -3,14 +3,10 @@
 #include "config_internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A count is never the first member: its array stands in front of it. */
-static bool is_repeatable(const struct cfg_option *o)
-{
-    return o->count_offset != 0;
-}
+#include <unistd.h>
 
 static void *member(struct config *cfg, size_t offset)
 {
@@ -21,7 +17,9 @@ static bool set_default(struct cfg_loader *l, const struct cfg_option *o)
 {
     struct cfg_text value = cfg_text(o->fallback);
     l->report.at = (struct cfg_source){.option = o->name, .text = value};
+    l->defaults = true;
     bool good = cfg_option_set(l, o, value);
+    l->defaults = false;
     assert(good || l->report.out_of_memory);
     return good;
 }
@@ -32,7 +30,8 @@ static bool set_defaults(struct cfg_loader *l, bool repeatable)
 {
     for (size_t i = 0; i < cfg_noptions; i++) {
         const struct cfg_option *o = &cfg_options[i];
-        if (o->fallback == NULL || o->type == CFG_TYPE_CONF || is_repeatable(o) != repeatable) {
+        if (o->fallback == NULL || o->type == CFG_TYPE_CONF ||
+            cfg_option_repeatable(o) != repeatable) {
             continue;
         }
         size_t *count = repeatable ? member(l->cfg, o->count_offset) : NULL;
@@ -50,12 +49,24 @@ static const struct cfg_option *conf_option(void)
     return o;
 }
 
-static bool load_file(struct cfg_loader *l, const char *given)
+static bool load_file(struct cfg_loader *l, const char *given, bool check)
 {
     struct cfg_text path = cfg_text(given != NULL ? given : conf_option()->fallback);
     l->report.at = (struct cfg_source){.option = "conf", .text = path};
     l->cfg->conf = cfg_copy(&l->report, path);
-    return l->cfg->conf != NULL && cfg_file_load(l, l->cfg->conf, path, given != NULL);
+    if (l->cfg->conf == NULL) {
+        return false;
+    }
+    if (given != NULL && access(given, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        /* The original starts without a word; a check is there to find such things. */
+        if (check) {
+            return cfg_error(&l->report, path, "there is no %s; expected the path of a file",
+                             cfg_quote(path).s);
+        }
+        cfg_warning(&l->report, path, "there is no %s; going on without a file", cfg_quote(path).s);
+        return true;
+    }
+    return cfg_file_load(l, l->cfg->conf, path, given != NULL);
 }
 
 static bool replace(struct cfg_report *r, char **slot, const char *value)
@@ -94,14 +105,40 @@ static void apply_single_thread(struct cfg_loader *l)
     }
 }
 
+/* What deprecated options make of all frontends and backends. */
+static bool apply_deprecated(struct cfg_loader *l)
+{
+    struct config *cfg = l->cfg;
+    for (size_t i = 0; l->accept_proxy && i < cfg->nfrontend; i++) {
+        cfg->frontend[i].proxyproto = true;
+    }
+    for (size_t i = 0; l->sni != NULL && i < cfg->nbackend; i++) {
+        if (!replace(&l->report, &cfg->backend[i].sni, l->sni)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_given(const struct cfg_args *args, const char *name, const char *value)
+{
+    bool given = false;
+    for (size_t i = 0; i < args->nlist; i++) {
+        if (strcmp(args->list[i].option->name, name) == 0) {
+            given = cfg_text_is_nocase(args->list[i].value, value); /* the last one holds */
+        }
+    }
+    return given;
+}
+
 static bool load(struct cfg_loader *l, const struct cfg_args *args, bool args_good)
 {
     if (!set_defaults(l, false)) {
         return false;
     }
-    bool good = load_file(l, args->conf);
+    bool good = load_file(l, args->conf, is_given(args, "check-config", "yes"));
     good = set_args(l, args) && good && args_good;
-    if (!good || !set_defaults(l, true)) {
+    if (!good || !set_defaults(l, true) || !apply_deprecated(l)) {
         return false; /* what is missing may be missing only because of the fault */
     }
     l->report.at = (struct cfg_source){0};
@@ -121,80 +158,39 @@ static enum cfg_rc print(const struct cfg_option *what, FILE *out)
 
 enum cfg_rc cfg_load(int argc, char *const *argv, FILE *out_text, FILE *err, struct config **out)
 {
-    struct cfg_loader l = {.report = {.err = err}};
-    struct cfg_args args;
+    struct cfg_args args = {0};
     enum cfg_rc rc = CFG_ERROR;
+    struct cfg_loader l = {.report = {.err = err}, .cfg = cfg_new()};
     *out = NULL;
-    bool args_good = cfg_args_parse(&l.report, argc, argv, &args);
-    if (args_good && args.print != NULL) {
-        rc = print(args.print, out_text);
-        goto done;
-    }
-    l.cfg = calloc(1, sizeof(*l.cfg));
     if (l.cfg == NULL) {
         cfg_out_of_memory(&l.report);
-        goto done;
+        return CFG_ERROR;
     }
-    if (load(&l, &args, args_good)) {
+    /* Whether faults are to be JSON is known only when the arguments have been taken apart. */
+    struct cfg_faults *faults = cfg_faults_of(l.cfg);
+    l.report.keep = faults;
+    bool args_good = cfg_args_parse(&l.report, argc, argv, &args);
+    bool json = is_given(&args, "check-config", "yes") && is_given(&args, "format", "json");
+    if (!json) {
+        cfg_faults_write(faults, err);
+        cfg_faults_clear(faults);
+        l.report.keep = NULL;
+    }
+    if (args_good && args.print != NULL) {
+        rc = print(args.print, out_text);
+    } else if (load(&l, &args, args_good)) {
         assert(l.report.errors == 0);
         *out = l.cfg;
         l.cfg = NULL;
         rc = CFG_OK;
     }
-    if (l.report.errors > CFG_ERRORS_SHOWN) {
-        fprintf(err, "nghttpx: %zu more errors\n", l.report.errors - CFG_ERRORS_SHOWN);
+    if (!json) {
+        cfg_report_end(&l.report);
+    } else if (rc == CFG_ERROR) {
+        (void)cfg_faults_print_json(faults, false, out_text);
     }
-done:
     free(args.list);
-    cfg_free(l.cfg);
+    free(l.sni);
+    cfg_unref(l.cfg);
     return rc;
-}
-
-static void free_elements(struct config *cfg, const struct cfg_option *o)
-{
-    size_t n = *(size_t *)member(cfg, o->count_offset);
-    void *array = *(void **)member(cfg, o->offset);
-    for (size_t i = 0; i < n; i++) {
-        switch (o->type) {
-        case CFG_TYPE_FRONTEND:
-            cfg_frontend_clear((struct cfg_frontend *)array + i);
-            break;
-        case CFG_TYPE_BACKEND:
-            cfg_backend_clear((struct cfg_backend *)array + i);
-            break;
-        case CFG_TYPE_HEADER:
-            cfg_header_clear((struct cfg_header *)array + i);
-            break;
-        case CFG_TYPE_ERROR_PAGE:
-            cfg_error_page_clear((struct cfg_error_page *)array + i);
-            break;
-        default:
-            assert(!"a repeatable option of another type");
-        }
-    }
-    free(array);
-}
-
-void cfg_free(struct config *cfg)
-{
-    if (cfg == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < cfg_noptions; i++) {
-        const struct cfg_option *o = &cfg_options[i];
-        switch (o->type) {
-        case CFG_TYPE_STRING:
-        case CFG_TYPE_PATH:
-        case CFG_TYPE_VALUE:
-        case CFG_TYPE_ALPN:
-        case CFG_TYPE_CONF:
-            free(*(char **)member(cfg, o->offset));
-            break;
-        default:
-            if (is_repeatable(o)) {
-                free_elements(cfg, o);
-            }
-        }
-    }
-    free(cfg);
 }

@@ -4,20 +4,43 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+static int order(struct cfg_text name, const char *other)
+{
+    size_t len = strlen(other);
+    int d = strncasecmp(name.s, other, name.len < len ? name.len : len);
+    return d != 0 ? d : name.len < len ? -1 : name.len > len;
+}
 
 const struct cfg_option *cfg_option_find(struct cfg_text name)
 {
-    for (size_t i = 0; i < cfg_noptions; i++) {
-        if (cfg_text_is_nocase(name, cfg_options[i].name)) {
-            return &cfg_options[i];
+    size_t low = 0, high = cfg_noptions;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct cfg_option *o = &cfg_options[cfg_options_sorted[middle]];
+        int d = order(name, o->name);
+        if (d == 0) {
+            return o;
+        }
+        if (d < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
         }
     }
     return NULL;
 }
 
+bool cfg_option_has_member(const struct cfg_option *o)
+{
+    return o->type < CFG_TYPE_INCLUDE;
+}
+
 bool cfg_option_documented(const struct cfg_option *o)
 {
-    return o->help != NULL && o->type != CFG_TYPE_REFUSED && o->type != CFG_TYPE_UNUSED;
+    return cfg_option_has_member(o) || o->type == CFG_TYPE_INCLUDE || o->type == CFG_TYPE_HELP ||
+           o->type == CFG_TYPE_VERSION;
 }
 
 const char *cfg_option_nearest(struct cfg_text name, bool in_file)
@@ -84,69 +107,35 @@ static bool set_choice(struct cfg_loader *l, const struct cfg_option *o, struct 
     unsigned choice;
     _Static_assert(sizeof(enum cfg_family) == sizeof(choice),
                    "enumerations are stored as unsigned");
-    if (!cfg_parse_choice(&l->report, value, o->choices, &choice)) {
+    bool good = o->type == CFG_TYPE_SET ? cfg_parse_set(&l->report, value, o->choices, &choice)
+                                        : cfg_parse_choice(&l->report, value, o->choices, &choice);
+    if (!good) {
         return false;
     }
     memcpy(member(l->cfg, o->offset), &choice, sizeof(choice));
     return true;
 }
 
-/* The next element of a repeatable option. It is counted only when it is complete. */
-static bool add_element(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
+/* A structure: the one that there is, or one more. It is stored only when it is complete. */
+static bool set_compound(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
 {
-    struct cfg_report *r = &l->report;
-    union {
-        struct cfg_frontend frontend;
-        struct cfg_backend backend;
-        struct cfg_header header;
-        struct cfg_error_page page;
-    } u;
-    size_t size = 0;
-    bool good = false;
-    switch (o->type) {
-    case CFG_TYPE_FRONTEND:
-        size = sizeof(u.frontend);
-        good = cfg_parse_frontend(r, value, &u.frontend);
-        break;
-    case CFG_TYPE_BACKEND:
-        size = sizeof(u.backend);
-        good = cfg_parse_backend(r, value, &u.backend);
-        break;
-    case CFG_TYPE_HEADER: {
-        size = sizeof(u.header);
-        bool request = o->offset == offsetof(struct config, add_request_header);
-        good = cfg_parse_header(r, value, request, &u.header);
-        break;
-    }
-    case CFG_TYPE_ERROR_PAGE:
-        size = sizeof(u.page);
-        good = cfg_parse_error_page(r, value, &u.page);
-        break;
-    default:
-        assert(!"a type without elements");
-    }
-    if (!good) {
+    const struct cfg_compound *kind = cfg_compound_of(o->type);
+    _Alignas(max_align_t) char made[CFG_COMPOUND_MOST];
+    if (!kind->parse(&l->report, value, made)) {
         return false;
     }
-    void *slot = cfg_append(r, member(l->cfg, o->offset), member(l->cfg, o->count_offset), size);
-    if (slot != NULL) {
-        memcpy(slot, &u, size);
-        return true;
+    void *slot = member(l->cfg, o->offset);
+    if (cfg_option_repeatable(o)) {
+        slot = cfg_append(&l->report, slot, member(l->cfg, o->count_offset), kind->size);
+    } else {
+        kind->clear(slot);
     }
-    switch (o->type) {
-    case CFG_TYPE_FRONTEND:
-        cfg_frontend_clear(&u.frontend);
-        break;
-    case CFG_TYPE_BACKEND:
-        cfg_backend_clear(&u.backend);
-        break;
-    case CFG_TYPE_HEADER:
-        cfg_header_clear(&u.header);
-        break;
-    default:
-        cfg_error_page_clear(&u.page);
+    if (slot == NULL) {
+        kind->clear(made);
+        return false;
     }
-    return false;
+    memcpy(slot, made, kind->size);
+    return true;
 }
 
 /* A blank that nobody sees would become part of a file's name or of a text. */
@@ -183,8 +172,7 @@ static bool set_by_alias(struct cfg_loader *l, const struct cfg_option *o, struc
            (o->to[1] == NULL || cfg_option_set(l, o->to[1], value));
 }
 
-/* Options of the original that do nothing, or cannot do yet what they say. A switch that is off is
- * what we do. */
+/* Options of the original that do nothing here. A switch that is off is what we do. */
 static bool set_nothing(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
 {
     struct cfg_report *r = &l->report;
@@ -195,16 +183,38 @@ static bool set_nothing(struct cfg_loader *l, const struct cfg_option *o, struct
     if (!o->takes_value && !cfg_parse_bool(r, value)) {
         return true;
     }
-    if (o->type == CFG_TYPE_LATER) {
-        return cfg_error(r, cfg_slice(NULL, 0), "\"%s\" is not supported yet; expected it left out",
-                         o->name);
-    }
     cfg_warning(r, cfg_slice(NULL, 0), "\"%s\" has no effect%s%s; it may be left out", o->name,
                 o->help != NULL ? ": " : "", o->help != NULL ? o->help : "");
     return true;
 }
 
-bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
+/* Deprecated ones that each are a case of their own. */
+static bool set_deprecated(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
+{
+    struct cfg_report *r = &l->report;
+    bool on = o->takes_value || cfg_parse_bool(r, value);
+    if (on) {
+        cfg_warning(r, cfg_slice(NULL, 0), "\"%s\" is deprecated; %s", o->name, o->help);
+    }
+    if (o->type == CFG_TYPE_TLS_LIST) {
+        return cfg_parse_tls_list(r, value, &l->cfg->tls_min_proto_version,
+                                  &l->cfg->tls_max_proto_version);
+    }
+    if (o->type == CFG_TYPE_ACCEPT_PROXY) {
+        l->accept_proxy = on;
+        return true;
+    }
+    assert(o->type == CFG_TYPE_SNI_FIELD);
+    char *sni = value.len > 0 && cfg_check_name(r, value) ? cfg_copy(r, value) : NULL;
+    if (sni == NULL && value.len > 0) {
+        return false;
+    }
+    free(l->sni);
+    l->sni = sni;
+    return true;
+}
+
+static bool set_value(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
 {
     struct cfg_report *r = &l->report;
     switch (o->type) {
@@ -228,30 +238,54 @@ bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg
         return cfg_check_field_value(r, value) && set_string(l, o, value);
     case CFG_TYPE_ALPN:
         return cfg_check_alpn(r, value) && set_string(l, o, value);
+    case CFG_TYPE_NODE:
+        return cfg_check_node(r, value) && set_string(l, o, value);
     case CFG_TYPE_ENUM:
+    case CFG_TYPE_SET:
         return set_choice(l, o, value);
-    case CFG_TYPE_FRONTEND:
-    case CFG_TYPE_BACKEND:
-    case CFG_TYPE_HEADER:
-    case CFG_TYPE_ERROR_PAGE:
-        return add_element(l, o, value);
+    default:
+        return set_compound(l, o, value);
+    }
+}
+
+/* That it is asked for and not done is said; what was not asked for, or is off, is not. */
+static void warn_of_not_yet(struct cfg_loader *l, const struct cfg_option *o)
+{
+    bool off = o->type == CFG_TYPE_BOOL && !*(bool *)member(l->cfg, o->offset);
+    if (o->not_yet && !l->defaults && !off) {
+        cfg_warning(&l->report, cfg_slice(NULL, 0), "\"%s\" has no effect yet", o->name);
+    }
+}
+
+bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
+{
+    struct cfg_report *r = &l->report;
+    switch (o->type) {
     case CFG_TYPE_INCLUDE: {
         char *path = cfg_copy(r, value);
         bool good = path != NULL && cfg_file_load(l, path, value, true);
         free(path);
         return good;
     }
-    case CFG_TYPE_LATER:
     case CFG_TYPE_UNUSED:
     case CFG_TYPE_REFUSED:
         return set_nothing(l, o, value);
     case CFG_TYPE_ALIAS:
     case CFG_TYPE_BITS:
         return set_by_alias(l, o, value);
+    case CFG_TYPE_TLS_LIST:
+    case CFG_TYPE_SNI_FIELD:
+    case CFG_TYPE_ACCEPT_PROXY:
+        return set_deprecated(l, o, value);
     case CFG_TYPE_CONF:
     case CFG_TYPE_HELP:
     case CFG_TYPE_VERSION:
-        break; /* taken care of by who reads them */
+        return true; /* taken care of by who reads them */
+    default:
+        if (!set_value(l, o, value)) {
+            return false;
+        }
+        warn_of_not_yet(l, o);
+        return true;
     }
-    return true;
 }

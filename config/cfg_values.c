@@ -1,5 +1,4 @@
-/* The grammars of single values: numbers, sizes, durations, names out of a list, fields, error
- * pages. */
+/* The grammars of single values: numbers, sizes, durations, names out of a list. */
 #include "config_internal.h"
 
 #include <assert.h>
@@ -10,10 +9,6 @@
 
 /* Sizes and durations end here, so that signed arithmetic has room for any of them. */
 #define LARGEST ((uint64_t)INT64_MAX)
-
-/* An error page is held in memory by the configuration; this is far above any page that a person
- * would write. */
-#define ERROR_PAGE_MOST ((size_t)16 << 20)
 
 static bool is_digit(char c)
 {
@@ -153,10 +148,25 @@ bool cfg_parse_bool(struct cfg_report *r, struct cfg_text t)
     return false;
 }
 
+/* The name of the list that was probably meant; NULL: none is near. */
+static const char *nearest(struct cfg_text t, const struct cfg_choice *choices)
+{
+    const char *best = NULL;
+    size_t least = cfg_near(t);
+    for (const struct cfg_choice *c = choices; c->name != NULL; c++) {
+        size_t d = cfg_distance(t, cfg_text(c->name), least);
+        if (d <= least && d < t.len && (best == NULL || d < least)) {
+            best = c->name;
+            least = d;
+        }
+    }
+    return best;
+}
+
 bool cfg_parse_choice(struct cfg_report *r, struct cfg_text t, const struct cfg_choice *choices,
                       unsigned *out)
 {
-    char names[256];
+    char names[256], hint[64] = "";
     size_t used = 0;
     names[0] = '\0';
     for (const struct cfg_choice *c = choices; c->name != NULL; c++) {
@@ -168,7 +178,26 @@ bool cfg_parse_choice(struct cfg_report *r, struct cfg_text t, const struct cfg_
                                  c == choices ? "" : ", ", c->name);
         assert(used < sizeof(names));
     }
-    return cfg_error(r, t, "%s is none of the names; expected one of %s", cfg_quote(t).s, names);
+    const char *near = nearest(t, choices);
+    if (near != NULL) {
+        snprintf(hint, sizeof(hint), "; did you mean \"%s\"?", near);
+    }
+    return cfg_error(r, t, "%s is none of the names; expected one of %s%s", cfg_quote(t).s, names,
+                     hint);
+}
+
+bool cfg_parse_set(struct cfg_report *r, struct cfg_text t, const struct cfg_choice *choices,
+                   unsigned *out)
+{
+    unsigned all = 0;
+    bool good = true;
+    while (t.s != NULL) {
+        unsigned one = 0;
+        good = cfg_parse_choice(r, cfg_cut(&t, ','), choices, &one) && good;
+        all |= one;
+    }
+    *out = good ? all : *out;
+    return good;
 }
 
 /* Where the first byte is that the program would not write to a log or to a peer; t.len: nowhere.
@@ -239,111 +268,4 @@ bool cfg_check_alpn(struct cfg_report *r, struct cfg_text t)
         seen[i] = true;
     }
     return true;
-}
-
-/* RFC 9110, 5.6.2 */
-static bool is_token_char(char c)
-{
-    return isalnum((unsigned char)c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-/*
- * A field that is added says nothing about how a message is framed or routed: a second one beside
- * the program's own would make two readings of one message possible (RFC 9112, 11.2).
- */
-static bool is_the_programs_own(struct cfg_text name, bool request)
-{
-    static const char *const names[] = {"connection", "keep-alive",        "proxy-connection",
-                                        "upgrade",    "transfer-encoding", "content-length",
-                                        "trailer"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (cfg_text_is_nocase(name, names[i])) {
-            return true;
-        }
-    }
-    return request && (cfg_text_is_nocase(name, "host") || cfg_text_is_nocase(name, "te"));
-}
-
-bool cfg_parse_header(struct cfg_report *r, struct cfg_text t, bool request, struct cfg_header *out)
-{
-    struct cfg_text value = t;
-    struct cfg_text name = cfg_cut(&value, ':');
-    if (value.s == NULL) {
-        return cfg_error(r, t, "%s has no colon; expected NAME: VALUE", cfg_quote(t).s);
-    }
-    if (name.len == 0) {
-        return cfg_error(r, cfg_slice(t.s, 1), "no name; expected NAME: VALUE");
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        if (!is_token_char(name.s[i])) {
-            return cfg_error(r, cfg_slice(name.s + i, 1),
-                             "%s is no field name; expected letters, digits and -, without blanks",
-                             cfg_quote(name).s);
-        }
-    }
-    if (is_the_programs_own(name, request)) {
-        return cfg_error(r, name,
-                         "%s cannot be added: the program sets it itself; expected another field",
-                         cfg_quote(name).s);
-    }
-    while (value.len > 0 && cfg_is_blank(value.s[0])) {
-        value = cfg_slice(value.s + 1, value.len - 1);
-    }
-    if (!cfg_check_field_value(r, value)) {
-        return false;
-    }
-    struct cfg_header h = {cfg_copy(r, name), NULL};
-    h.value = h.name != NULL ? cfg_copy(r, value) : NULL;
-    if (h.value == NULL) {
-        cfg_header_clear(&h);
-        return false;
-    }
-    for (char *p = h.name; *p != '\0'; p++) {
-        *p = (char)tolower((unsigned char)*p);
-    }
-    *out = h;
-    return true;
-}
-
-void cfg_header_clear(struct cfg_header *h)
-{
-    free(h->name);
-    free(h->value);
-    *h = (struct cfg_header){0};
-}
-
-bool cfg_parse_error_page(struct cfg_report *r, struct cfg_text t, struct cfg_error_page *out)
-{
-    struct cfg_text path = t;
-    struct cfg_text code = cfg_cut(&path, '=');
-    uint64_t n = 0;
-    size_t ndigits;
-    if (path.s == NULL || path.len == 0) {
-        return cfg_error(r, t, "%s names no file; expected CODE=PATH or *=PATH", cfg_quote(t).s);
-    }
-    if (!cfg_text_is(code, "*") &&
-        (!read_digits(code, &n, &ndigits) || ndigits != code.len || n < 400 || n > 599)) {
-        return cfg_error(r, code, "%s is no status of an error; expected 400 to 599, or *",
-                         cfg_quote(code).s);
-    }
-    struct cfg_error_page page = {.code = (uint16_t)n, .path = cfg_copy(r, path)};
-    if (page.path == NULL) {
-        return false;
-    }
-    int error;
-    page.body = cfg_read_file(page.path, ERROR_PAGE_MOST, &page.len, &error);
-    if (page.body == NULL) {
-        cfg_unreadable(r, path, error, ERROR_PAGE_MOST);
-        cfg_error_page_clear(&page);
-        return false;
-    }
-    *out = page;
-    return true;
-}
-
-void cfg_error_page_clear(struct cfg_error_page *p)
-{
-    free(p->path);
-    free(p->body);
-    *p = (struct cfg_error_page){0};
 }

@@ -27,8 +27,26 @@ struct cfg_source {
     struct cfg_text text; /**< the line, or the argument's value */
 };
 
+/** A fault that is kept. Its strings are its own. */
+struct cfg_fault {
+    bool warning;
+    char *file;   /**< NULL: the command line */
+    char *option; /**< as in struct cfg_source */
+    char *message;
+    char *text;    /**< the line, or the value; NULL: the fault has no place in it */
+    size_t line;   /**< from 1 */
+    size_t column; /**< from 1 */
+    size_t length; /**< of what is wrong */
+};
+
+struct cfg_faults {
+    struct cfg_fault *list;
+    size_t n;
+};
+
 struct cfg_report {
     FILE *err;
+    struct cfg_faults *keep; /**< NULL: faults are written to err */
     struct cfg_source at;
     size_t errors;
     size_t warnings;
@@ -47,6 +65,11 @@ bool cfg_error(struct cfg_report *r, struct cfg_text where, const char *format, 
     __attribute__((format(printf, 3, 4)));
 void cfg_warning(struct cfg_report *r, struct cfg_text where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/** Writes what has been kept. */
+void cfg_faults_write(const struct cfg_faults *faults, FILE *err);
+void cfg_faults_clear(struct cfg_faults *faults);
+/** Counts what is over CFG_ERRORS_SHOWN, in a last line. */
+void cfg_report_end(struct cfg_report *r);
 /** Says why cfg_read_file() gave nothing; false. */
 bool cfg_unreadable(struct cfg_report *r, struct cfg_text path, int error, size_t most);
 /** Says once that there is no memory; false. */
@@ -118,15 +141,72 @@ bool cfg_check_string(struct cfg_report *r, struct cfg_text t, uint64_t min_len,
 bool cfg_check_field_value(struct cfg_report *r, struct cfg_text t);
 bool cfg_check_alpn(struct cfg_report *r, struct cfg_text t);
 
-/** On success the members are the caller's. */
+/** Names out of a list, with commas between them: the sum of their values. */
+bool cfg_parse_set(struct cfg_report *r, struct cfg_text t, const struct cfg_choice *choices,
+                   unsigned *out);
+
+/* ---------------------------------------------------------------- values (cfg_http_values.c,
+ * cfg_tls_values.c) */
+
 bool cfg_parse_header(struct cfg_report *r, struct cfg_text t, bool request,
                       struct cfg_header *out);
 bool cfg_parse_error_page(struct cfg_report *r, struct cfg_text t, struct cfg_error_page *out);
+bool cfg_parse_altsvc(struct cfg_report *r, struct cfg_text t, struct cfg_altsvc *out);
+bool cfg_parse_subcert(struct cfg_report *r, struct cfg_text t, struct cfg_subcert *out);
+bool cfg_parse_memcached(struct cfg_report *r, struct cfg_text t, struct cfg_memcached *out);
+bool cfg_parse_psk_file(struct cfg_report *r, struct cfg_text t, struct cfg_psk_file *out);
+/** The versions of --tls-proto-list: the lowest and the highest of those that there are. */
+bool cfg_parse_tls_list(struct cfg_report *r, struct cfg_text t, enum cfg_tls_version *min,
+                        enum cfg_tls_version *max);
+/** obfuscated, ip, or _ with letters, digits, '.', '_' and '-' (RFC 7239, 6.3). */
+bool cfg_check_node(struct cfg_report *r, struct cfg_text t);
+/** RFC 9110, 5.6.2. */
+bool cfg_is_token(struct cfg_text t);
 void cfg_header_clear(struct cfg_header *h);
 void cfg_error_page_clear(struct cfg_error_page *p);
+void cfg_altsvc_clear(struct cfg_altsvc *a);
+void cfg_subcert_clear(struct cfg_subcert *s);
+void cfg_memcached_clear(struct cfg_memcached *m);
+void cfg_psk_file_clear(struct cfg_psk_file *f);
+
+/* ---------------------------------------------------------------- parameters (cfg_param.c) */
+
+/** A parameter of a frontend, a backend, or another value that has some. */
+struct cfg_param {
+    const char *name;
+    bool takes_value;
+    bool not_yet; /**< taken and checked, but has no effect yet; that is warned of */
+    /** `value` is the name when it takes none. */
+    bool (*set)(struct cfg_report *r, struct cfg_text value, void *what);
+    bool misspelt; /**< taken, but not offered */
+};
+
+/** Those of a frontend and a backend; a NULL name ends them. */
+extern const struct cfg_param cfg_frontend_params[];
+extern const struct cfg_param cfg_backend_params[];
+
+/** Case does not count; NULL: there is none. */
+const struct cfg_param *cfg_param_find(const struct cfg_param *rows, struct cfg_text name);
+/** Takes all that is separated by ';'. Empty ones are skipped. */
+bool cfg_params_set(struct cfg_report *r, struct cfg_text params, const struct cfg_param *rows,
+                    void *what);
 
 /* ---------------------------------------------------------------- addresses (cfg_address.c,
- * cfg_pattern.c) */
+ * cfg_frontend.c, cfg_backend.c, cfg_pattern.c) */
+
+/* RFC 1035, 2.3.4 has 255 octets on the wire, which are 253 as text; a scope of an IPv6 address
+ * fits, too. */
+#define CFG_HOST_MOST 253
+
+bool cfg_parse_address(struct cfg_report *r, struct cfg_text t, bool any_allowed,
+                       struct cfg_address *out);
+void cfg_address_clear(struct cfg_address *a);
+/** A name, or a numeric address; no brackets. */
+bool cfg_check_host(struct cfg_report *r, struct cfg_text host, bool any_allowed);
+/** A name of a host as certificates and resolvers know it. */
+bool cfg_check_name(struct cfg_report *r, struct cfg_text name);
+bool cfg_parse_proxy_uri(struct cfg_report *r, struct cfg_text t, struct cfg_proxy_uri *out);
+void cfg_proxy_uri_clear(struct cfg_proxy_uri *u);
 
 bool cfg_parse_frontend(struct cfg_report *r, struct cfg_text t, struct cfg_frontend *out);
 bool cfg_parse_backend(struct cfg_report *r, struct cfg_text t, struct cfg_backend *out);
@@ -147,21 +227,46 @@ enum cfg_type {
     CFG_TYPE_PATH,
     CFG_TYPE_VALUE,
     CFG_TYPE_ALPN,
+    CFG_TYPE_NODE,
     CFG_TYPE_ENUM,
+    CFG_TYPE_SET,
+    CFG_TYPE_CONF,
+    /* structures; see cfg_compound.c */
     CFG_TYPE_FRONTEND,
     CFG_TYPE_BACKEND,
-    CFG_TYPE_HEADER,
+    CFG_TYPE_REQUEST_HEADER,
+    CFG_TYPE_RESPONSE_HEADER,
     CFG_TYPE_ERROR_PAGE,
-    CFG_TYPE_CONF,
+    CFG_TYPE_SUBCERT,
+    CFG_TYPE_ALTSVC,
+    CFG_TYPE_PATH_LIST,
+    CFG_TYPE_MEMCACHED,
+    CFG_TYPE_PROXY_URI,
+    CFG_TYPE_PSK_FILE,
+    /* without a member */
     CFG_TYPE_INCLUDE,
     CFG_TYPE_HELP,
     CFG_TYPE_VERSION,
-    CFG_TYPE_LATER,
     CFG_TYPE_UNUSED,
     CFG_TYPE_REFUSED,
     CFG_TYPE_ALIAS,
     CFG_TYPE_BITS,
+    CFG_TYPE_TLS_LIST,
+    CFG_TYPE_SNI_FIELD,
+    CFG_TYPE_ACCEPT_PROXY,
 };
+
+/** How a structure is made and given back. (cfg_compound.c) */
+struct cfg_compound {
+    size_t size;
+    /** On success *out is the caller's; without it nothing is. */
+    bool (*parse)(struct cfg_report *r, struct cfg_text t, void *out);
+    void (*clear)(void *element);
+};
+/** NULL for a type that is none. */
+const struct cfg_compound *cfg_compound_of(enum cfg_type type);
+/** The largest of the sizes. */
+#define CFG_COMPOUND_MOST 256
 
 /** A row of options.def; see there. */
 struct cfg_option {
@@ -171,6 +276,8 @@ struct cfg_option {
     char short_name; /**< 0: none */
     bool takes_value;
     bool quiet;
+    bool fixed;   /**< a change needs a new start */
+    bool not_yet; /**< taken and checked, but has no effect yet; that is warned of */
     bool only_in_args;
     bool only_in_file;
     size_t offset;       /**< of the member in struct config */
@@ -187,6 +294,7 @@ struct cfg_option {
 
 extern const struct cfg_option cfg_options[];
 extern const size_t cfg_noptions;
+extern const uint16_t cfg_options_sorted[];
 extern const char cfg_version[];
 
 /** Case does not count, no abbreviations; NULL: there is none. */
@@ -210,6 +318,10 @@ struct cfg_loader {
     struct config *cfg;
     const struct cfg_open_file *innermost; /**< NULL: the command line */
     size_t files_read;
+    bool defaults; /**< what is set at the moment was not written by anybody */
+    /* Deprecated options that change what others say, once all are known. */
+    char *sni;
+    bool accept_proxy;
 };
 
 /**
@@ -218,6 +330,19 @@ struct cfg_loader {
  * (cfg_option.c)
  */
 bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value);
+
+/** Whether there is a member in struct config. */
+bool cfg_option_has_member(const struct cfg_option *o);
+/** A count is never the first member: its array stands in front of it. */
+static inline bool cfg_option_repeatable(const struct cfg_option *o)
+{
+    return o->count_offset != 0;
+}
+/** The member, or for a repeatable option the array. */
+static inline const void *cfg_option_member(const struct config *cfg, const struct cfg_option *o)
+{
+    return (const char *)cfg + o->offset;
+}
 
 /** Reads a file; where that fails is reported at `path_text`. When it need not exist and does not,
  * nothing happens. (cfg_file.c) */
@@ -247,5 +372,27 @@ void cfg_print_version(FILE *out); /**< (cfg_help.c) */
 
 /** What can only be said about all options together. (cfg_check.c) */
 bool cfg_check(struct cfg_report *r, const struct config *cfg);
+
+/* ---------------------------------------------------------------- the snapshot
+ * (cfg_snapshot.c) */
+
+/** An empty one with one reference; NULL: no memory. */
+struct config *cfg_new(void);
+/** The faults that are kept with it. */
+struct cfg_faults *cfg_faults_of(struct config *cfg);
+const struct cfg_faults *cfg_faults_of_const(const struct config *cfg);
+
+/* ---------------------------------------------------------------- printing (cfg_print.c,
+ * cfg_json.c) */
+
+/** The value of an option (of a repeatable one, of element `i`) as it is written in a file. */
+void cfg_print_value(const struct cfg_option *o, const void *element, FILE *out);
+/** How many values there are to be printed: 0 or 1, or of a repeatable one, how many elements. */
+size_t cfg_print_count(const struct config *cfg, const struct cfg_option *o);
+/** The place of value `i`. */
+const void *cfg_print_element(const struct config *cfg, const struct cfg_option *o, size_t i);
+bool cfg_print_json(const struct config *cfg, FILE *out);
+/** What cfg_print_check_result() prints. */
+bool cfg_faults_print_json(const struct cfg_faults *faults, bool good, FILE *out);
 
 #endif

@@ -7,30 +7,48 @@ KIND: members     config_members.h, struct config
       table       cfg_table.c, the rows that the parsers and --help work from
       man         nghttpx.1
       markdown    options.md
-      example     nghttpx.conf, every option with its default
-      completion  the completion for bash
+      example     nghttpx.conf.example, every option with its default
+      bash, zsh   the completion for these shells
 """
 import re
+import shlex
 import sys
 import textwrap
 
-ATTRIBUTES = {"short", "type", "range", "default", "where", "arg", "metavar", "to", "value", "quiet"}
-SCALARS = {"bool", "number", "size", "duration", "string", "path", "value", "alpn", "conf"}
-ARRAYS = {"frontend": "cfg_frontend", "backend": "cfg_backend", "header": "cfg_header",
-          "error-page": "cfg_error_page"}
+ATTRIBUTES = {"short", "type", "range", "default", "where", "arg", "metavar", "to", "value", "quiet", "unit", "reload",
+              "effective"}
+NUMBERS = {"number", "size", "duration"}
+STRINGS = {"string", "path", "value", "alpn", "node", "conf"}
+SCALARS = NUMBERS | STRINGS | {"bool"}
+# What is a structure (or, of path-list, a string): repeatable ones, and those that are there once at most.
+ARRAYS = {"frontend": "struct cfg_frontend", "backend": "struct cfg_backend", "request-header": "struct cfg_header",
+          "response-header": "struct cfg_header", "error-page": "struct cfg_error_page",
+          "subcert": "struct cfg_subcert", "altsvc": "struct cfg_altsvc", "path-list": "char *"}
+SINGLES = {"memcached": "struct cfg_memcached", "proxy-uri": "struct cfg_proxy_uri",
+           "psk-file": "struct cfg_psk_file"}
 SPECIAL = {"include", "help", "version"}
-HIDDEN = {"later", "unused", "refused", "alias", "bits"}
+HIDDEN = {"unused", "refused", "alias", "bits", "tls-list", "sni-field", "accept-proxy"}
+# enum:NAME and set:NAME. Of a set the numbers are bits, and the member is an unsigned.
 ENUMS = {
-    "family": ("cfg_family", ["auto", "IPv4", "IPv6"]),
-    "tls_version": ("cfg_tls_version", ["TLSv1.2", "TLSv1.3"]),
-    "facility": ("cfg_facility", ["auth", "authpriv", "cron", "daemon", "ftp", "kern", "local0", "local1", "local2",
-                                  "local3", "local4", "local5", "local6", "local7", "lpr", "mail", "news", "syslog",
-                                  "user", "uucp"]),
-    "log_level": ("cfg_log_level", ["INFO", "NOTICE", "WARN", "ERROR", "FATAL"]),
+    "family": ("CFG_FAMILY_", ["auto", "IPv4", "IPv6"]),
+    "tls_version": ("CFG_TLS_", ["TLSv1.2", "TLSv1.3"]),
+    "facility": ("CFG_FACILITY_", ["auth", "authpriv", "cron", "daemon", "ftp", "kern", "local0", "local1", "local2",
+                                   "local3", "local4", "local5", "local6", "local7", "lpr", "mail", "news", "syslog",
+                                   "user", "uucp"]),
+    "log_level": ("CFG_LOG_", ["INFO", "NOTICE", "WARN", "ERROR", "FATAL"]),
+    "ticket_cipher": ("CFG_TICKET_", ["aes-128-cbc", "aes-256-cbc"]),
+    "forwarded_for": ("CFG_FORWARDED_FOR_", ["obfuscated", "ip"]),
+    "forwarded": ("CFG_FORWARDED_", ["by", "for", "host", "proto"]),
+    "format": ("CFG_FORMAT_", ["text", "json"]),
 }
 METAVARS = {"number": "N", "size": "SIZE", "duration": "DURATION", "string": "TEXT", "path": "PATH",
-            "value": "TEXT", "header": "NAME:VALUE", "error-page": "(CODE|*)=PATH"}
-WHAT = {"number": "number", "size": "size", "duration": "duration", "bool": "switch"}
+            "path-list": "PATH", "psk-file": "PATH", "value": "TEXT", "request-header": "NAME:VALUE",
+            "response-header": "NAME:VALUE", "error-page": "(CODE|*)=PATH"}
+SAMPLES = {"bool": "no", "path": "/path/to/file", "path-list": "/path/to/file", "psk-file": "/path/to/file",
+           "include": "/path/to/file", "error-page": "404=/path/to/file", "request-header": "x-name: value",
+           "response-header": "x-name: value", "subcert": "/path/to/file:/path/to/file", "altsvc": "h2,443",
+           "memcached": "127.0.0.1,11211", "proxy-uri": "http://127.0.0.1:8080", "set": "by,for,host,proto",
+           "string": "nobody"}
 LIMIT = 2**63 - 1
 
 
@@ -42,9 +60,9 @@ class Option:
             sys.exit(f"{where}: {name}: bad attributes: {sorted(unknown) or 'no type'}")
         self.type = attributes["type"]
         self.enum = None
-        if self.type.startswith("enum:"):
-            self.type, self.enum = "enum", self.type[5:]
-        elif self.type not in SCALARS | set(ARRAYS) | SPECIAL | HIDDEN:
+        if self.type.startswith(("enum:", "set:")):
+            self.type, _, self.enum = self.type.partition(":")
+        if self.type not in SCALARS | set(ARRAYS) | set(SINGLES) | SPECIAL | HIDDEN | {"enum", "set"}:
             sys.exit(f"{where}: {name}: no type {self.type}")
         self.short = attributes.get("short", "")
         self.default = attributes.get("default")
@@ -57,8 +75,13 @@ class Option:
         self.low, self.high = int(low or 0), int(high or LIMIT)
         self.arg = attributes.get("arg") != "no" and self.type not in {"bool", "help", "version"}
         self.metavar = attributes.get("metavar") or METAVARS.get(self.type, "VALUE")
-        if self.enum:
+        if self.type == "enum":
             self.metavar = "|".join(ENUMS[self.enum][1])
+        self.unit = attributes.get("unit", "").replace("-", " ")
+        if self.type == "number" and not self.unit and name != "redirect-https-port":
+            sys.exit(f"{where}: {name}: a number of what? expected unit=")
+        self.reload = attributes.get("reload", "yes") == "yes"
+        self.effective = attributes.get("effective", "yes") == "yes"
 
     @property
     def member(self):
@@ -69,6 +92,10 @@ class Option:
         return " ".join(self.text)
 
     @property
+    def repeatable(self):
+        return self.type in ARRAYS or self.type == "include"
+
+    @property
     def documented(self):
         return self.type not in HIDDEN
 
@@ -76,14 +103,22 @@ class Option:
     def facts(self):
         """What can be said about the value in one line."""
         facts = []
+        if self.unit:
+            facts.append(self.unit)
         if self.ranged and self.type in {"number", "size"}:
             facts.append(f"{self.low} to {self.high}" if self.high != LIMIT else f"at least {self.low}")
         if self.default is not None:
             facts.append(f"default {self.default}")
+        if self.repeatable:
+            facts.append("may be given several times")
         if self.where == "args":
             facts.append("only on the command line")
         if self.where == "file":
             facts.append("only in a file")
+        if not self.reload:
+            facts.append("a change needs a new start")
+        if not self.effective:
+            facts.append("no effect yet")
         return "; ".join(facts)
 
 
@@ -99,7 +134,7 @@ def read_table(path):
             elif line.startswith("    "):
                 options[-1].text.append(line.strip())
             else:
-                name, *rest = line.split()
+                name, *rest = shlex.split(line)
                 pairs = dict(r.partition("=")[::2] for r in rest)
                 options.append(Option(group, name, pairs, f"{path}:{number}"))
     names = [o.name for o in options]
@@ -127,11 +162,19 @@ def c_string(text):
 
 
 def c_type(o):
-    if o.type in {"number", "size", "duration"}:
+    if o.type in NUMBERS:
         return "uint64_t "
     if o.type == "bool":
         return "bool "
-    return f"enum {ENUMS[o.enum][0]} " if o.enum else "char *"
+    if o.type == "set":
+        return "unsigned "
+    if o.type in SINGLES:
+        return SINGLES[o.type] + " "
+    return f"enum cfg_{o.enum} " if o.enum else "char *"
+
+
+def has_member(o):
+    return o.type in SCALARS | set(ARRAYS) | set(SINGLES) or o.enum is not None
 
 
 # ---------------------------------------------------------------- C
@@ -142,9 +185,10 @@ def members(options, _version, out):
     out("struct config {")
     for o in options:
         if o.type in ARRAYS:
-            out(f"    struct {ARRAYS[o.type]} *{o.member}; /**< --{o.name} */")
+            element = ARRAYS[o.type] + ("" if ARRAYS[o.type].endswith("*") else " ")
+            out(f"    {element}*{o.member}; /**< --{o.name} */")
             out(f"    size_t n{o.member};")
-        elif o.type in SCALARS or o.enum:
+        elif has_member(o):
             unit = {"duration": ", milliseconds", "size": ", octets"}.get(o.type, "")
             default = f", default {o.default}" if o.default is not None and len(o.default) < 30 else ""
             out(f"    {c_type(o)}{o.member}; /**< --{o.name}{unit}{default} */")
@@ -154,7 +198,7 @@ def members(options, _version, out):
 def table(options, version, out):
     out("/* Generated by config/gen_options.py from config/options.def. Do not edit. */")
     out('#include "config_internal.h"\n')
-    for name, (_tag, choices) in ENUMS.items():
+    for name, (_prefix, choices) in ENUMS.items():
         out(f"static const struct cfg_choice {name}_choices[] = {{")
         for choice in choices:
             out(f"    {{{c_string(choice)}, {enum_symbol(name, choice)}}},")
@@ -170,12 +214,16 @@ def table(options, version, out):
             rows.append(".takes_value = true")
         if o.quiet:
             rows.append(".quiet = true")
+        if not o.reload:
+            rows.append(".fixed = true")
+        if not o.effective:
+            rows.append(".not_yet = true")
         if o.where != "both":
             rows.append(f".only_in_{'args' if o.where == 'args' else 'file'} = true")
         if o.type in ARRAYS:
             rows += [f".offset = offsetof(struct config, {o.member})",
                      f".count_offset = offsetof(struct config, n{o.member})"]
-        elif o.type in SCALARS or o.enum:
+        elif has_member(o):
             rows.append(f".offset = offsetof(struct config, {o.member})")
         if o.enum:
             rows.append(f".choices = {o.enum}_choices")
@@ -192,14 +240,17 @@ def table(options, version, out):
             rows.append(f".help = {c_string(o.help)}")
         out("    {" + ",\n     ".join(rows) + "},")
     out("};\n")
-    out(f"const size_t cfg_noptions = sizeof(cfg_options) / sizeof(cfg_options[0]);\n")
+    out(f"const size_t cfg_noptions = {len(options)};\n")
+    out("/* The rows in the order of their names. */")
+    out(f"const uint16_t cfg_options_sorted[{len(options)}] = {{")
+    for o in sorted(options, key=lambda o: o.name):
+        out(f"    {index[o.name]}, /* {o.name} */")
+    out("};\n")
     out(f"const char cfg_version[] = {c_string(version)};")
 
 
 def enum_symbol(name, choice):
-    prefix = {"family": "CFG_FAMILY_", "tls_version": "CFG_TLS_", "log_level": "CFG_LOG_",
-              "facility": "CFG_FACILITY_"}[name]
-    return prefix + choice.upper().replace("TLSV", "").replace(".", "_")
+    return ENUMS[name][0] + re.sub("[-.]", "_", choice.upper().replace("TLSV", ""))
 
 
 # ---------------------------------------------------------------- documents
@@ -217,7 +268,7 @@ def roff(text):
 
 VALUES = [
     ("N", "Decimal digits only."),
-    ("SIZE", "Digits and at most one of K, M, G (powers of 1024), in upper or lower case."),
+    ("SIZE", "Digits and at most one of K, M, G (powers of 1024), in upper or lower case; octets without one."),
     ("DURATION", "Digits and at most one of h, m, s, ms, in upper or lower case. Without a unit it is seconds."),
     ("HOST,PORT", "An IPv6 address is written without brackets: ::1,8080."),
     ("unix:PATH", "The path of a UNIX domain socket."),
@@ -254,13 +305,17 @@ def man(options, version, out):
         out(f".TP\n\\fI{roff(name)}\\fR\n{roff(text)}")
     out(".SH FILES\n.TP\n\\fI/etc/nghttpx/nghttpx.conf\\fR")
     out(roff(FILES))
-    out(".SH EXIT STATUS\n0 after \\-\\-help and \\-\\-version, 1 when the configuration is wrong; every fault is "
-        "then on standard error, with file, line and column.")
+    out(".SH EXIT STATUS\n0 after \\-\\-help, \\-\\-version and \\-\\-print\\-config, after \\-\\-check\\-config when "
+        "the configuration is good, and when the program was told to end; 1 when the configuration is wrong or the "
+        "program cannot start. Every fault is then on standard error, with file, line and column.")
 
 
 def markdown(options, _version, out):
     def cell(text):
         return text.replace("|", "\\|").replace("*", "\\*")
+
+    def code(text):
+        return "`" + text.replace("|", "\\|") + "`"
 
     out("<!-- Generated by config/gen_options.py from config/options.def. Do not edit. -->")
     out("# Options\n")
@@ -270,54 +325,59 @@ def markdown(options, _version, out):
     for group, members_of in by_group([o for o in options if o.documented]).items():
         out(f"\n## {group}\n\n| option | default | meaning |\n|---|---|---|")
         for o in members_of:
-            name = f"`{o.name}={o.metavar}`" if o.where == "file" else f"`{spelling(o)}`"
-            default = f"`{o.default}`" if o.default is not None else ("off" if o.type == "bool" else "none")
-            out(f"| {name.replace('|', chr(92) + '|')} | {default if o.type not in SPECIAL else ''} | "
-                f"{cell(o.help)} |")
-    out("\n## Names that are known but do nothing, or are not supported yet\n")
+            name = code(f"{o.name}={o.metavar}" if o.where == "file" else spelling(o))
+            default = code(o.default) if o.default is not None else ("off" if o.type == "bool" else "none")
+            facts = "; ".join(f for f in o.facts.split("; ") if not f.startswith("default "))
+            out(f"| {name} | {default if o.type not in SPECIAL else ''} | {cell(o.help)}"
+                f"{' (' + facts + ')' if facts else ''} |")
+    out("\n## Options that have no effect yet\n")
+    out("They are read and checked; what they are about is not built yet, and a warning says so.\n")
     for o in options:
-        if o.type == "later":
-            out(f"- `{o.name}`: not supported yet; an error")
-        elif o.type == "unused":
-            why = f"; {o.help}" if o.text else ""
-            out(f"- `{o.name}`: taken with a warning, has no effect{why}")
+        if not o.effective:
+            out(f"- `{o.name}`")
+    out("\n## Names that are known but are no options any more, or never will be\n")
+    for o in options:
+        if o.type == "unused":
+            out(f"- `{o.name}`: taken with a warning, has no effect; {o.help}")
         elif o.type == "refused":
             out(f"- `{o.name}`: an error; {o.help}")
         elif o.type in {"alias", "bits"}:
             to = " and ".join(f"`{t}`" for t in o.to)
             out(f"- `{o.name}`: another name for {to}")
+        elif o.type in HIDDEN:
+            out(f"- `{o.name}`: taken with a warning; {o.help}")
 
 
 def example(options, _version, out):
-    out("# Generated by config/gen_options.py from config/options.def: every option, with its default.\n#")
+    out("# Generated by config/gen_options.py from config/options.def: every option, with its default; where there is\n"
+        "# none, a value of the kind.\n#")
     out("\n".join("# " + line for line in textwrap.wrap(FILES, 98)))
     for group, members_of in by_group([o for o in options if o.documented and o.where != "args"]).items():
         out(f"\n# {'-' * 20} {group} {'-' * (75 - len(group))}")
         for o in members_of:
             out("\n" + "\n".join("# " + line for line in textwrap.wrap(o.help, 98)))
-            if o.ranged and o.type in {"number", "size"}:
-                out(f"# ({o.facts})")
-            samples = {"bool": "no", "path": "/path/to/file", "header": "x-name: value", "include": "/path/to/file",
-                       "error-page": "404=/path/to/file"}
-            if o.name == "accesslog-format":
-                sample = o.help[o.help.index("$remote_addr"):]
-            else:
-                sample = o.default if o.default is not None else samples.get(o.type, o.metavar)
-            out(f"#{o.name}={sample}")
+            facts = "; ".join(f for f in o.facts.split("; ") if not f.startswith("default "))
+            if facts:
+                out(f"# ({facts})")
+            out(f"#{o.name}={o.default if o.default is not None else SAMPLES[o.type]}")
 
 
-def completion(options, _version, out):
+def with_paths(shown):
+    return [o for o in shown if o.type in {"path", "path-list", "psk-file", "conf", "include"}]
+
+
+def bash(options, _version, out):
     shown = [o for o in options if o.documented and o.where != "file"]
     words = " ".join([f"--{o.name}" + ("=" if o.arg else "") for o in shown] + [f"-{o.short}" for o in shown if o.short])
     out("# Generated by config/gen_options.py from config/options.def. Do not edit.")
-    out("_nghttpx()\n{\n    local cur prev\n    COMPREPLY=()")
-    out('    _get_comp_words_by_ref -n = cur prev 2>/dev/null || cur="${COMP_WORDS[COMP_CWORD]}"')
+    out("_nghttpx()\n{\n    local cur\n    COMPREPLY=()")
+    out('    _get_comp_words_by_ref -n = cur 2>/dev/null || cur="${COMP_WORDS[COMP_CWORD]}"')
     out('    case "$cur" in')
     for o in shown:
-        if o.enum:
+        if o.type == "enum":
             out(f"    --{o.name}=*)\n        mapfile -t COMPREPLY < <(compgen -W "
                 f"\"{' '.join(ENUMS[o.enum][1])}\" -- \"${{cur#*=}}\")\n        return\n        ;;")
-    paths = "|".join(f"--{o.name}=*" for o in shown if o.type in {"path", "conf", "include"})
+    paths = "|".join(f"--{o.name}=*" for o in with_paths(shown))
     out(f"    {paths})\n        mapfile -t COMPREPLY < <(compgen -f -- \"${{cur#*=}}\")\n        return\n        ;;")
     out(f"    -*)\n        mapfile -t COMPREPLY < <(compgen -W \"{words}\" -- \"$cur\")")
     out("        [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n        ;;")
@@ -325,12 +385,37 @@ def completion(options, _version, out):
     out("complete -F _nghttpx nghttpx")
 
 
+def zsh(options, _version, out):
+    """https://zsh.sourceforge.io/Doc/Release/Completion-System.html, _arguments."""
+    shown = [o for o in options if o.documented and o.where != "file"]
+
+    def quoted(text):
+        return text.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace(":", "\\:").replace("'", "'\\''")
+
+    def first_sentence(text):
+        return re.split(r"(?<=[a-z0-9)])[.:] ", text + " ")[0].strip().rstrip(".")
+
+    out("#compdef nghttpx\n# Generated by config/gen_options.py from config/options.def. Do not edit.")
+    out("_arguments \\")
+    for o in shown:
+        spec = f"[{quoted(first_sentence(o.help))}]"
+        if o.arg:
+            action = "(" + " ".join(ENUMS[o.enum][1]) + ")" if o.type == "enum" else ""
+            action = "_files" if o in with_paths(shown) else action
+            spec += f":{quoted(o.name)}:{action}"
+        star = "*" if o.repeatable else ""
+        out(f"    '{star}--{o.name}{'=' if o.arg else ''}{spec}' \\")
+        if o.short:
+            out(f"    '{star}-{o.short}{'+' if o.arg else ''}{spec}' \\")
+    out("    '1:private key:_files' \\\n    '2:certificate:_files'")
+
+
 def main():
     kind, def_path, version, out_path = sys.argv[1:]
     options = read_table(def_path)
     with open(out_path, "w", encoding="ascii") as f:
-        {"members": members, "table": table, "man": man, "markdown": markdown, "example": example,
-         "completion": completion}[kind](options, version, lambda line: f.write(line + "\n"))
+        {"members": members, "table": table, "man": man, "markdown": markdown, "example": example, "bash": bash,
+         "zsh": zsh}[kind](options, version, lambda line: f.write(line + "\n"))
 
 
 main()

@@ -7,7 +7,6 @@ import pytest
 
 from lib import rawh2
 from lib.h2client import H2Client
-from lib.proxy import run_to_end
 from lib.rawh2 import END_HEADERS, END_STREAM
 from lib.waiting import wait_for
 
@@ -153,8 +152,6 @@ def test_backend_that_stops_in_the_body_is_cut(start_proxy, make_origin, clients
 def test_read_timeout_of_one_backend(start_proxy, make_origin, clients, token):
     """The parameter of -b overrides the option."""
     origin = make_origin()
-    if 'unknown parameter "read-timeout"' in run_to_end(["-b127.0.0.1,80;/;read-timeout=1"])[2]:
-        pytest.skip("the backend parameter read-timeout is not supported yet")
     client = clients.connect("h1", start_proxy([origin.backend("/", "read-timeout=1")]))
     assert client.request("GET", f"/never?id={token}").status == 504
 

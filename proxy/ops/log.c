@@ -18,6 +18,8 @@ static enum cfg_log_level log_level = CFG_LOG_NOTICE;
 static bool to_syslog;
 static bool to_journal;
 static int main_pid;
+static void (*divert_to)(enum cfg_log_level level, const char *text, void *arg);
+static void *divert_arg;
 
 static const char *const level_names[] = {
     [CFG_LOG_INFO] = "INFO",   [CFG_LOG_NOTICE] = "NOTICE", [CFG_LOG_WARN] = "WARN",
@@ -114,6 +116,12 @@ void log_reopen(void)
     }
 }
 
+void log_divert(void (*to)(enum cfg_log_level level, const char *text, void *arg), void *arg)
+{
+    divert_to = to;
+    divert_arg = arg;
+}
+
 bool log_wants(enum cfg_log_level level)
 {
     return level >= log_level;
@@ -132,6 +140,10 @@ void log_write(enum cfg_log_level level, const char *file, int line, const char 
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    if (divert_to != NULL) {
+        divert_to(level, text, divert_arg);
+        return;
+    }
     const char *slash = strrchr(file, '/');
     static const int priorities[] = {
         [CFG_LOG_INFO] = LOG_INFO, [CFG_LOG_NOTICE] = LOG_NOTICE, [CFG_LOG_WARN] = LOG_WARNING,

@@ -23,6 +23,9 @@ void log_leave_terminal(void);
 /** Opens it again by its name, after it was moved away. */
 void log_reopen(void);
 
+/** Messages go to `to` instead, but for their frame; NULL: not any more. For --check-config. */
+void log_divert(void (*to)(enum cfg_log_level level, const char *text, void *arg), void *arg);
+
 bool log_wants(enum cfg_log_level level);
 void log_write(enum cfg_log_level level, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "net/sockets.h"
 #include "ops/log.h"
+#include "process/check.h"
 #include "process/master.h"
 #include "process/service.h"
 #include "process/successor.h"
@@ -41,7 +42,7 @@ static int run_alone(struct config *cfg)
         service_free(s);
         sockets_forget(&sockets);
     }
-    cfg_free(cfg);
+    cfg_unref(cfg);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -55,6 +56,9 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     case CFG_ERROR:
         return EXIT_FAILURE;
+    }
+    if (cfg->check_config || cfg->print_config) {
+        return check_run(cfg);
     }
     signal(SIGPIPE, SIG_IGN);
     system_hold_signals(true);

@@ -267,7 +267,7 @@ static void announce(struct master *m)
 /* The candidate of a reload serves: it is the one from now on. */
 static void promote(struct master *m)
 {
-    cfg_free(m->cfg);
+    cfg_unref(m->cfg);
     m->cfg = m->next_cfg;
     m->next_cfg = NULL;
     sockets_retire(&m->sockets, &m->next_sockets);
@@ -291,7 +291,7 @@ static void promote(struct master *m)
 static void give_reload_up(struct master *m)
 {
     sockets_abandon(&m->next_sockets);
-    cfg_free(m->next_cfg);
+    cfg_unref(m->next_cfg);
     m->next_cfg = NULL;
     m->candidate = NULL;
     LOG(ERROR, "reload failed: the configuration before stays in force");
@@ -607,6 +607,6 @@ int master_run(int argc, char **argv, struct config *cfg)
     if (m.directory >= 0) {
         close(m.directory);
     }
-    cfg_free(m.cfg);
+    cfg_unref(m.cfg);
     return m.status;
 }

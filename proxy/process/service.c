@@ -100,7 +100,7 @@ static bool set_up(struct service *s)
 struct service *service_new(const struct config *cfg)
 {
     struct service *s = xcalloc(1, sizeof(*s));
-    s->cfg = cfg;
+    s->cfg = cfg_ref(cfg);
     if (!set_up(s)) {
         service_free(s);
         return NULL;
@@ -120,6 +120,7 @@ void service_free(struct service *s)
     SSL_CTX_free(s->server_ctx);
     SSL_CTX_free(s->client_ctx);
     tls_cleanup();
+    cfg_unref(s->cfg);
     free(s);
 }
 

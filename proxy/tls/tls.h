@@ -16,6 +16,9 @@ struct config;
 /** The server's context: certificate, key, protocols, ALPN. NULL: a line that names the fault went
  * to the error log. */
 SSL_CTX *tls_server_ctx(const struct config *cfg);
+/** Whether the other files that options name can be loaded: the key pair for backends, CAs, DH
+ * parameters. False: as above, for each. */
+bool tls_check_files(const struct config *cfg);
 /** The context for backends, with the system's store and `cfg->cacert`; whether a session verifies
  * is tls_session_set_peer()'s. */
 SSL_CTX *tls_client_ctx(const struct config *cfg);

@@ -1,37 +1,12 @@
 /* The contexts: what the operator's options make of OpenSSL. */
 #include "tls/tls.h"
 
-#include <errno.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "config.h"
 #include "ops/log.h"
-
-/* The first error of the queue is the cause; those behind it say who could not go on because of it.
- */
-static const char *first_error(void)
-{
-    unsigned long e = ERR_peek_error();
-    const char *reason = NULL;
-    if (e != 0) {
-        reason = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) : ERR_reason_error_string(e);
-    }
-    ERR_clear_error();
-    return reason != NULL ? reason : "unknown error";
-}
-
-/* Nobody sits at a server to type a pass phrase. */
-static int no_pass_phrase(char *buf, int size, int writing, void *ctx)
-{
-    (void)buf;
-    (void)size;
-    (void)writing;
-    *(bool *)ctx = true;
-    return -1;
-}
+#include "tls/tls_check.h"
 
 static int tls_version(enum cfg_tls_version v)
 {
@@ -44,7 +19,7 @@ static SSL_CTX *new_ctx(const struct config *cfg, const SSL_METHOD *method, cons
 {
     SSL_CTX *ctx = SSL_CTX_new(method);
     if (ctx == NULL) {
-        LOG(FATAL, "TLS: %s", first_error());
+        LOG(FATAL, "TLS: %s", tls_first_error());
         return NULL;
     }
     /* No anti-replay: it is for early data, which is not taken. */
@@ -65,7 +40,7 @@ static SSL_CTX *new_ctx(const struct config *cfg, const SSL_METHOD *method, cons
         what = "groups", value = cfg->groups;
     }
     if (what != NULL) {
-        LOG(FATAL, "%s: \"%s\" is no list that OpenSSL knows: %s", what, value, first_error());
+        LOG(FATAL, "%s: \"%s\" is no list that OpenSSL knows: %s", what, value, tls_first_error());
         SSL_CTX_free(ctx);
         return NULL;
     }
@@ -95,43 +70,15 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *outle
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static bool load_key_pair(SSL_CTX *ctx, const struct config *cfg)
-{
-    const char *cert = cfg->certificate_file, *key = cfg->private_key_file;
-    bool encrypted = false;
-    ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1) {
-        LOG(FATAL, "certificate-file: %s: no certificate could be read: %s", cert, first_error());
-        return false;
-    }
-    SSL_CTX_set_default_passwd_cb(ctx, no_pass_phrase);
-    SSL_CTX_set_default_passwd_cb_userdata(ctx, &encrypted);
-    int rc = SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM);
-    SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
-    SSL_CTX_set_default_passwd_cb(ctx, NULL);
-    if (rc == 1) {
-        return true;
-    }
-    unsigned long e = ERR_peek_last_error();
-    if (encrypted) {
-        ERR_clear_error();
-        LOG(FATAL, "private-key-file: %s: is encrypted; expected a key without a pass phrase", key);
-    } else if (ERR_GET_LIB(e) == ERR_LIB_X509 && ERR_GET_REASON(e) == X509_R_KEY_VALUES_MISMATCH) {
-        ERR_clear_error();
-        LOG(FATAL, "private-key-file: %s: is not the key of the certificate in %s", key, cert);
-    } else {
-        LOG(FATAL, "private-key-file: %s: no private key could be read: %s", key, first_error());
-    }
-    return false;
-}
-
 SSL_CTX *tls_server_ctx(const struct config *cfg)
 {
     SSL_CTX *ctx = new_ctx(cfg, TLS_server_method(), cfg->ciphers, cfg->tls13_ciphers);
     if (ctx == NULL) {
         return NULL;
     }
-    if (!load_key_pair(ctx, cfg)) {
+    if (!tls_load_key_pair(ctx, "certificate-file", cfg->certificate_file, "private-key-file",
+                           cfg->private_key_file) ||
+        !tls_check_subcerts(cfg)) {
         SSL_CTX_free(ctx);
         return NULL;
     }
@@ -152,10 +99,10 @@ SSL_CTX *tls_client_ctx(const struct config *cfg)
         return NULL;
     }
     if (SSL_CTX_set_default_verify_paths(ctx) != 1) {
-        LOG(WARN, "the system's certificate store could not be loaded: %s", first_error());
+        LOG(WARN, "the system's certificate store could not be loaded: %s", tls_first_error());
     }
     if (cfg->cacert != NULL && SSL_CTX_load_verify_locations(ctx, cfg->cacert, NULL) != 1) {
-        LOG(FATAL, "cacert: %s: no certificates could be read: %s", cfg->cacert, first_error());
+        LOG(FATAL, "cacert: %s: no certificates could be read: %s", cfg->cacert, tls_first_error());
         SSL_CTX_free(ctx);
         return NULL;
     }

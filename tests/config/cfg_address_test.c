@@ -87,9 +87,11 @@ static void bad_frontends(void **state)
          "unknown parameter \"wonderful\"; expected one that nghttpx --help names"},
         {"*,80;proto=h2", 1, "unknown parameter \"proto\""},
         {"*,80;tls=yes", 1, "t:1:10: \"tls\" takes no value; expected it alone"},
-        {"*,80;proxyproto", 1, "the parameter \"proxyproto\" is not supported yet"},
-        {"*,80;API", 1, "the parameter \"api\" is not supported yet"},
-        {"*,80;healthmon;sni-fwd;quic", 3, "the parameter \"quic\" is not supported yet"},
+        {"*,80;quic", 1, "t:1:6: HTTP/3 is not supported; expected a frontend without \"quic\""},
+        {"*,80;api;healthmon", 1, "t:1:10: api and healthmon exclude each other"},
+        {"*,80;healthmon;API", 1, "t:1:16: api and healthmon exclude each other"},
+        {"*,80;no-tls;sni-fwd", 1, "sni-fwd needs TLS"},
+        {"*,80;sni-fwd;no-tls", 1, "sni-fwd needs TLS"},
         {"*,0;tsl", 2, "did you mean"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -171,11 +173,28 @@ static void bad_backends(void **state)
         {"h,80;;tls=1", 1, "takes no value"},
         {"h,80;proto=h2", 1, "expected a pattern here"},
         {"h,80;;prot=h2", 1, "did you mean \"proto\"?"},
-        {"h,80;;fall=1;rise=2;affinity=ip;weight=3;group=a;group-weight=2", 6, "not supported yet"},
-        {"h,80;;dns;redirect-if-not-tls;upgrade-scheme;dnf;mruby=x", 5, "not supported yet"},
-        {"h,80;;read-timeout=1;write-timeout=1;affinity-cookie-name=a;affinity-cookie-path=/;"
-         "affinity-cookie-secure=yes;affinity-cookie-stickiness=loose",
-         6, "not supported yet"},
+        {"h,80;;fall=x", 1, "t:1:12: \"x\" is no number"},
+        {"h,80;;fall=4294967296", 1, "is too large"},
+        {"h,80;;rise=-1", 1, "is no number"},
+        {"h,80;;weight=0", 1, "\"0\" is too small; expected 1 to 256"},
+        {"h,80;;weight=257", 1, "\"257\" is too large; expected 1 to 256"},
+        {"h,80;;group-weight=257", 1, "expected 1 to 256"},
+        {"h,80;;group-weight=0", 1, "expected 1 to 256"},
+        {"h,80;;group=", 1, "no value; expected group=VALUE"},
+        {"h,80;;affinity=cookies", 1,
+         "\"cookies\" is none of the names; expected one of none, ip, cookie; did you mean "
+         "\"cookie\"?"},
+        {"h,80;;affinity=cookie", 1, "expected affinity-cookie-name=NAME"},
+        {"h,80;;affinity=cookie;affinity-cookie-name=a b", 1, "is no name of a cookie"},
+        {"h,80;;affinity=ip;affinity-cookie-path=/\x01", 1, "a control character"},
+        {"h,80;;affinity-cookie-secure=on", 1, "expected one of auto, yes, no"},
+        {"h,80;;affinity-cookie-stickiness=lose", 1, "did you mean \"loose\"?"},
+        {"h,80;;read-timeout=1x", 1, "is no duration"},
+        {"h,80;;write-timeout=1.5s", 1, "is no duration"},
+        {"unix:/x;;dns", 1, "t:1:10: a UNIX socket has no name to look up"},
+        {"h,80;;dnf", 1, "\"dnf\" leaves the answer to a script"},
+        {"h,80;;mruby=", 1, "no value; expected mruby=VALUE"},
+        {"h,80;;redirect-if-nto-tls", 1, "did you mean \"redirect-if-not-tls\"?"},
         {"h,0;/?:[;tsl", 4, "did you mean"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -185,6 +204,158 @@ static void bad_backends(void **state)
         assert_false(cfg_parse_backend(&s.report, s.report.at.text, &b));
         assert_null(b.patterns);
         said_end(&s, cases[i].errors, cases[i].why);
+    }
+}
+
+static void parameters_of_frontends(void **state)
+{
+    (void)state;
+    struct said s;
+    struct cfg_frontend f = {0};
+    said_begin(&s, "*,3000;sni-fwd;API;proxyproto");
+    assert_true(cfg_parse_frontend(&s.report, s.report.at.text, &f));
+    assert_true(f.tls && f.sni_fwd && f.proxyproto);
+    assert_int_equal(f.service, CFG_SERVICE_API);
+    cfg_frontend_clear(&f);
+    said_end(&s, 0, "t:1:20: warning: proxyproto believes every peer");
+    said_begin(&s, "*,3000;healthmon;no-tls");
+    assert_true(cfg_parse_frontend(&s.report, s.report.at.text, &f));
+    assert_int_equal(f.service, CFG_SERVICE_HEALTHMON);
+    assert_false(f.tls || f.sni_fwd || f.proxyproto);
+    cfg_frontend_clear(&f);
+    said_end(&s, 0, "");
+}
+
+static void parameters_of_backends(void **state)
+{
+    (void)state;
+    struct said s;
+    struct cfg_backend b = {0};
+    said_begin(&s, "h,80;;fall=1;rise=4294967295;weight=256;group=A b;group-weight=1;dns;"
+                   "redirect-if-not-tls;upgrade-scheme;read-timeout=5ms;write-timeout=2h;"
+                   "Affinity=COOKIE;affinity-cookie-name=N;affinity-cookie-path=/p q;"
+                   "affinity-cookie-secure=no;affinity-cookie-stickiness=strict;proto=h2;tls");
+    assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
+    assert_int_equal(b.fall, 1);
+    assert_int_equal(b.rise, UINT32_MAX);
+    assert_int_equal(b.weight, 256);
+    assert_string_equal(b.group, "A b");
+    assert_int_equal(b.group_weight, 1);
+    assert_true(b.dns && b.redirect_if_not_tls && b.upgrade_scheme);
+    assert_int_equal(b.read_timeout, 5);
+    assert_int_equal(b.write_timeout, 7200000);
+    assert_int_equal(b.affinity, CFG_AFFINITY_COOKIE);
+    assert_string_equal(b.cookie_name, "N");
+    assert_string_equal(b.cookie_path, "/p q");
+    assert_int_equal(b.cookie_secure, CFG_COOKIE_SECURE_NO);
+    assert_int_equal(b.cookie_stickiness, CFG_STICKINESS_STRICT);
+    cfg_backend_clear(&b);
+    said_end(&s, 0, "");
+    said_begin(&s, "h,80");
+    assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
+    assert_int_equal(b.weight, 1);
+    assert_int_equal(b.fall + b.rise + b.group_weight, 0);
+    assert_int_equal(b.affinity, CFG_AFFINITY_NONE);
+    assert_int_equal(b.cookie_secure, CFG_COOKIE_SECURE_AUTO);
+    assert_int_equal(b.cookie_stickiness, CFG_STICKINESS_LOOSE);
+    assert_false(b.dns || b.redirect_if_not_tls || b.upgrade_scheme || b.tls);
+    assert_null(b.group);
+    assert_int_equal(b.read_timeout + b.write_timeout, 0);
+    cfg_backend_clear(&b);
+    said_end(&s, 0, NULL);
+}
+
+static void traps_of_backends_are_warned_of(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        {"h,80;;fall=2", "fall without rise: once offline, the backend stays so"},
+        {"h,80;;redirect-if-no-tls", "taken as \"redirect-if-not-tls\""},
+        {"h,80;;upgrade-scheme", "upgrade-scheme has no effect without tls and proto=h2"},
+        {"h,80;;affinity-cookie-name=a", "has no effect without affinity=cookie"},
+        {"h,80;;mruby=/x.rb", "the parameter \"mruby\" has no effect: there is no scripting"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct said s;
+        struct cfg_backend b = {0};
+        said_begin(&s, cases[i].text);
+        assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
+        cfg_backend_clear(&b);
+        said_end(&s, 0, cases[i].why);
+    }
+}
+
+/* In one option there may be thousands; what is there twice is found all the same. */
+static void many_patterns_keep_their_order(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    char *text = malloc(MANY * 8 + 16), *p = text + sprintf(text, "h,80;");
+    for (int i = 0; i < MANY; i++) {
+        p += sprintf(p, "%s/%d", i == 0 ? "" : ":", (MANY - i) % (MANY - 1));
+    }
+    struct said s;
+    struct cfg_backend b = {0};
+    said_begin(&s, text);
+    assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
+    assert_int_equal(b.npatterns, MANY - 1);
+    assert_int_equal(s.report.warnings, 1);
+    assert_string_equal(b.patterns[0], "/1");
+    assert_string_equal(b.patterns[1], "/0");
+    assert_string_equal(b.patterns[2], "/4998");
+    assert_string_equal(b.patterns[MANY - 2], "/2");
+    cfg_backend_clear(&b);
+    said_end(&s, 0, "the pattern \"/1\" is there twice; once is enough");
+    free(text);
+}
+
+static void uris_of_proxies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *userinfo, *host;
+        int port;
+    } good[] = {
+        {"http://h:80", "-", "h", 80},
+        {"HTTP://a%3Ab:p%40ss@h:65535/", "a:b:p@ss", "h", 65535},
+        {"http://[::1]:8080", "-", "::1", 8080},
+        {"http://u@127.0.0.1:1", "u", "127.0.0.1", 1},
+    };
+    for (size_t i = 0; i < COUNT(good); i++) {
+        struct said s;
+        struct cfg_proxy_uri u;
+        said_begin(&s, good[i].text);
+        assert_true(cfg_parse_proxy_uri(&s.report, s.report.at.text, &u));
+        assert_string_equal(u.userinfo != NULL ? u.userinfo : "-", good[i].userinfo);
+        assert_string_equal(u.host, good[i].host);
+        assert_int_equal(u.port, good[i].port);
+        cfg_proxy_uri_clear(&u);
+        said_end(&s, 0, NULL);
+    }
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {"https://h:80", "is no URI of a proxy; expected http://[USER:PASS@]HOST:PORT"},
+        {"h:80", "is no URI of a proxy"},
+        {"http://h", "has no port"},
+        {"http://", "has no port"},
+        {"http://h:80/x", "t:1:12: a path"},
+        {"http://h:0", "is no port"},
+        {"http://:80", "no host"},
+        {"http://::1:80", "an IPv6 address without brackets"},
+        {"http://[::1]", "has no port"},
+        {"http://[x]:1", "is no IPv6 address"},
+        {"http://u%4@h:80", "t:1:9: a '%' alone"},
+        {"http://u%00@h:80", "a '%' alone"},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct said s;
+        struct cfg_proxy_uri u = {0};
+        said_begin(&s, bad[i].text);
+        assert_false(cfg_parse_proxy_uri(&s.report, s.report.at.text, &u));
+        said_end(&s, 1, bad[i].why);
     }
 }
 
@@ -208,9 +379,17 @@ static void a_host_has_at_most_253_octets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frontends),     cmocka_unit_test(a_unix_path_fits_its_structure),
-        cmocka_unit_test(bad_frontends), cmocka_unit_test(backends),
-        cmocka_unit_test(bad_backends),  cmocka_unit_test(a_host_has_at_most_253_octets),
+        cmocka_unit_test(frontends),
+        cmocka_unit_test(a_unix_path_fits_its_structure),
+        cmocka_unit_test(bad_frontends),
+        cmocka_unit_test(backends),
+        cmocka_unit_test(parameters_of_frontends),
+        cmocka_unit_test(parameters_of_backends),
+        cmocka_unit_test(traps_of_backends_are_warned_of),
+        cmocka_unit_test(many_patterns_keep_their_order),
+        cmocka_unit_test(uris_of_proxies),
+        cmocka_unit_test(bad_backends),
+        cmocka_unit_test(a_host_has_at_most_253_octets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

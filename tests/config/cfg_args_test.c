@@ -101,8 +101,6 @@ static void bad_command_lines(void **state)
         {{"--private-key-file=x"},
          "\"private-key-file\" is for a file; expected PRIVATE_KEY CERT as plain arguments"},
         {{"-p"}, "--client-proxy: \"client-proxy\" does not exist any more; use --http2-proxy"},
-        {{"-D"}, "--daemon: \"daemon\" is not supported yet"},
-        {{"-s"}, "--http2-proxy: \"http2-proxy\" is not supported yet"},
         {{"--server-name=a\nb"}, "--server-name: a control character (0x0a)"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

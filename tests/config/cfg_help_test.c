@@ -1,8 +1,9 @@
 /* --help, --version, and the generated documents (their paths are the arguments: options.md,
- * nghttpx.1, nghttpx.conf). */
+ * nghttpx.1, nghttpx.conf.example, and the completions for bash and zsh). */
 #include "cfg_test.h"
 
-static const char *markdown_path, *man_path, *example_path;
+enum { MARKDOWN, MAN, EXAMPLE, BASH, ZSH, NPATHS };
+static const char *paths[NPATHS];
 
 static char *read_text(const char *path)
 {
@@ -27,8 +28,7 @@ static void help_has_every_option_in_79_columns(void **state)
         const struct cfg_option *o = &cfg_options[i];
         snprintf(spelling, sizeof(spelling), "%s%s%s", o->only_in_file ? "  " : "--", o->name,
                  o->takes_value ? "=" : "\n");
-        bool documented =
-            o->help != NULL && o->type != CFG_TYPE_REFUSED && o->type != CFG_TYPE_UNUSED;
+        bool documented = cfg_option_documented(o);
         assert_int_equal(strstr(l.out, spelling) != NULL, documented);
     }
     struct cfg_text rest = cfg_text(l.out);
@@ -39,6 +39,19 @@ static void help_has_every_option_in_79_columns(void **state)
     }
     assert_non_null(strstr(l.out, "\nTimeout:\n"));
     assert_non_null(strstr(l.out, "Default: 3m\n"));
+    for (size_t i = 0; i < cfg_noptions; i++) { /* the default stands below the option */
+        char spelling[80];
+        const struct cfg_option *o = &cfg_options[i];
+        snprintf(spelling, sizeof(spelling), "%s%s=", o->only_in_file ? "  " : "--", o->name);
+        const char *at = strstr(l.out, spelling);
+        if (o->fallback != NULL && strchr(o->fallback, ' ') == NULL) {
+            char value[400];
+            snprintf(value, sizeof(value), "Default: %s\n", o->fallback);
+            const char *shown = at != NULL ? strstr(at, "Default: ") : NULL;
+            bool cut = strlen(value) > 60; /* longer ones stand in a line of their own */
+            assert_true(shown != NULL && (cut || strncmp(shown, value, strlen(value)) == 0));
+        }
+    }
     loaded_free(&l);
 }
 
@@ -71,94 +84,185 @@ static void help_wins_over_what_comes_behind_it(void **state)
     loaded_free(&l);
 }
 
-static void the_documents_have_every_option(void **state)
+/* As the man page writes it. */
+static void in_roff(const char *text, char *out)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '-') {
+            *out++ = '\\';
+        } else if (*text == ':') {
+            *out++ = ':';
+            *out++ = '\\';
+        }
+        *out++ = *text;
+    }
+    *out = '\0';
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("not there: %s", part);
+    }
+}
+
+static void the_documents_have_every_option_and_default(void **state)
 {
     (void)state;
-    char *markdown = read_text(markdown_path), *man = read_text(man_path);
+    char *markdown = read_text(paths[MARKDOWN]), *man = read_text(paths[MAN]);
+    char *example = read_text(paths[EXAMPLE]);
     for (size_t i = 0; i < cfg_noptions; i++) {
         const struct cfg_option *o = &cfg_options[i];
-        assert_non_null(strstr(markdown, o->name));
+        char name[800], roff[1600], value[800];
+        snprintf(name, sizeof(name), "`%s`", o->name);
         if (!cfg_option_documented(o)) {
+            assert_has(markdown, name);
             continue;
         }
-        char roff[120];
-        size_t n = 0;
-        for (const char *p = o->name; *p != '\0'; p++) {
-            if (*p == '-') {
-                roff[n++] = '\\';
-            }
-            roff[n++] = *p;
+        snprintf(name, sizeof(name), "%s%s", o->only_in_file ? "`" : "--", o->name);
+        assert_has(markdown, name);
+        in_roff(o->name, roff);
+        assert_has(man, roff);
+        snprintf(name, sizeof(name), "\n#%s=", o->name);
+        assert_int_equal(strstr(example, name) != NULL, !o->only_in_args);
+        if (o->fallback != NULL) {
+            const char *row = strstr(markdown, o->only_in_file ? name : name + 2);
+            assert_non_null(row);
+            snprintf(value, sizeof(value), "default %s", o->fallback);
+            in_roff(value, roff);
+            assert_has(man, roff);
+            snprintf(value, sizeof(value), "\n#%s=%s\n", o->name, o->fallback);
+            assert_int_equal(strstr(example, value) != NULL, !o->only_in_args);
+            snprintf(value, sizeof(value), "` | `%s` | ", o->fallback);
+            assert_has(markdown, value);
         }
-        roff[n] = '\0';
-        assert_non_null(strstr(man, roff));
     }
     free(markdown);
     free(man);
+    free(example);
 }
 
-/* Each line `#name=value` of the example is good, and gives what is there without it. */
-static void the_example_file_can_be_used(void **state)
+static void shells_complete_every_option(void **state)
 {
     (void)state;
-    char page[128], text[1200];
+    char *bash = read_text(paths[BASH]), *zsh = read_text(paths[ZSH]);
+    for (size_t i = 0; i < cfg_noptions; i++) {
+        const struct cfg_option *o = &cfg_options[i];
+        char word[100];
+        bool shown = cfg_option_documented(o) && !o->only_in_file;
+        snprintf(word, sizeof(word), " --%s%s ", o->name, o->takes_value ? "=" : "");
+        char *end = strstr(bash, word);
+        if (end == NULL) { /* the first of the list has a quotation mark in front */
+            word[0] = '"';
+            end = strstr(bash, word);
+        }
+        assert_int_equal(end != NULL, shown);
+        snprintf(word, sizeof(word), "--%s%s[", o->name, o->takes_value ? "=" : "");
+        assert_int_equal(strstr(zsh, word) != NULL, shown);
+        if (o->short_name != 0 && shown) {
+            snprintf(word, sizeof(word), "-%c%s[", o->short_name, o->takes_value ? "+" : "");
+            assert_has(zsh, word);
+            snprintf(word, sizeof(word), " -%c", o->short_name);
+            assert_has(bash, word);
+        }
+        for (const struct cfg_choice *c = o->choices; shown && c != NULL && c->name != NULL; c++) {
+            assert_has(bash, c->name);
+            assert_has(zsh, c->name);
+        }
+    }
+    free(bash);
+    free(zsh);
+}
+
+/* The lines `#name=value` of the example, uncommented, and with files that are there. */
+static char *uncommented(const char *example, size_t *options)
+{
+    static const char placeholder[] = "/path/to/file";
+    char page[128], psk[128], *text = NULL;
+    size_t len;
     test_file(page, "file", "", 0);
-    char *example = read_text(example_path);
-    struct loaded l = load_text(example);
-    assert_int_equal(l.rc, CFG_OK);
-    loaded_free(&l);
+    test_file(psk, "psk", "identity:00ff\n", 14);
+    FILE *out = open_memstream(&text, &len);
     struct cfg_text rest = cfg_text(example);
-    size_t options = 0;
+    *options = 0;
     while (rest.s != NULL) {
         struct cfg_text line = cfg_cut(&rest, '\n');
         if (line.len < 2 || line.s[0] != '#' || line.s[1] == ' ' || line.s[1] == '#') {
             continue;
         }
-        static const char placeholder[] = "/path/to/file";
-        int len = (int)line.len - 1;
-        bool has_path =
-            line.len > sizeof(placeholder) && memcmp(line.s + line.len - (sizeof(placeholder) - 1),
-                                                     placeholder, sizeof(placeholder) - 1) == 0;
-        if (has_path) {
-            len -= (int)sizeof(placeholder) - 1;
+        char copy[1200], *at, *from = copy;
+        snprintf(copy, sizeof(copy), "%.*s", (int)line.len - 1, line.s + 1);
+        while ((at = strstr(from, placeholder)) != NULL) {
+            fprintf(out, "%.*s%s", (int)(at - from), from,
+                    strstr(copy, "psk-secrets") != NULL ? psk : page);
+            from = at + strlen(placeholder);
         }
-        bool frontend = strncmp(line.s, "#frontend=", 10) == 0;
-        snprintf(text, sizeof(text), "%.*s%s", len, line.s + 1, has_path ? page : "");
-        if (frontend) { /* TLS is its default */
-            const char *const args[] = {"--conf=/dev/null", "-f", text + 9, "key", "cert", NULL};
-            l = load_args(args);
-        } else {
-            l = load_text(text);
-        }
-        if (l.rc != CFG_OK || l.err[0] != '\0') {
-            fail_msg("%s: %s", text, l.err);
-        }
-        loaded_free(&l);
-        options++;
+        fprintf(out, "%s\n", from);
+        ++*options;
     }
-    size_t expected = 0;
+    fclose(out);
+    return text;
+}
+
+/* Each line is good, alone and together, and a default says what is there without it. */
+static void the_example_file_can_be_used(void **state)
+{
+    (void)state;
+    char *example = read_text(paths[EXAMPLE]);
+    struct loaded l = load_text(example);
+    assert_int_equal(l.rc, CFG_OK);
+    assert_string_equal(l.err, "");
+    loaded_free(&l);
+    size_t options, expected = 0;
+    char *text = uncommented(example, &options);
     for (size_t i = 0; i < cfg_noptions; i++) {
-        const struct cfg_option *o = &cfg_options[i];
-        expected += cfg_option_documented(o) && !o->only_in_args;
+        expected += cfg_option_documented(&cfg_options[i]) && !cfg_options[i].only_in_args;
     }
     assert_int_equal(options, expected);
+    struct cfg_text rest = cfg_text(text);
+    while (rest.s != NULL && rest.len > 0) {
+        struct cfg_text line = cfg_cut(&rest, '\n');
+        char one[1300], conf[128], conf_arg[160];
+        snprintf(one, sizeof(one), "%.*s\nfrontend=*,3000;no-tls\n", (int)line.len, line.s);
+        test_file(conf, "one.conf", one, strlen(one));
+        snprintf(conf_arg, sizeof(conf_arg), "--conf=%s", conf);
+        const char *const args[] = {conf_arg, "key", "cert", NULL};
+        l = load_args(args);
+        bool frontend = strncmp(one, "frontend=", 9) == 0; /* is *,3000, with TLS then */
+        if (l.rc != (frontend ? CFG_ERROR : CFG_OK)) {
+            fail_msg("%s: %s", one, l.err);
+        }
+        loaded_free(&l);
+    }
+    char conf[128], conf_arg[160];
+    test_file(conf, "all.conf", text, strlen(text));
+    snprintf(conf_arg, sizeof(conf_arg), "--conf=%s", conf);
+    const char *const args[] = {conf_arg, NULL};
+    l = load_args(args);
+    if (l.rc != CFG_OK) {
+        fail_msg("%s", l.err);
+    }
+    loaded_free(&l);
+    free(text);
     free(example);
     test_folder_remove();
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: %s OPTIONS_MD NGHTTPX_1 NGHTTPX_CONF\n", argv[0]);
+    if (argc != NPATHS + 1) {
+        fprintf(stderr, "usage: %s OPTIONS_MD NGHTTPX_1 NGHTTPX_CONF_EXAMPLE BASH ZSH\n", argv[0]);
         return 1;
     }
-    markdown_path = argv[1];
-    man_path = argv[2];
-    example_path = argv[3];
+    for (size_t i = 0; i < NPATHS; i++) {
+        paths[i] = argv[i + 1];
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_has_every_option_in_79_columns),
         cmocka_unit_test(version_begins_as_scripts_expect_it),
         cmocka_unit_test(help_wins_over_what_comes_behind_it),
-        cmocka_unit_test(the_documents_have_every_option),
+        cmocka_unit_test(the_documents_have_every_option_and_default),
+        cmocka_unit_test(shells_complete_every_option),
         cmocka_unit_test(the_example_file_can_be_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,7 +139,7 @@ static void whichever_allocation_fails_is_reported_and_nothing_leaks(void **stat
             assert_int_equal(cfg->nerror_page, 2);
             assert_int_equal(cfg->nbackend, 3);
         }
-        cfg_free(cfg);
+        cfg_unref(cfg);
         free(said);
         assert_true(failures < 1000);
     }

@@ -1,139 +1,8 @@
-/*
- * Every option: its default, values at the ends of its range, and values beyond, from the command
- * line and from a file. The expectations are those of nghttpx's manual, written
- * down a second time on purpose.
+/* Options one by one: what their types leave open, other names, and those that are none any more.
  */
 #include "cfg_test.h"
 
 #define AT(member) offsetof(struct config, member)
-
-/* Where a number, size or duration may be; 0 and the largest one if nothing else is said. */
-struct number_row {
-    const char *name;
-    size_t at;
-    uint64_t fallback, min, max;
-};
-
-#define ANY 0, INT64_MAX
-
-static const struct number_row numbers[] = {
-    {"workers", AT(workers), 1, 1, 65530},
-    {"backlog", AT(backlog), 65536, 0, INT32_MAX},
-    {"worker-frontend-connections", AT(worker_frontend_connections), 0, ANY},
-    {"rlimit-nofile", AT(rlimit_nofile), 0, ANY},
-    {"frontend-max-requests", AT(frontend_max_requests), 0, ANY},
-    {"frontend-http2-max-concurrent-streams", AT(frontend_http2_max_concurrent_streams), 100, 1,
-     INT32_MAX},
-    {"max-request-header-fields", AT(max_request_header_fields), 100, 1, 65535},
-    {"max-response-header-fields", AT(max_response_header_fields), 500, 1, 65535},
-};
-
-static const struct number_row sizes[] = {
-    {"backend-request-buffer", AT(backend_request_buffer), 16384, 1, INT64_MAX},
-    {"backend-response-buffer", AT(backend_response_buffer), 131072, 1, INT64_MAX},
-    {"frontend-http2-window-size", AT(frontend_http2_window_size), 65535, 1, INT32_MAX},
-    {"frontend-http2-connection-window-size", AT(frontend_http2_connection_window_size), 65535, 1,
-     INT32_MAX},
-    {"backend-http2-window-size", AT(backend_http2_window_size), 65535, 1, INT32_MAX},
-    {"backend-http2-connection-window-size", AT(backend_http2_connection_window_size), INT32_MAX, 1,
-     INT32_MAX},
-    {"frontend-http2-encoder-dynamic-table-size", AT(frontend_http2_encoder_dynamic_table_size),
-     4096, 0, UINT32_MAX},
-    {"frontend-http2-decoder-dynamic-table-size", AT(frontend_http2_decoder_dynamic_table_size),
-     4096, 0, UINT32_MAX},
-    {"backend-http2-encoder-dynamic-table-size", AT(backend_http2_encoder_dynamic_table_size), 4096,
-     0, UINT32_MAX},
-    {"backend-http2-decoder-dynamic-table-size", AT(backend_http2_decoder_dynamic_table_size), 4096,
-     0, UINT32_MAX},
-    {"request-header-field-buffer", AT(request_header_field_buffer), 65536, 1, 1 << 30},
-    {"response-header-field-buffer", AT(response_header_field_buffer), 65536, 1, 1 << 30},
-};
-
-static const struct number_row durations[] = {
-    {"frontend-http2-idle-timeout", AT(frontend_http2_idle_timeout), 180000, ANY},
-    {"frontend-write-timeout", AT(frontend_write_timeout), 30000, ANY},
-    {"frontend-keep-alive-timeout", AT(frontend_keep_alive_timeout), 60000, ANY},
-    {"frontend-header-timeout", AT(frontend_header_timeout), 60000, ANY},
-    {"frontend-stream-read-timeout", AT(frontend_stream_read_timeout), 0, ANY},
-    {"frontend-stream-write-timeout", AT(frontend_stream_write_timeout), 60000, ANY},
-    {"backend-stream-read-timeout", AT(backend_stream_read_timeout), 0, ANY},
-    {"backend-stream-write-timeout", AT(backend_stream_write_timeout), 60000, ANY},
-    {"backend-read-timeout", AT(backend_read_timeout), 60000, ANY},
-    {"backend-write-timeout", AT(backend_write_timeout), 30000, ANY},
-    {"backend-connect-timeout", AT(backend_connect_timeout), 30000, ANY},
-    {"backend-keep-alive-timeout", AT(backend_keep_alive_timeout), 2000, ANY},
-    {"listener-disable-timeout", AT(listener_disable_timeout), 30000, ANY},
-    {"frontend-http2-settings-timeout", AT(frontend_http2_settings_timeout), 10000, ANY},
-    {"backend-http2-settings-timeout", AT(backend_http2_settings_timeout), 10000, ANY},
-    {"backend-max-backoff", AT(backend_max_backoff), 120000, ANY},
-};
-
-static const struct {
-    const char *name;
-    size_t at;
-} switches[] = {
-    {"insecure", AT(insecure)},
-    {"add-x-forwarded-for", AT(add_x_forwarded_for)},
-    {"strip-incoming-x-forwarded-for", AT(strip_incoming_x_forwarded_for)},
-    {"no-add-x-forwarded-proto", AT(no_add_x_forwarded_proto)},
-    {"no-strip-incoming-x-forwarded-proto", AT(no_strip_incoming_x_forwarded_proto)},
-    {"no-via", AT(no_via)},
-    {"accesslog-syslog", AT(accesslog_syslog)},
-    {"errorlog-syslog", AT(errorlog_syslog)},
-    {"http2-no-cookie-crumbling", AT(http2_no_cookie_crumbling)},
-    {"no-strip-incoming-early-data", AT(no_strip_incoming_early_data)},
-    {"no-location-rewrite", AT(no_location_rewrite)},
-    {"host-rewrite", AT(host_rewrite)},
-    {"no-server-rewrite", AT(no_server_rewrite)},
-    {"require-http-scheme", AT(require_http_scheme)},
-};
-
-#define SUITES_12                                                                                  \
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"     \
-    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"       \
-    "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384"
-#define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-
-static const struct {
-    const char *name;
-    size_t at;
-    const char *fallback;
-    const char *good, *bad;
-    bool empty_allowed;
-} strings[] = {
-    {"ciphers", AT(ciphers), SUITES_12, "HIGH:!aNULL", "a\x01", false},
-    {"tls13-ciphers", AT(tls13_ciphers), SUITES_13, "TLS_AES_128_GCM_SHA256", "a\x01", true},
-    {"client-ciphers", AT(client_ciphers), SUITES_12, "HIGH", "a\x01", false},
-    {"tls13-client-ciphers", AT(tls13_client_ciphers), SUITES_13, "x", "a\x01", true},
-    {"groups", AT(groups), "X25519:P-256:P-384:P-521", "P-256", "a\x01", false},
-    {"cacert", AT(cacert), NULL, "/etc/ca.pem", "a\x01", true},
-    {"alpn-list", AT(alpn_list), "h2,http/1.1", "http/1.1,h2", "h2,spdy", false},
-    {"accesslog-file", AT(accesslog_file), NULL, "/var/log/a.log", "a\x01", true},
-    {"accesslog-format", AT(accesslog_format), NULL, "$remote_addr \"$request\" = #", "a\x01",
-     true},
-    {"errorlog-file", AT(errorlog_file), "/dev/stderr", "/var/log/e.log", "a\x01", false},
-    {"server-name", AT(server_name), "nghttpx", "my server/1.0", "a ", true},
-};
-
-/* Those that other test files are about: addresses, fields, pages, files. */
-static const char *const elsewhere[] = {
-    "frontend",
-    "backend",
-    "add-request-header",
-    "add-response-header",
-    "error-page",
-    "private-key-file",
-    "certificate-file",
-    "conf",
-    "include",
-    "version",
-    "help",
-    "log-level",
-    "syslog-facility",
-    "backend-address-family",
-    "tls-min-proto-version",
-    "tls-max-proto-version",
-};
 
 static struct loaded load_option(bool from_file, const char *name, const char *value)
 {
@@ -148,124 +17,6 @@ static struct loaded load_option(bool from_file, const char *name, const char *v
     snprintf(arg, sizeof(arg), "--%s%s%s", name, is_switch ? "" : "=", is_switch ? "" : value);
     const char *const args[] = {arg, "--conf", path, "-f*,3000;no-tls", NULL};
     return load_args(args);
-}
-
-static void check_number(const struct number_row *row, const char *value, bool good,
-                         uint64_t expected)
-{
-    for (int from_file = 0; from_file <= 1; from_file++) {
-        struct loaded l = load_option(from_file, row->name, value);
-        if (l.rc != (good ? CFG_OK : CFG_ERROR)) {
-            fail_msg("%s=%s: %d: %s", row->name, value, l.rc, l.err);
-        }
-        if (good) {
-            uint64_t n;
-            memcpy(&n, (char *)l.cfg + row->at, sizeof(n));
-            assert_int_equal(n, expected);
-            assert_string_equal(l.err, "");
-        } else {
-            assert_said(&l, row->name);
-            assert_said(&l, "; expected ");
-        }
-        loaded_free(&l);
-    }
-}
-
-static void check_numbers(const struct number_row *rows, size_t n, bool unit_k)
-{
-    for (size_t i = 0; i < n; i++) {
-        char value[64];
-        const struct number_row *row = &rows[i];
-        uint64_t ends[] = {row->min, row->max};
-        for (size_t j = 0; j < 2; j++) {
-            snprintf(value, sizeof(value), "%llu", (unsigned long long)ends[j]);
-            check_number(row, value, true, ends[j]);
-        }
-        snprintf(value, sizeof(value), "%llu", (unsigned long long)row->max + 1);
-        check_number(row, value, false, 0);
-        if (row->min > 0) {
-            snprintf(value, sizeof(value), "%llu", (unsigned long long)row->min - 1);
-            check_number(row, value, false, 0);
-        }
-        check_number(row, "2K", unit_k, 2048);
-        static const char *const bad[] = {"", "x", "-1", "1.5", " 1", "1 ", "0x10"};
-        for (size_t j = 0; j < COUNT(bad); j++) {
-            check_number(row, bad[j], false, 0);
-        }
-    }
-}
-
-static void numbers_keep_to_their_range(void **state)
-{
-    (void)state;
-    check_numbers(numbers, COUNT(numbers), false);
-}
-
-static void sizes_keep_to_their_range(void **state)
-{
-    (void)state;
-    check_numbers(sizes, COUNT(sizes), true);
-}
-
-static void durations_become_milliseconds(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT(durations); i++) {
-        check_number(&durations[i], "0", true, 0);
-        check_number(&durations[i], "7", true, 7000);
-        check_number(&durations[i], "7ms", true, 7);
-        check_number(&durations[i], "2h", true, 7200000);
-        check_number(&durations[i], "9223372036854775807ms", true, INT64_MAX);
-        check_number(&durations[i], "9223372036854775808ms", false, 0);
-        check_number(&durations[i], "9223372036854775807m", false, 0);
-        check_number(&durations[i], "1d", false, 0);
-        check_number(&durations[i], "", false, 0);
-    }
-}
-
-static void switches_are_off_until_said(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT(switches); i++) {
-        static const struct {
-            bool from_file;
-            const char *value;
-            bool on;
-        } cases[] = {{false, "yes", true},
-                     {true, "yes", true},
-                     {true, "Yes", true},
-                     {true, "no", false},
-                     {true, "on", false}};
-        for (size_t j = 0; j < COUNT(cases); j++) {
-            struct loaded l = load_option(cases[j].from_file, switches[i].name, cases[j].value);
-            assert_int_equal(l.rc, CFG_OK);
-            assert_int_equal(*((bool *)l.cfg + switches[i].at), cases[j].on);
-            loaded_free(&l);
-        }
-        struct loaded l = load_option(false, switches[i].name, "no"); /* --switch=no */
-        assert_int_equal(l.rc, CFG_ERROR);
-        assert_said(&l, "a value where none is taken; expected the option alone");
-        loaded_free(&l);
-    }
-}
-
-static void strings_are_taken_as_they_are(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT(strings); i++) {
-        for (int from_file = 0; from_file <= 1; from_file++) {
-            struct loaded l = load_option(from_file, strings[i].name, strings[i].good);
-            assert_int_equal(l.rc, CFG_OK);
-            assert_string_equal(*(char **)(void *)((char *)l.cfg + strings[i].at), strings[i].good);
-            loaded_free(&l);
-            l = load_option(from_file, strings[i].name, strings[i].bad);
-            assert_int_equal(l.rc, CFG_ERROR);
-            loaded_free(&l);
-            l = load_option(from_file, strings[i].name, "");
-            assert_int_equal(l.rc, strings[i].empty_allowed ? CFG_OK : CFG_ERROR);
-            loaded_free(&l);
-        }
-    }
 }
 
 static void an_empty_path_takes_the_files_one_back(void **state)
@@ -325,73 +76,6 @@ static void choices(void **state)
     }
 }
 
-static void defaults_are_those_of_the_manual(void **state)
-{
-    (void)state;
-    struct loaded l = load_text("");
-    assert_int_equal(l.rc, CFG_OK);
-    assert_string_equal(l.err, "");
-    const struct number_row *rows[] = {numbers, sizes, durations};
-    const size_t n[] = {COUNT(numbers), COUNT(sizes), COUNT(durations)};
-    for (size_t t = 0; t < 3; t++) {
-        for (size_t i = 0; i < n[t]; i++) {
-            uint64_t value;
-            memcpy(&value, (char *)l.cfg + rows[t][i].at, sizeof(value));
-            if (value != rows[t][i].fallback) {
-                fail_msg("%s is %llu", rows[t][i].name, (unsigned long long)value);
-            }
-        }
-    }
-    for (size_t i = 0; i < COUNT(switches); i++) {
-        assert_false(*((bool *)l.cfg + switches[i].at));
-    }
-    for (size_t i = 0; i < COUNT(strings); i++) {
-        const char *value = *(char **)(void *)((char *)l.cfg + strings[i].at);
-        assert_string_equal(value != NULL ? value : "(none)",
-                            strings[i].fallback != NULL ? strings[i].fallback : "(none)");
-    }
-    assert_int_equal(l.cfg->log_level, CFG_LOG_NOTICE);
-    assert_int_equal(l.cfg->backend_address_family, CFG_FAMILY_AUTO);
-    assert_int_equal(l.cfg->tls_min_proto_version, CFG_TLS_1_2);
-    assert_int_equal(l.cfg->tls_max_proto_version, CFG_TLS_1_3);
-    assert_int_equal(l.cfg->nbackend, 1);
-    assert_string_equal(l.cfg->backend[0].addr.host, "127.0.0.1");
-    assert_int_equal(l.cfg->backend[0].addr.port, 80);
-    assert_string_equal(l.cfg->backend[0].patterns[0], "/");
-    assert_int_equal(l.cfg->nadd_request_header + l.cfg->nadd_response_header + l.cfg->nerror_page,
-                     0);
-    assert_null(l.cfg->private_key_file);
-    loaded_free(&l);
-}
-
-static void every_option_is_in_a_table_of_this_file(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < cfg_noptions; i++) {
-        const char *name = cfg_options[i].name;
-        size_t found = !cfg_option_documented(&cfg_options[i]);
-        const struct number_row *rows[] = {numbers, sizes, durations};
-        const size_t n[] = {COUNT(numbers), COUNT(sizes), COUNT(durations)};
-        for (size_t t = 0; t < 3; t++) {
-            for (size_t j = 0; j < n[t]; j++) {
-                found += strcmp(rows[t][j].name, name) == 0;
-            }
-        }
-        for (size_t j = 0; j < COUNT(switches); j++) {
-            found += strcmp(switches[j].name, name) == 0;
-        }
-        for (size_t j = 0; j < COUNT(strings); j++) {
-            found += strcmp(strings[j].name, name) == 0;
-        }
-        for (size_t j = 0; j < COUNT(elsewhere); j++) {
-            found += strcmp(elsewhere[j], name) == 0;
-        }
-        if (found != 1) {
-            fail_msg("%s is in %zu tables", name, found);
-        }
-    }
-}
-
 static void deprecated_names_still_work(void **state)
 {
     (void)state;
@@ -412,6 +96,8 @@ static void deprecated_names_still_work(void **state)
          7000},
         {"header-field-buffer", "7K", {AT(request_header_field_buffer)}, 7168},
         {"max-header-fields", "7", {AT(max_request_header_fields)}, 7},
+        {"backend-http1-connections-per-host", "7", {AT(backend_connections_per_host)}, 7},
+        {"backend-http1-connections-per-frontend", "7", {AT(backend_connections_per_frontend)}, 7},
         {"frontend-http2-window-bits", "16", {AT(frontend_http2_window_size)}, 65535},
         {"backend-http2-window-bits", "30", {AT(backend_http2_window_size)}, 1073741823},
         {"frontend-http2-connection-window-bits",
@@ -448,11 +134,13 @@ static void deprecated_names_still_work(void **state)
         loaded_free(&l);
     }
     struct loaded l =
-        load_text("backend-ipv4=yes\nbackend-ipv6=no\nnpn-list=h2\necdh-curves=P-256\n");
+        load_text("backend-ipv4=yes\nbackend-ipv6=no\nnpn-list=h2\necdh-curves=P-256\n"
+                  "no-http2-cipher-black-list=yes\nclient-no-http2-cipher-black-list=yes\n");
     assert_int_equal(l.rc, CFG_OK);
     assert_int_equal(l.cfg->backend_address_family, CFG_FAMILY_IPV4);
     assert_string_equal(l.cfg->alpn_list, "h2");
     assert_string_equal(l.cfg->groups, "P-256");
+    assert_true(l.cfg->no_http2_cipher_block_list && l.cfg->client_no_http2_cipher_block_list);
     loaded_free(&l);
 }
 
@@ -477,38 +165,79 @@ static void both_spellings_of_the_settings_timeout(void **state)
     loaded_free(&l);
 }
 
-static void what_is_not_there_yet_is_an_error_by_name(void **state)
+static void what_is_no_option_any_more_is_said_by_name(void **state)
 {
     (void)state;
-    size_t later = 0, unused = 0, refused = 0;
+    size_t unused = 0, refused = 0;
     for (size_t i = 0; i < cfg_noptions; i++) {
         const struct cfg_option *o = &cfg_options[i];
         const char *value = o->takes_value ? "1" : "yes";
         for (int from_file = 0; from_file <= 1; from_file++) {
-            if (o->type == CFG_TYPE_LATER || o->type == CFG_TYPE_REFUSED) {
+            if (o->type == CFG_TYPE_REFUSED) {
                 struct loaded l = load_option(from_file, o->name, value);
                 assert_int_equal(l.rc, CFG_ERROR);
                 assert_said(&l, o->name);
-                assert_said(&l, o->type == CFG_TYPE_LATER ? "is not supported yet"
-                                                          : "does not exist any more; use ");
+                assert_said(&l, "does not exist any more; use ");
                 loaded_free(&l);
-                later += o->type == CFG_TYPE_LATER;
-                refused += o->type == CFG_TYPE_REFUSED;
+                refused++;
             } else if (o->type == CFG_TYPE_UNUSED) {
                 struct loaded l = load_option(from_file, o->name, value);
                 assert_int_equal(l.rc, CFG_OK);
-                assert_said(&l, "has no effect");
-                assert_said(&l, o->help != NULL ? o->help : "; it may be left out");
+                assert_said(&l, o->name);
+                assert_said(&l, "has no effect: ");
+                assert_said(&l, o->help); /* each says why */
                 loaded_free(&l);
                 unused++;
             }
         }
     }
-    assert_true(later > 0 && unused > 0);
-    assert_int_equal(refused, 6);
-    struct loaded l = load_text("daemon=no\nno-ocsp=no\n"); /* that is how it is anyway */
+    assert_int_equal(refused, 2 * 3);
+    assert_int_equal(unused, 2 * 46);
+    struct loaded l = load_text("daemon=no\nno-ocsp=no\nhttp2-proxy=no\n"); /* it is so anyway */
     assert_int_equal(l.rc, CFG_OK);
     assert_string_equal(l.err, "");
+    loaded_free(&l);
+}
+
+static void deprecated_ones_that_change_others(void **state)
+{
+    (void)state;
+    struct loaded l = load_text("backend=a,80;/;sni=x\nbackend=b,80;/b\nbackend-tls-sni-field=Y\n"
+                                "accept-proxy-protocol=yes\nfrontend=*,1;no-tls\n"
+                                "tls-proto-list=TLSv1.1,tlsv1.2\n");
+    assert_int_equal(l.rc, CFG_OK);
+    assert_string_equal(l.cfg->backend[0].sni, "Y");
+    assert_string_equal(l.cfg->backend[1].sni, "Y");
+    assert_true(l.cfg->frontend[0].proxyproto && l.cfg->frontend[1].proxyproto);
+    assert_int_equal(l.cfg->tls_min_proto_version, CFG_TLS_1_2);
+    assert_int_equal(l.cfg->tls_max_proto_version, CFG_TLS_1_2);
+    assert_said(&l, "\"backend-tls-sni-field\" is deprecated; use the parameter sni of backend");
+    assert_said(&l, "\"accept-proxy-protocol\" is deprecated; use the parameter proxyproto");
+    assert_said(&l, ":6:16: warning: \"TLSv1.1\" is left out; there are TLSv1.2 and TLSv1.3");
+    loaded_free(&l);
+    static const struct {
+        const char *list;
+        int min, max; /* -1: an error */
+    } lists[] = {{"TLSv1.2,TLSv1.3", CFG_TLS_1_2, CFG_TLS_1_3},
+                 {"TLSv1.3", CFG_TLS_1_3, CFG_TLS_1_3},
+                 {"TLSv1.1", -1, -1},
+                 {"", -1, -1}};
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        l = load_option(true, "tls-proto-list", lists[i].list);
+        assert_int_equal(l.rc, lists[i].min < 0 ? CFG_ERROR : CFG_OK);
+        if (l.rc == CFG_OK) {
+            assert_int_equal(l.cfg->tls_min_proto_version, lists[i].min);
+            assert_int_equal(l.cfg->tls_max_proto_version, lists[i].max);
+        }
+        loaded_free(&l);
+    }
+    l = load_text("accept-proxy-protocol=no\nbackend-tls-sni-field=\n");
+    assert_int_equal(l.rc, CFG_OK);
+    assert_false(l.cfg->frontend[0].proxyproto);
+    assert_null(l.cfg->backend[0].sni);
+    loaded_free(&l);
+    l = load_option(true, "backend-tls-sni-field", "a b");
+    assert_int_equal(l.rc, CFG_ERROR);
     loaded_free(&l);
 }
 
@@ -537,19 +266,13 @@ static int clean_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_keep_to_their_range),
-        cmocka_unit_test(sizes_keep_to_their_range),
-        cmocka_unit_test(durations_become_milliseconds),
-        cmocka_unit_test(switches_are_off_until_said),
-        cmocka_unit_test(strings_are_taken_as_they_are),
         cmocka_unit_test(an_empty_path_takes_the_files_one_back),
         cmocka_unit_test(a_blank_that_nobody_sees_is_warned_of),
         cmocka_unit_test(choices),
-        cmocka_unit_test(defaults_are_those_of_the_manual),
-        cmocka_unit_test(every_option_is_in_a_table_of_this_file),
         cmocka_unit_test(deprecated_names_still_work),
         cmocka_unit_test(both_spellings_of_the_settings_timeout),
-        cmocka_unit_test(what_is_not_there_yet_is_an_error_by_name),
+        cmocka_unit_test(what_is_no_option_any_more_is_said_by_name),
+        cmocka_unit_test(deprecated_ones_that_change_others),
         cmocka_unit_test(names_are_found_in_any_case_and_whole),
     };
     return cmocka_run_group_tests(tests, NULL, clean_up);

@@ -121,7 +121,7 @@ static inline struct loaded load_text(const char *content)
 
 static inline void loaded_free(struct loaded *l)
 {
-    cfg_free(l->cfg);
+    cfg_unref(l->cfg);
     free(l->err);
     free(l->out);
 }

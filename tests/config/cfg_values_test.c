@@ -172,7 +172,7 @@ static void a_choice_is_one_of_its_names_in_any_case(void **state)
         said_begin(&s, cases[i].text);
         bool good = cfg_parse_choice(&s.report, s.report.at.text, choices, &value);
         assert_int_equal(value, cases[i].value);
-        said_end(&s, !good, good ? NULL : "is none of the names; expected one of auto, IPv4\n");
+        said_end(&s, !good, good ? NULL : "is none of the names; expected one of auto, IPv4");
     }
 }
 
@@ -226,98 +226,42 @@ static void only_protocols_that_are_spoken_are_offered(void **state)
     }
 }
 
-static void headers_are_fields_that_do_not_frame(void **state)
+static void a_near_name_is_offered(void **state)
 {
     (void)state;
+    static const struct cfg_choice choices[] = {{"cubic", 1}, {"bbr", 2}, {NULL, 0}};
     static const struct {
-        const char *text;
-        bool request;
-        const char *name, *value; /* or an error that says `why` */
-        const char *why;
-    } cases[] = {
-        {"X-Foo: Bar", true, "x-foo", "Bar", NULL},
-        {"x:y:z", true, "x", "y:z", NULL},
-        {"x: \t y", true, "x", "y", NULL},
-        {"x:", true, "x", "", NULL},
-        {"x:   ", true, "x", "", NULL},
-        {"x: \xc3\xbc\tz", true, "x", "\xc3\xbc\tz", NULL},
-        {"host: a", false, "host", "a", NULL},
-        {"x", true, NULL, NULL, "\"x\" has no colon; expected NAME: VALUE"},
-        {"", true, NULL, NULL, "has no colon"},
-        {": y", true, NULL, NULL, "t:1:1: no name; expected NAME: VALUE"},
-        {":path: /", true, NULL, NULL, "no name"},
-        {"a b: y", true, NULL, NULL, "t:1:2: \"a b\" is no field name"},
-        {"a : y", true, NULL, NULL, "t:1:2: \"a \" is no field name"},
-        {"\xc3\xbc: y", true, NULL, NULL, "t:1:1: \"??\" is no field name"},
-        {"x: y ", true, NULL, NULL, "t:1:5: a blank at the end"},
-        {"x: y\nz: a", true, NULL, NULL, "t:1:5: a control character (0x0a)"},
-        {"x: y\r", true, NULL, NULL, "t:1:5: a control character (0x0d)"},
-        {"Connection: close", true, NULL, NULL, "\"Connection\" cannot be added"},
-        {"content-length: 1", false, NULL, NULL, "cannot be added"},
-        {"Transfer-Encoding: chunked", false, NULL, NULL, "cannot be added"},
-        {"Host: a", true, NULL, NULL, "cannot be added"},
-        {"te: trailers", true, NULL, NULL, "cannot be added"},
-    };
+        const char *text, *why;
+    } cases[] = {{"cubik", "expected one of cubic, bbr; did you mean \"cubic\"?\n"},
+                 {"brb", "; did you mean \"bbr\"?\n"},
+                 {"reno", "expected one of cubic, bbr\n"}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct said s;
-        struct cfg_header h = {0};
+        unsigned value;
         said_begin(&s, cases[i].text);
-        bool good = cfg_parse_header(&s.report, s.report.at.text, cases[i].request, &h);
-        assert_int_equal(good, cases[i].why == NULL);
-        if (good) {
-            assert_string_equal(h.name, cases[i].name);
-            assert_string_equal(h.value, cases[i].value);
-        }
-        said_end(&s, !good, cases[i].why);
-        cfg_header_clear(&h);
+        assert_false(cfg_parse_choice(&s.report, s.report.at.text, choices, &value));
+        said_end(&s, 1, cases[i].why);
     }
 }
 
-static void error_pages_are_read_at_once(void **state)
+static void sets_are_sums_of_names(void **state)
 {
     (void)state;
-    char path[128], text[200];
-    test_file(path, "page.html", "a\0b", 3);
+    static const struct cfg_choice choices[] = {{"a", 1}, {"bb", 2}, {"c", 4}, {NULL, 0}};
     static const struct {
-        const char *code;
-        int expected;
-    } codes[] = {
-        {"400", 400}, {"599", 599}, {"*", 0},   {"399", -1},  {"600", -1},
-        {"", -1},     {"4o4", -1},  {"**", -1}, {"-404", -1}, {"18446744073709552020", -1}};
-    for (size_t i = 0; i < COUNT(codes); i++) {
+        const char *text;
+        unsigned value, errors;
+    } cases[] = {{"a", 1, 0},    {"C,a", 5, 0}, {"a,a", 1, 0},   {"bb,c,a", 7, 0},
+                 {"a, c", 9, 1}, {"", 9, 1},    {"x,a,y", 9, 2}, {"a,", 9, 1}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct said s;
-        struct cfg_error_page p = {0};
-        snprintf(text, sizeof(text), "%s=%s", codes[i].code, path);
-        said_begin(&s, text);
-        bool good = cfg_parse_error_page(&s.report, s.report.at.text, &p);
-        assert_int_equal(good, codes[i].expected >= 0);
-        if (good) {
-            assert_int_equal(p.code, codes[i].expected);
-            assert_string_equal(p.path, path);
-            assert_int_equal(p.len, 3);
-            assert_memory_equal(p.body, "a\0b", 4); /* and a NUL behind it */
-        }
-        said_end(&s, !good, good ? NULL : "is no status of an error; expected 400 to 599, or *");
-        cfg_error_page_clear(&p);
+        unsigned value = 9;
+        said_begin(&s, cases[i].text);
+        assert_int_equal(cfg_parse_set(&s.report, s.report.at.text, choices, &value),
+                         cases[i].errors == 0);
+        assert_int_equal(value, cases[i].value);
+        said_end(&s, cases[i].errors, cases[i].errors > 0 ? "is none of the names" : NULL);
     }
-    static const struct {
-        const char *text, *why;
-    } bad[] = {
-        {"404", "names no file; expected CODE=PATH"},
-        {"404=", "names no file"},
-        {"404=/nonexistent/x", "t:1:5: cannot read \"/nonexistent/x\": No such file or directory; "
-                               "expected a file that can be read"},
-        {"404=/", "cannot read \"/\": Is a directory"},
-        {"404=/dev/zero", "t:1:5: \"/dev/zero\" is too large; expected a file of at most 16 MiB"}};
-    for (size_t i = 0; i < COUNT(bad); i++) {
-        struct said s;
-        struct cfg_error_page p = {0};
-        said_begin(&s, bad[i].text);
-        assert_false(cfg_parse_error_page(&s.report, s.report.at.text, &p));
-        assert_null(p.body);
-        said_end(&s, 1, bad[i].why);
-    }
-    test_folder_remove();
 }
 
 int main(void)
@@ -331,8 +275,8 @@ int main(void)
         cmocka_unit_test(a_choice_is_one_of_its_names_in_any_case),
         cmocka_unit_test(strings_have_no_control_characters_and_a_length),
         cmocka_unit_test(only_protocols_that_are_spoken_are_offered),
-        cmocka_unit_test(headers_are_fields_that_do_not_frame),
-        cmocka_unit_test(error_pages_are_read_at_once),
+        cmocka_unit_test(a_near_name_is_offered),
+        cmocka_unit_test(sets_are_sums_of_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,7 @@ static void one_value(unsigned kind, struct cfg_text t)
 static bool may_open_files(const char *text)
 {
     return strcasestr(text, "inc") != NULL || strcasestr(text, "err") != NULL ||
-           strcasestr(text, "conf") != NULL;
+           strcasestr(text, "conf") != NULL || strcasestr(text, "psk") != NULL;
 }
 
 static void whole_file(const char *text, size_t len)
@@ -143,7 +143,7 @@ static void whole_file(const char *text, size_t len)
         }
     }
     said_end(&said, rc == CFG_ERROR);
-    cfg_free(cfg);
+    cfg_unref(cfg);
     close(fd);
 }
 
@@ -167,7 +167,7 @@ static void command_line(char *text)
     fclose(out);
     assert((help_len > 0) == (rc == CFG_EXIT));
     free(help);
-    cfg_free(cfg);
+    cfg_unref(cfg);
     said_end(&said, rc == CFG_ERROR);
 }
 
@@ -188,7 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (kind == 4) {
             whole_file(text, strlen(text));
         } else if (strstr(text, "--i") == NULL && strstr(text, "--e") == NULL &&
-                   strstr(text, "--c") == NULL) {
+                   strstr(text, "--c") == NULL && strstr(text, "--p") == NULL) {
             command_line(text);
         }
     }

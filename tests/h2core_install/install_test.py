@@ -21,7 +21,8 @@ C = [*WARNINGS, "-std=c17", "-Wstrict-prototypes", "-Wmissing-prototypes"]
 CPP = [*WARNINGS, "-std=c++17"]
 # What is installed beside the library: the program, and what options.def makes for it.
 PROGRAM = ("bin/nghttpx", "lib/systemd/system/nghttpx.service", "share/bash-completion/completions/nghttpx.bash",
-           "share/doc/nghttpx/examples/nghttpx.conf", "share/doc/nghttpx/options.md", "share/man/man1/nghttpx.1")
+           "share/doc/nghttpx/examples/nghttpx.conf.example", "share/zsh/site-functions/_nghttpx",
+           "share/doc/nghttpx/options.md", "share/man/man1/nghttpx.1")
 # The program's folders, whose sources may know the public headers only. tests/ and tools/draw_states.c
 # may look inside.
 OUTSIDE = ("proxy", "config", "h1parser", "examples", "bench", "integration", "tools")

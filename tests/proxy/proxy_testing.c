@@ -85,7 +85,7 @@ void rig_close(struct rig *r)
     routes_free(r->routes);
     SSL_CTX_free(r->server_ctx);
     SSL_CTX_free(r->client_ctx);
-    cfg_free(r->cfg);
+    cfg_unref(r->cfg);
     *r = (struct rig){0};
 }
 

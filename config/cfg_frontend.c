@@ -1,0 +1,99 @@
+/*
+ * The value of --frontend: ADDR[;PARAM]...
+ */
+#include "config_internal.h"
+
+#include <stdlib.h>
+
+static bool set_tls(struct cfg_report *r, struct cfg_text value, void *what)
+{
+    (void)r;
+    (void)value;
+    ((struct cfg_frontend *)what)->tls = true;
+    return true;
+}
+
+static bool set_no_tls(struct cfg_report *r, struct cfg_text value, void *what)
+{
+    (void)r;
+    (void)value;
+    ((struct cfg_frontend *)what)->tls = false;
+    return true;
+}
+
+static bool set_sni_fwd(struct cfg_report *r, struct cfg_text value, void *what)
+{
+    (void)r;
+    (void)value;
+    ((struct cfg_frontend *)what)->sni_fwd = true;
+    return true;
+}
+
+static bool set_service(struct cfg_report *r, struct cfg_text value, struct cfg_frontend *f,
+                        enum cfg_service service)
+{
+    if (f->service != CFG_SERVICE_PROXY && f->service != service) {
+        return cfg_error(r, value, "api and healthmon exclude each other; expected one of them");
+    }
+    f->service = service;
+    return true;
+}
+
+static bool set_api(struct cfg_report *r, struct cfg_text value, void *what)
+{
+    return set_service(r, value, what, CFG_SERVICE_API);
+}
+
+static bool set_healthmon(struct cfg_report *r, struct cfg_text value, void *what)
+{
+    return set_service(r, value, what, CFG_SERVICE_HEALTHMON);
+}
+
+static bool set_proxyproto(struct cfg_report *r, struct cfg_text value, void *what)
+{
+    ((struct cfg_frontend *)what)->proxyproto = true;
+    cfg_warning(r, value,
+                "proxyproto believes every peer the client address that it tells; only trusted "
+                "ones should reach this address");
+    return true;
+}
+
+static bool refuse_quic(struct cfg_report *r, struct cfg_text value, void *what)
+{
+    (void)what;
+    return cfg_error(r, value, "HTTP/3 is not supported; expected a frontend without \"quic\"");
+}
+
+const struct cfg_param cfg_frontend_params[] = {
+    {"tls", false, false, set_tls, false},
+    {"no-tls", false, false, set_no_tls, false},
+    {"sni-fwd", false, true, set_sni_fwd, false},
+    {"api", false, true, set_api, false},
+    {"healthmon", false, true, set_healthmon, false},
+    {"proxyproto", false, true, set_proxyproto, false},
+    {"quic", false, false, refuse_quic, false},
+    {NULL, false, false, NULL, false},
+};
+
+bool cfg_parse_frontend(struct cfg_report *r, struct cfg_text t, struct cfg_frontend *out)
+{
+    struct cfg_frontend f = {.tls = true};
+    struct cfg_text rest = t;
+    bool good = cfg_parse_address(r, cfg_cut(&rest, ';'), true, &f.addr);
+    good = cfg_params_set(r, rest, cfg_frontend_params, &f) && good;
+    if (good && f.sni_fwd && !f.tls) {
+        good = cfg_error(r, t, "sni-fwd needs TLS; expected no sni-fwd with no-tls");
+    }
+    if (!good) {
+        cfg_frontend_clear(&f);
+        return false;
+    }
+    *out = f;
+    return true;
+}
+
+void cfg_frontend_clear(struct cfg_frontend *f)
+{
+    cfg_address_clear(&f->addr);
+    *f = (struct cfg_frontend){0};
+}

@@ -1,0 +1,69 @@
+/*
+ * Parameters: what stands behind an address, NAME or NAME=VALUE, with ';' between them. Which ones
+ * there are is said by the table of whoever has them.
+ */
+#include "config_internal.h"
+
+const struct cfg_param *cfg_param_find(const struct cfg_param *rows, struct cfg_text name)
+{
+    while (rows->name != NULL && !cfg_text_is_nocase(name, rows->name)) {
+        rows++;
+    }
+    return rows->name != NULL ? rows : NULL;
+}
+
+static bool unknown_param(struct cfg_report *r, struct cfg_text t, struct cfg_text name,
+                          const struct cfg_param *rows)
+{
+    const struct cfg_param *best = NULL;
+    size_t least = cfg_near(name);
+    for (const struct cfg_param *p = rows; p->name != NULL; p++) {
+        size_t d = cfg_distance(name, cfg_text(p->name), least);
+        if (!p->misspelt && d <= least && (best == NULL || d < least)) {
+            best = p;
+            least = d;
+        }
+    }
+    if (best != NULL) {
+        return cfg_error(r, t, "unknown parameter %s; did you mean \"%s\"?", cfg_quote(name).s,
+                         best->name);
+    }
+    return cfg_error(r, t, "unknown parameter %s; expected one that nghttpx --help names",
+                     cfg_quote(name).s);
+}
+
+static bool set_param(struct cfg_report *r, struct cfg_text t, const struct cfg_param *rows,
+                      void *what)
+{
+    struct cfg_text value = t;
+    struct cfg_text name = cfg_cut(&value, '=');
+    const struct cfg_param *row = cfg_param_find(rows, name);
+    if (row == NULL) {
+        return unknown_param(r, t, name, rows);
+    }
+    if (row->takes_value && (value.s == NULL || value.len == 0)) {
+        return cfg_error(r, t, "no value; expected %s=VALUE", row->name);
+    }
+    if (!row->takes_value && value.s != NULL) {
+        return cfg_error(r, value, "\"%s\" takes no value; expected it alone", row->name);
+    }
+    /* Without a value, a fault is about the name. */
+    if (!row->set(r, row->takes_value ? value : name, what)) {
+        return false;
+    }
+    if (row->not_yet) {
+        cfg_warning(r, t, "the parameter \"%s\" has no effect yet", row->name);
+    }
+    return true;
+}
+
+bool cfg_params_set(struct cfg_report *r, struct cfg_text params, const struct cfg_param *rows,
+                    void *what)
+{
+    bool good = true;
+    while (params.s != NULL) {
+        struct cfg_text param = cfg_cut(&params, ';');
+        good = (param.len == 0 || set_param(r, param, rows, what)) && good;
+    }
+    return good;
+}

@@ -1,0 +1,347 @@
+/*
+ * --print-config: the snapshot as a file that loads to the same. Each option that has a value has a
+ * line; one that has none is left out, for there is no way to write that.
+ */
+#include "config_internal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_choice(const struct cfg_choice *choices, unsigned value, FILE *out)
+{
+    while (choices->name != NULL && choices->value != value) {
+        choices++;
+    }
+    assert(choices->name != NULL);
+    fputs(choices->name, out);
+}
+
+static void print_set(const struct cfg_choice *choices, unsigned set, FILE *out)
+{
+    const char *comma = "";
+    for (; choices->name != NULL; choices++) {
+        if ((set & choices->value) != 0) {
+            fprintf(out, "%s%s", comma, choices->name);
+            comma = ",";
+        }
+    }
+}
+
+/* With the largest unit that leaves no fraction. */
+static void print_size(uint64_t n, FILE *out)
+{
+    static const char units[] = {0, 'K', 'M', 'G'};
+    size_t unit = 0;
+    while (n > 0 && n % 1024 == 0 && unit + 1 < sizeof(units)) {
+        n /= 1024;
+        unit++;
+    }
+    fprintf(out, "%" PRIu64, n);
+    if (unit > 0) {
+        putc(units[unit], out);
+    }
+}
+
+static void print_duration(uint64_t ms, FILE *out)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    size_t i = 0;
+    while (ms == 0 || ms % units[i].ms != 0) {
+        if (ms == 0) {
+            putc('0', out);
+            return;
+        }
+        i++;
+    }
+    fprintf(out, "%" PRIu64 "%s", ms / units[i].ms, units[i].unit);
+}
+
+static void print_address(const struct cfg_address *a, FILE *out)
+{
+    if (a->path != NULL) {
+        fprintf(out, "unix:%s", a->path);
+    } else {
+        fprintf(out, "%s,%u", a->host, a->port);
+    }
+}
+
+static void print_frontend(const struct cfg_frontend *f, FILE *out)
+{
+    print_address(&f->addr, out);
+    fputs(f->tls ? ";tls" : ";no-tls", out);
+    fputs(f->sni_fwd ? ";sni-fwd" : "", out);
+    fputs(f->service == CFG_SERVICE_API         ? ";api"
+          : f->service == CFG_SERVICE_HEALTHMON ? ";healthmon"
+                                                : "",
+          out);
+    fputs(f->proxyproto ? ";proxyproto" : "", out);
+}
+
+/* A colon separates patterns, so inside one it is written as %3A. */
+static void print_pattern(const char *pattern, FILE *out)
+{
+    for (const char *p = pattern; *p != '\0'; p++) {
+        if (*p == ':') {
+            fputs("%3A", out);
+        } else {
+            putc(*p, out);
+        }
+    }
+}
+
+static void print_affinity(const struct cfg_backend *b, FILE *out)
+{
+    static const char *const affinities[] = {"none", "ip", "cookie"};
+    static const char *const secure[] = {"auto", "yes", "no"};
+    if (b->affinity != CFG_AFFINITY_NONE) {
+        fprintf(out, ";affinity=%s", affinities[b->affinity]);
+    }
+    if (b->cookie_name != NULL) {
+        fprintf(out, ";affinity-cookie-name=%s", b->cookie_name);
+    }
+    if (b->cookie_path != NULL) {
+        fprintf(out, ";affinity-cookie-path=%s", b->cookie_path);
+    }
+    if (b->cookie_secure != CFG_COOKIE_SECURE_AUTO) {
+        fprintf(out, ";affinity-cookie-secure=%s", secure[b->cookie_secure]);
+    }
+    if (b->cookie_stickiness != CFG_STICKINESS_LOOSE) {
+        fputs(";affinity-cookie-stickiness=strict", out);
+    }
+}
+
+static void print_timeout(const char *name, uint64_t ms, FILE *out)
+{
+    if (ms > 0) {
+        fprintf(out, ";%s=", name);
+        print_duration(ms, out);
+    }
+}
+
+static void print_backend(const struct cfg_backend *b, FILE *out)
+{
+    print_address(&b->addr, out);
+    for (size_t i = 0; i < b->npatterns; i++) {
+        putc(i == 0 ? ';' : ':', out);
+        print_pattern(b->patterns[i], out);
+    }
+    fprintf(out, ";proto=%s%s", b->proto == CFG_PROTO_HTTP2 ? "h2" : "http/1.1",
+            b->tls ? ";tls" : "");
+    if (b->sni != NULL) {
+        fprintf(out, ";sni=%s", b->sni);
+    }
+    if (b->fall > 0) {
+        fprintf(out, ";fall=%" PRIu32, b->fall);
+    }
+    if (b->rise > 0) {
+        fprintf(out, ";rise=%" PRIu32, b->rise);
+    }
+    print_affinity(b, out);
+    fputs(b->dns ? ";dns" : "", out);
+    fputs(b->redirect_if_not_tls ? ";redirect-if-not-tls" : "", out);
+    fputs(b->upgrade_scheme ? ";upgrade-scheme" : "", out);
+    print_timeout("read-timeout", b->read_timeout, out);
+    print_timeout("write-timeout", b->write_timeout, out);
+    if (b->group != NULL) {
+        fprintf(out, ";group=%s", b->group);
+    }
+    if (b->group_weight > 0) {
+        fprintf(out, ";group-weight=%" PRIu32, b->group_weight);
+    }
+    if (b->weight != 1) {
+        fprintf(out, ";weight=%" PRIu32, b->weight);
+    }
+}
+
+static void print_altsvc(const struct cfg_altsvc *a, FILE *out)
+{
+    const char *parts[] = {a->host, a->origin, a->params};
+    size_t n = 3;
+    while (n > 0 && parts[n - 1] == NULL) {
+        n--;
+    }
+    fprintf(out, "%s,%u", a->protocol, a->port);
+    for (size_t i = 0; i < n; i++) {
+        fprintf(out, ",%s", parts[i] != NULL ? parts[i] : "");
+    }
+}
+
+/* What is not unreserved is percent-encoded (RFC 3986, 3.2.1), but the colon. */
+static void print_userinfo(const char *s, FILE *out)
+{
+    for (; *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     strchr("-._~:", c) != NULL;
+        fprintf(out, plain ? "%c" : "%%%02X", c);
+    }
+}
+
+static void print_proxy_uri(const struct cfg_proxy_uri *u, FILE *out)
+{
+    bool v6 = strchr(u->host, ':') != NULL;
+    fputs("http://", out);
+    if (u->userinfo != NULL) {
+        print_userinfo(u->userinfo, out);
+        putc('@', out);
+    }
+    fprintf(out, v6 ? "[%s]:%u" : "%s:%u", u->host, u->port);
+}
+
+static void print_compound(enum cfg_type type, const void *at, FILE *out)
+{
+    const struct cfg_header *header = at;
+    const struct cfg_error_page *page = at;
+    const struct cfg_subcert *pair = at;
+    const struct cfg_memcached *memcached = at;
+    switch (type) {
+    case CFG_TYPE_FRONTEND:
+        print_frontend(at, out);
+        break;
+    case CFG_TYPE_BACKEND:
+        print_backend(at, out);
+        break;
+    case CFG_TYPE_REQUEST_HEADER:
+    case CFG_TYPE_RESPONSE_HEADER:
+        fprintf(out, "%s: %s", header->name, header->value);
+        break;
+    case CFG_TYPE_ERROR_PAGE:
+        if (page->code != 0) {
+            fprintf(out, "%u", page->code);
+        } else {
+            putc('*', out);
+        }
+        fprintf(out, "=%s", page->path);
+        break;
+    case CFG_TYPE_SUBCERT:
+        fprintf(out, "%s:%s", pair->key, pair->cert);
+        if (pair->sct_dir != NULL) {
+            fprintf(out, ";sct-dir=%s", pair->sct_dir);
+        }
+        break;
+    case CFG_TYPE_ALTSVC:
+        print_altsvc(at, out);
+        break;
+    case CFG_TYPE_PATH_LIST:
+        fputs(*(char *const *)at, out);
+        break;
+    case CFG_TYPE_MEMCACHED:
+        print_address(&memcached->addr, out);
+        fputs(memcached->tls ? ";tls" : "", out);
+        break;
+    case CFG_TYPE_PROXY_URI:
+        print_proxy_uri(at, out);
+        break;
+    default:
+        assert(type == CFG_TYPE_PSK_FILE);
+        fputs(((const struct cfg_psk_file *)at)->path, out);
+    }
+}
+
+void cfg_print_value(const struct cfg_option *o, const void *element, FILE *out)
+{
+    unsigned choice;
+    switch (o->type) {
+    case CFG_TYPE_BOOL:
+        fputs(*(const bool *)element ? "yes" : "no", out);
+        break;
+    case CFG_TYPE_NUMBER:
+        fprintf(out, "%" PRIu64, *(const uint64_t *)element);
+        break;
+    case CFG_TYPE_SIZE:
+        print_size(*(const uint64_t *)element, out);
+        break;
+    case CFG_TYPE_DURATION:
+        print_duration(*(const uint64_t *)element, out);
+        break;
+    case CFG_TYPE_STRING:
+    case CFG_TYPE_PATH:
+    case CFG_TYPE_VALUE:
+    case CFG_TYPE_ALPN:
+    case CFG_TYPE_NODE:
+    case CFG_TYPE_CONF:
+        fputs(*(char *const *)element, out);
+        break;
+    case CFG_TYPE_ENUM:
+        memcpy(&choice, element, sizeof(choice));
+        print_choice(o->choices, choice, out);
+        break;
+    case CFG_TYPE_SET:
+        print_set(o->choices, *(const unsigned *)element, out);
+        break;
+    default:
+        print_compound(o->type, element, out);
+    }
+}
+
+size_t cfg_print_count(const struct config *cfg, const struct cfg_option *o)
+{
+    const void *at = cfg_option_member(cfg, o);
+    switch (o->type) {
+    case CFG_TYPE_STRING:
+    case CFG_TYPE_PATH:
+    case CFG_TYPE_VALUE:
+    case CFG_TYPE_ALPN:
+    case CFG_TYPE_NODE:
+    case CFG_TYPE_CONF:
+        return *(char *const *)at != NULL;
+    case CFG_TYPE_SET:
+        return *(const unsigned *)at != 0;
+    case CFG_TYPE_MEMCACHED:
+        return ((const struct cfg_memcached *)at)->addr.host != NULL;
+    case CFG_TYPE_PROXY_URI:
+        return ((const struct cfg_proxy_uri *)at)->host != NULL;
+    case CFG_TYPE_PSK_FILE:
+        return ((const struct cfg_psk_file *)at)->path != NULL;
+    default:
+        return !cfg_option_repeatable(o)
+                   ? 1
+                   : *(const size_t *)(const void *)((const char *)cfg + o->count_offset);
+    }
+}
+
+const void *cfg_print_element(const struct config *cfg, const struct cfg_option *o, size_t i)
+{
+    const void *at = cfg_option_member(cfg, o);
+    if (!cfg_option_repeatable(o)) {
+        assert(i == 0);
+        return at;
+    }
+    return *(char *const *)at + i * cfg_compound_of(o->type)->size;
+}
+
+static void print_file(const struct config *cfg, FILE *out)
+{
+    const char *group = "";
+    fputs("# The configuration as it takes effect.\n", out);
+    for (size_t i = 0; i < cfg_noptions; i++) {
+        const struct cfg_option *o = &cfg_options[i];
+        if (!cfg_option_has_member(o) || o->only_in_args) {
+            continue;
+        }
+        size_t n = cfg_print_count(cfg, o);
+        if (n > 0 && strcmp(group, o->group) != 0) {
+            group = o->group;
+            fprintf(out, "\n# %s\n", group);
+        }
+        for (size_t j = 0; j < n; j++) {
+            fprintf(out, "%s=", o->name);
+            cfg_print_value(o, cfg_print_element(cfg, o, j), out);
+            putc('\n', out);
+        }
+    }
+}
+
+bool cfg_print(const struct config *cfg, enum cfg_format format, FILE *out)
+{
+    if (format == CFG_FORMAT_JSON) {
+        return cfg_print_json(cfg, out);
+    }
+    print_file(cfg, out);
+    return fflush(out) == 0 && !ferror(out);
+}
