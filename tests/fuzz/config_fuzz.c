@@ -1,9 +1,10 @@
 /*
  * config: whatever the bytes are, a parser says no or makes something that keeps its rules, and
- * what it says is fit for a terminal.
+ * what it says is fit for a terminal. What was made is printed, and that is read to the same again.
  *
- * Input: an octet that chooses the parser, then the text. No input makes it open a file: a text
- * that might name one (include, error-page) is left out.
+ * Input: an octet that chooses the parser (a digit, or a letter from a to g), then the text. No
+ * input makes it open a file: a text that might name one (include, error-page, psk-secrets) is left
+ * out.
  */
 #include "fuzz.h"
 
@@ -11,6 +12,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -118,18 +120,48 @@ static bool may_open_files(const char *text)
            strcasestr(text, "conf") != NULL || strcasestr(text, "psk") != NULL;
 }
 
-static void whole_file(const char *text, size_t len)
+static struct config *load_memory(const char *text, size_t len, FILE *said)
 {
     int fd = memfd_create("config", 0);
     assert(fd >= 0 && write(fd, text, len) == (ssize_t)len);
     char conf[64];
     snprintf(conf, sizeof(conf), "--conf=/proc/self/fd/%d", fd);
     char *argv[] = {(char[]){"nghttpx"}, conf, NULL};
+    struct config *cfg;
+    enum cfg_rc rc = cfg_load(2, argv, said, said, &cfg);
+    assert(rc != CFG_EXIT && (rc == CFG_OK) == (cfg != NULL));
+    close(fd);
+    return cfg;
+}
+
+static char *print_to_memory(const struct config *cfg, enum cfg_format format, size_t *len)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, len);
+    assert(out != NULL && cfg_print(cfg, format, out));
+    fclose(out);
+    return text;
+}
+
+static void check_round_trip(const struct config *cfg, FILE *said)
+{
+    size_t len, len_again, len_json;
+    char *first = print_to_memory(cfg, CFG_FORMAT_TEXT, &len);
+    struct config *again = load_memory(first, len, said);
+    assert(again != NULL);
+    char *second = print_to_memory(again, CFG_FORMAT_TEXT, &len_again);
+    assert(len == len_again && memcmp(first, second, len) == 0);
+    free(print_to_memory(cfg, CFG_FORMAT_JSON, &len_json));
+    cfg_unref(again);
+    free(first);
+    free(second);
+}
+
+static void whole_file(const char *text, size_t len)
+{
     struct said said;
     said_begin(&said);
-    struct config *cfg;
-    enum cfg_rc rc = cfg_load(2, argv, said.stream, said.stream, &cfg);
-    assert(rc != CFG_EXIT && (rc == CFG_OK) == (cfg != NULL));
+    struct config *cfg = load_memory(text, len, said.stream);
     if (cfg != NULL) {
         assert(cfg->workers >= 1 && cfg->workers <= 65530 && cfg->nfrontend > 0 &&
                cfg->nbackend > 0);
@@ -141,9 +173,67 @@ static void whole_file(const char *text, size_t len)
         for (size_t i = 0; i < cfg->nadd_request_header; i++) {
             check_field(&cfg->add_request_header[i]);
         }
+        check_round_trip(cfg, said.stream);
     }
-    said_end(&said, rc == CFG_ERROR);
+    said_end(&said, cfg == NULL);
     cfg_unref(cfg);
+}
+
+static void print_one(enum cfg_type type, const void *element, char **text, size_t *len)
+{
+    const struct cfg_option o = {.type = type};
+    FILE *out = open_memstream(text, len);
+    assert(out != NULL);
+    cfg_print_value(&o, element, out);
+    fclose(out);
+}
+
+/* A structure: what is printed of it is read to the same. An empty one prints nothing. */
+static void structure(enum cfg_type type, struct cfg_text t)
+{
+    const struct cfg_compound *kind = cfg_compound_of(type);
+    _Alignas(max_align_t) char one[CFG_COMPOUND_MOST], two[CFG_COMPOUND_MOST];
+    struct said said;
+    said_begin(&said);
+    struct cfg_report r = {.err = said.stream, .at = {.file = "f", .line = 1, .text = t}};
+    bool good = kind->parse(&r, t, one);
+    assert(good == (r.errors == 0));
+    if (good && t.len > 0) {
+        char *first, *second;
+        size_t len, len_again;
+        print_one(type, one, &first, &len);
+        assert(kind->parse(&r, cfg_slice(first, len), two));
+        print_one(type, two, &second, &len_again);
+        assert(len == len_again && memcmp(first, second, len) == 0);
+        free(first);
+        free(second);
+        kind->clear(two);
+    }
+    if (good) {
+        kind->clear(one);
+    }
+    said_end(&said, !good);
+}
+
+static void psk_file(const char *text, size_t len)
+{
+    int fd = memfd_create("psk", 0);
+    assert(fd >= 0 && write(fd, text, len) == (ssize_t)len);
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    struct said said;
+    said_begin(&said);
+    struct cfg_report r = {.err = said.stream, .at = {.file = "f", .text = cfg_text(path)}};
+    struct cfg_psk_file f;
+    bool good = cfg_parse_psk_file(&r, cfg_text(path), &f);
+    if (good) {
+        assert(f.n > 0);
+        for (size_t i = 0; i < f.n; i++) {
+            assert(f.list[i].identity[0] != '\0' && f.list[i].secret_len > 0);
+        }
+        cfg_psk_file_clear(&f);
+    }
+    said_end(&said, !good);
     close(fd);
 }
 
@@ -173,6 +263,10 @@ static void command_line(char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const enum cfg_type structures[] = {
+        CFG_TYPE_SUBCERT,   CFG_TYPE_ALTSVC,   CFG_TYPE_MEMCACHED,
+        CFG_TYPE_PROXY_URI, CFG_TYPE_FRONTEND, CFG_TYPE_BACKEND,
+    };
     if (size == 0) {
         return 0;
     }
@@ -181,7 +275,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data + 1, size - 1);
     text[size - 1] = '\0';
     unsigned kind = data[0] % 6;
-    if (kind < 4) {
+    if (data[0] >= 'a' && data[0] <= 'f') {
+        structure(structures[data[0] - 'a'], cfg_slice(text, size - 1));
+    } else if (data[0] == 'g') {
+        psk_file(text, size - 1);
+    } else if (kind < 4) {
         one_value(kind, cfg_slice(text, size - 1));
     } else if (!may_open_files(text)) {
         /* Abbreviations: --e=404=/x and --i=/x name files, too, so no such argument is given. */
