@@ -19,7 +19,21 @@ struct tables {
     char shorts[128];
 };
 
-static bool make_tables(struct cfg_report *r, struct tables *t)
+/* Whether an argument is this option, written out. */
+static bool is_written_out(const struct cfg_option *o, int argc, char *const *argv)
+{
+    size_t len = strlen(o->name);
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+        if (strncmp(arg, "--", 2) == 0 && strncmp(arg + 2, o->name, len) == 0 &&
+            (arg[2 + len] == '\0' || arg[2 + len] == '=')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool make_tables(struct cfg_report *r, struct tables *t, int argc, char *const *argv)
 {
     t->longs = calloc(cfg_noptions + 1, sizeof(*t->longs));
     if (t->longs == NULL) {
@@ -29,7 +43,7 @@ static bool make_tables(struct cfg_report *r, struct tables *t)
     t->shorts[nshort++] = ':'; /* a missing value is ':' then, and getopt prints nothing itself */
     for (size_t i = 0; i < cfg_noptions; i++) {
         const struct cfg_option *o = &cfg_options[i];
-        if (o->only_in_file) {
+        if (o->only_in_file || (o->whole && !is_written_out(o, argc, argv))) {
             continue;
         }
         /* A second spelling has the first one's val, so that what abbreviates both is not
@@ -80,7 +94,9 @@ static bool bad_long_option(struct cfg_report *r, const char *arg)
     }
     r->at.text = cfg_text(arg);
     struct cfg_text where = cfg_slice(arg, name.len + 2);
-    if (n > 1) {
+    if (n == 1) { /* the beginning of one that is not abbreviated */
+        cfg_error(r, where, "unknown option %s; did you mean \"--%s\"?", quoted.s, some[0]->name);
+    } else if (n > 1) {
         cfg_error(r, where, "%s is ambiguous; expected more of such as \"--%s\" or \"--%s\"",
                   quoted.s, some[0]->name, some[1]->name);
     } else if (cfg_option_find(name) != NULL && cfg_option_find(name)->only_in_file) {
@@ -160,7 +176,7 @@ bool cfg_args_parse(struct cfg_report *r, int argc, char *const *argv, struct cf
     if (argc < 1) {
         return true;
     }
-    if (!make_tables(r, &t)) {
+    if (!make_tables(r, &t, argc, argv)) {
         return false;
     }
     /* getopt sorts the arguments, so it gets an array of its own. */

@@ -12,7 +12,6 @@
 
 /* Far above any configuration written by hand or machine; what is longer is not one. */
 #define FILE_MOST ((size_t)16 << 20)
-#define LINE_MOST ((size_t)64 << 10)
 
 /* Each level is a stack frame and a file in memory. Cycles are found as such; this bounds what is
  * none. */
@@ -34,10 +33,6 @@ static struct cfg_text trimmed(struct cfg_text t)
 /* What makes a line no text at all. */
 static bool check_bytes(struct cfg_report *r, struct cfg_text line)
 {
-    if (line.len > LINE_MOST) {
-        return cfg_error(r, cfg_slice(line.s, 1), "a line of %zu octets; expected at most %zu",
-                         line.len, LINE_MOST);
-    }
     if (line.len >= 3 && memcmp(line.s, "\xef\xbb\xbf", 3) == 0) {
         return cfg_error(r, cfg_slice(line.s, 3), "a byte order mark; expected name=value");
     }

@@ -276,6 +276,7 @@ struct cfg_option {
     char short_name; /**< 0: none */
     bool takes_value;
     bool quiet;
+    bool whole;   /**< not abbreviated */
     bool fixed;   /**< a change needs a new start */
     bool not_yet; /**< taken and checked, but has no effect yet; that is warned of */
     bool only_in_args;

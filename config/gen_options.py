@@ -16,7 +16,7 @@ import sys
 import textwrap
 
 ATTRIBUTES = {"short", "type", "range", "default", "where", "arg", "metavar", "to", "value", "quiet", "unit", "reload",
-              "effective"}
+              "effective", "whole"}
 NUMBERS = {"number", "size", "duration"}
 STRINGS = {"string", "path", "value", "alpn", "node", "conf"}
 SCALARS = NUMBERS | STRINGS | {"bool"}
@@ -70,6 +70,7 @@ class Option:
         self.to = [t for t in attributes.get("to", "").split(",") if t]
         self.value = attributes.get("value")
         self.quiet = "quiet" in attributes
+        self.whole = "whole" in attributes
         low, _, high = attributes.get("range", "..").partition("..")
         self.ranged = "range" in attributes
         self.low, self.high = int(low or 0), int(high or LIMIT)
@@ -212,6 +213,8 @@ def table(options, version, out):
             rows.append(f".short_name = '{o.short}'")
         if o.arg:
             rows.append(".takes_value = true")
+        if o.whole:
+            rows.append(".whole = true")
         if o.quiet:
             rows.append(".quiet = true")
         if not o.reload:

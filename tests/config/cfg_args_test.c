@@ -70,6 +70,25 @@ static void short_options(void **state)
     loaded_free(&l);
 }
 
+/* What the original does not have takes no abbreviation from what it has. */
+static void own_options_are_written_out(void **state)
+{
+    (void)state;
+    const char *const abbreviated[] = {BASE, "--pr=/x", "--ch", NULL};
+    struct loaded l = load_args(abbreviated);
+    assert_int_equal(l.rc, CFG_ERROR);
+    assert_said(&l, "--private-key-passwd-file: warning: ");
+    assert_said(&l, "unknown option \"ch\"");
+    loaded_free(&l);
+    const char *const whole[] = {BASE, "--format", "JSON", "--print-config", "--padd=3", NULL};
+    l = load_args(whole);
+    assert_int_equal(l.rc, CFG_OK);
+    assert_true(l.cfg->print_config);
+    assert_int_equal(l.cfg->format, CFG_FORMAT_JSON);
+    assert_int_equal(l.cfg->padding, 3);
+    loaded_free(&l);
+}
+
 static void bad_command_lines(void **state)
 {
     (void)state;
@@ -93,6 +112,7 @@ static void bad_command_lines(void **state)
         {{"-Z"}, "command line: unknown option -Z; expected one"},
         {{"-\x01"}, "command line: unknown option -?; expected one"},
         {{"-kZ"}, "command line: unknown option -Z"},
+        {{"--check"}, "unknown option \"check\"; did you mean \"--check-config\"?"},
         {{"-n", "0"},
          "command line: --workers: \"0\" is too small; expected 1 to 65530\n    0\n    ^\n"},
         {{"-n", "-k"}, "command line: --workers: \"-k\" is no number"},
@@ -165,6 +185,7 @@ int main(void)
         cmocka_unit_test(options_in_any_form_and_order),
         cmocka_unit_test(key_and_certificate_stand_anywhere),
         cmocka_unit_test(short_options),
+        cmocka_unit_test(own_options_are_written_out),
         cmocka_unit_test(bad_command_lines),
         cmocka_unit_test(every_fault_is_said_and_the_file_is_read_too),
         cmocka_unit_test(no_run_leaves_anything_to_the_next),
