@@ -54,6 +54,92 @@ static void the_same_frontend_twice_is_warned_of(void **state)
     loaded_free(&l);
 }
 
+#define B "-bh,80;/;"
+#define C "-bg,80;/;"
+
+static void backends_of_one_pattern_agree(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *backends[4];
+        const char *why; /* NULL: it is good */
+    } cases[] = {
+        {{B "affinity=ip", C "affinity=ip"}, NULL},
+        {{B "affinity=ip", C "affinity=none"}, NULL}, /* not said */
+        {{B "affinity=ip", C "affinity=cookie;affinity-cookie-name=a"}, "differ in affinity"},
+        {{B "affinity=cookie;affinity-cookie-name=a", C "affinity=cookie;affinity-cookie-name=b"},
+         "the backends h,80 and g,80 of the pattern \"/\" differ in affinity; expected the same"},
+        {{B "affinity=cookie;affinity-cookie-name=a",
+          C "affinity=cookie;affinity-cookie-name=a;affinity-cookie-path=/"},
+         "differ in affinity"},
+        {{B "affinity=cookie;affinity-cookie-name=a;affinity-cookie-secure=yes",
+          C "affinity=cookie;affinity-cookie-name=a"},
+         "differ in affinity"},
+        {{B "affinity=cookie;affinity-cookie-name=a;affinity-cookie-stickiness=strict",
+          C "affinity=cookie;affinity-cookie-name=a"},
+         "differ in affinity"},
+        {{B "affinity=ip", "-bg,80;/a;affinity=cookie;affinity-cookie-name=a"}, NULL},
+        {{B "read-timeout=1s", C "read-timeout=1000ms"}, NULL},
+        {{B "read-timeout=1s", C "read-timeout=0"}, NULL}, /* not said */
+        {{B "read-timeout=1s", C "read-timeout=2s"}, "differ in read-timeout"},
+        {{B "write-timeout=1s", "-bi,80", C "write-timeout=2s"}, "differ in write-timeout"},
+        {{B "group=a;group-weight=1", C "group=b;group-weight=2"}, NULL},
+        {{B "group=a;group-weight=1", C "group=a;group-weight=2"}, "differ in group-weight"},
+        {{B "group=a;group-weight=1", C "group=a"}, NULL},
+        {{B "group-weight=1", C "group-weight=2"}, "differ in group-weight"},
+        {{B "group=a;read-timeout=1", C "group=b;read-timeout=2"}, "differ in read-timeout"},
+        {{"-bi,80", "-bunix:/s;/b:/c;affinity=ip",
+          "-bh,80;/a:/%63;affinity=cookie;affinity-cookie-name=n"},
+         "the backends unix:/s and h,80 of the pattern \"/c\" differ in affinity"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *args[8] = {"--conf=/dev/null", "-f*,1;no-tls"};
+        memcpy(args + 2, cases[i].backends, sizeof(cases[i].backends));
+        struct loaded l = load_args(args);
+        if (l.rc != (cases[i].why == NULL ? CFG_OK : CFG_ERROR)) {
+            fail_msg("%zu: %s", i, l.err);
+        }
+        if (cases[i].why != NULL) {
+            assert_said(&l, cases[i].why);
+        }
+        loaded_free(&l);
+    }
+}
+
+static void what_is_probably_not_meant_is_warned_of(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *args[3];
+        const char *why;
+    } cases[] = {
+        {{"--accesslog-format=$status"}, "there is no access log; it needs accesslog-file"},
+        {{"--accesslog-write-early"}, "there is no access log"},
+        {{"--check-config"}, "there is no access log"},
+        {{"--accesslog-file=/a", "--accesslog-syslog"}, "has no effect beside accesslog-syslog"},
+        {{"--client-cert-file=/a"}, "have no effect without each other"},
+        {{"--client-private-key-file=/a"}, "have no effect without each other"},
+        {{"--verify-client-cacert=/a"}, "are not asked for without verify-client"},
+        {{"--verify-client-tolerate-expired"}, "are not asked for without verify-client"},
+        {{"--accept-proxy-protocol"}, "\"accept-proxy-protocol\" is deprecated"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *args[6] = {"--conf=/dev/null", "-f*,1;no-tls"};
+        memcpy(args + 2, cases[i].args, sizeof(cases[i].args));
+        struct loaded l = load_args(args);
+        assert_int_equal(l.rc, CFG_OK);
+        assert_said(&l, "warning: ");
+        assert_said(&l, cases[i].why);
+        loaded_free(&l);
+    }
+    const char *const args[] = {"--conf=/dev/null",    "-f*,1;no-tls",
+                                "--accesslog-file=/a", "--accesslog-format=$status",
+                                "--check-config",      NULL};
+    struct loaded l = load_args(args);
+    assert_string_equal(l.err, "");
+    loaded_free(&l);
+}
+
 static void all_of_them_are_said(void **state)
 {
     (void)state;
@@ -74,6 +160,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configurations_that_do_not_fit_together),
         cmocka_unit_test(the_same_frontend_twice_is_warned_of),
+        cmocka_unit_test(backends_of_one_pattern_agree),
+        cmocka_unit_test(what_is_probably_not_meant_is_warned_of),
         cmocka_unit_test(all_of_them_are_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

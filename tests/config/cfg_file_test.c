@@ -73,6 +73,21 @@ static void of_many_errors_some_are_counted_only(void **state)
     loaded_free(&l);
 }
 
+static void of_many_warnings_some_are_counted_only(void **state)
+{
+    (void)state;
+    char text[2000] = "";
+    for (size_t i = 0; i < 25; i++) {
+        strcat(text, "insecure=maybe\n");
+    }
+    struct loaded l = load_text(text);
+    assert_int_equal(l.rc, CFG_OK);
+    assert_said(&l, "main.conf:20:10: warning: \"maybe\" means no here");
+    assert_null(strstr(l.err, "main.conf:21:10:"));
+    assert_said(&l, "nghttpx: 5 more warnings\n");
+    loaded_free(&l);
+}
+
 static void what_is_no_text_is_refused(void **state)
 {
     (void)state;
@@ -336,6 +351,7 @@ int main(void)
         cmocka_unit_test(lines_are_name_and_value),
         cmocka_unit_test(every_fault_of_a_file_has_its_place),
         cmocka_unit_test(of_many_errors_some_are_counted_only),
+        cmocka_unit_test(of_many_warnings_some_are_counted_only),
         cmocka_unit_test(what_is_no_text_is_refused),
         cmocka_unit_test(a_line_may_be_long),
         cmocka_unit_test(a_file_that_is_named_must_be_readable),

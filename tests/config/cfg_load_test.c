@@ -102,16 +102,22 @@ static void arrays_keep_their_order(void **state)
 static void whichever_allocation_fails_is_reported_and_nothing_leaks(void **state)
 {
     (void)state;
-    char page[128], inner[128], path[128], text[900], page_arg[160];
+    char page[128], inner[128], keys[128], path[128], text[1800], page_arg[160];
     test_file(page, "page", "sorry", 5);
+    test_file(keys, "keys", "a:00\nb:01ff\n", 12);
     test_file(inner, "inner.conf", "add-request-header=a: b\n", 24);
-    snprintf(text, sizeof(text),
-             "workers=2\nserver-name=x\nfrontend=*,1;no-tls\nfrontend=unix:/"
-             "x;no-tls\nbackend=h,80;/a:/b:c/d;proto=h2;sni=s\n"
-             "backend=h,80\nadd-request-header=x: 1\nadd-response-header=y: "
-             "2\ncacert=/ca\nerror-page=404=%s\n"
-             "accesslog-file=/a\nalpn-list=h2\ninclude=%s\n",
-             page, inner);
+    snprintf(
+        text, sizeof(text),
+        "workers=2\nserver-name=x\nfrontend=*,1;no-tls\nfrontend=unix:/"
+        "x;no-tls\nbackend=h,80;/a:/b:c/d;proto=h2;sni=s\n"
+        "backend=h,80\nadd-request-header=x: 1\nadd-response-header=y: "
+        "2\ncacert=/ca\nerror-page=404=%s\n"
+        "accesslog-file=/a\nalpn-list=h2\ninclude=%s\npsk-secrets=%s\nclient-psk-secrets=%s\n"
+        "subcert=k:c;sct-dir=/d\naltsvc=h2,1,h,o,p\nhttp2-altsvc=h2,1\ntls-ticket-key-file=/t\n"
+        "tls-ticket-key-memcached=m,1;tls\nbackend-http-proxy-uri=http://u:p@h:1\nforwarded-by=_x\n"
+        "backend=h,80;/b:/c:/b;group=g;affinity=cookie;affinity-cookie-name=n;"
+        "affinity-cookie-path=/\nbackend-tls-sni-field=s\naccept-proxy-protocol=yes\n",
+        page, inner, keys, keys);
     test_file(path, "main.conf", text, strlen(text));
     snprintf(page_arg, sizeof(page_arg), "--error-page=*=%s", page);
     char *argv[] = {(char[]){"nghttpx"}, (char[]){"--conf"},     path,
@@ -137,13 +143,13 @@ static void whichever_allocation_fails_is_reported_and_nothing_leaks(void **stat
             failures++;
         } else {
             assert_int_equal(cfg->nerror_page, 2);
-            assert_int_equal(cfg->nbackend, 3);
+            assert_int_equal(cfg->nbackend, 4);
         }
         cfg_unref(cfg);
         free(said);
         assert_true(failures < 1000);
     }
-    assert_true(failures > 45);
+    assert_true(failures > 90);
 }
 
 static int clean_up(void **state)
