@@ -49,9 +49,9 @@ static json_t *text(const char *s)
         used += n > 0 ? n : 3;
         s += n > 0 ? n : 1;
     }
-    json_t *made = json_stringn(clean, used);
+    json_t *string = json_stringn(clean, used);
     free(clean);
-    return made;
+    return string;
 }
 
 static json_t *number(uint64_t n)
@@ -69,67 +69,92 @@ static json_t *as_written(const struct cfg_option *o, const void *element)
         return NULL;
     }
     cfg_print_value(o, element, stream);
-    json_t *made = fclose(stream) == 0 ? text(written) : NULL;
+    json_t *string = fclose(stream) == 0 ? text(written) : NULL;
     free(written);
-    return made;
+    return string;
+}
+
+/* An object that is being made; one member that has no memory spoils it. */
+struct object {
+    json_t *json;
+    bool failed;
+};
+
+static struct object new_object(void)
+{
+    return (struct object){.json = json_object()};
+}
+
+static void put(struct object *o, const char *name, json_t *value)
+{
+    o->failed = json_object_set_new(o->json, name, value) != 0 || o->failed;
+}
+
+/* NULL when there was no memory. */
+static json_t *made(struct object *o)
+{
+    if (o->failed) {
+        json_decref(o->json);
+        o->json = NULL;
+    }
+    return o->json;
 }
 
 /* ---------------------------------------------------------------- the configuration */
 
-static json_t *with_address(json_t *object, const struct cfg_address *a)
+static void put_address(struct object *object, const struct cfg_address *a)
 {
     if (a->path != NULL) {
-        json_object_set_new(object, "path", text(a->path));
+        put(object, "path", text(a->path));
     } else {
-        json_object_set_new(object, "host", text(a->host));
-        json_object_set_new(object, "port", number(a->port));
+        put(object, "host", text(a->host));
+        put(object, "port", number(a->port));
     }
-    return object;
 }
 
 static json_t *frontend(const struct cfg_frontend *f)
 {
     static const char *const services[] = {"proxy", "api", "healthmon"};
-    json_t *o = with_address(json_object(), &f->addr);
-    json_object_set_new(o, "tls", json_boolean(f->tls));
-    json_object_set_new(o, "sni-fwd", json_boolean(f->sni_fwd));
-    json_object_set_new(o, "proxyproto", json_boolean(f->proxyproto));
-    json_object_set_new(o, "service", text(services[f->service]));
-    return o;
+    struct object o = new_object();
+    put_address(&o, &f->addr);
+    put(&o, "tls", json_boolean(f->tls));
+    put(&o, "sni-fwd", json_boolean(f->sni_fwd));
+    put(&o, "proxyproto", json_boolean(f->proxyproto));
+    put(&o, "service", text(services[f->service]));
+    return made(&o);
 }
 
 static json_t *backend(const struct cfg_backend *b)
 {
     static const char *const affinities[] = {"none", "ip", "cookie"};
     static const char *const secure[] = {"auto", "yes", "no"};
-    json_t *o = with_address(json_object(), &b->addr), *patterns = json_array();
+    struct object o = new_object();
+    json_t *patterns = json_array();
+    put_address(&o, &b->addr);
     for (size_t i = 0; i < b->npatterns; i++) {
-        json_array_append_new(patterns, text(b->patterns[i]));
+        o.failed = json_array_append_new(patterns, text(b->patterns[i])) != 0 || o.failed;
     }
-    json_object_set_new(o, "patterns", patterns);
-    json_object_set_new(o, "proto", text(b->proto == CFG_PROTO_HTTP2 ? "h2" : "http/1.1"));
-    json_object_set_new(o, "tls", json_boolean(b->tls));
-    json_object_set_new(o, "sni", text(b->sni));
-    json_object_set_new(o, "dns", json_boolean(b->dns));
-    json_object_set_new(o, "redirect-if-not-tls", json_boolean(b->redirect_if_not_tls));
-    json_object_set_new(o, "upgrade-scheme", json_boolean(b->upgrade_scheme));
-    json_object_set_new(o, "fall", number(b->fall));
-    json_object_set_new(o, "rise", number(b->rise));
-    json_object_set_new(o, "group", text(b->group));
-    json_object_set_new(o, "group-weight",
-                        b->group_weight > 0 ? number(b->group_weight) : json_null());
-    json_object_set_new(o, "weight", number(b->weight));
-    json_object_set_new(o, "read-timeout",
-                        b->read_timeout > 0 ? number(b->read_timeout) : json_null());
-    json_object_set_new(o, "write-timeout",
-                        b->write_timeout > 0 ? number(b->write_timeout) : json_null());
-    json_object_set_new(o, "affinity", text(affinities[b->affinity]));
-    json_object_set_new(o, "affinity-cookie-name", text(b->cookie_name));
-    json_object_set_new(o, "affinity-cookie-path", text(b->cookie_path));
-    json_object_set_new(o, "affinity-cookie-secure", text(secure[b->cookie_secure]));
-    json_object_set_new(o, "affinity-cookie-stickiness",
-                        text(b->cookie_stickiness == CFG_STICKINESS_STRICT ? "strict" : "loose"));
-    return o;
+    put(&o, "patterns", patterns);
+    put(&o, "proto", text(b->proto == CFG_PROTO_HTTP2 ? "h2" : "http/1.1"));
+    put(&o, "tls", json_boolean(b->tls));
+    put(&o, "sni", text(b->sni));
+    put(&o, "dns", json_boolean(b->dns));
+    put(&o, "redirect-if-not-tls", json_boolean(b->redirect_if_not_tls));
+    put(&o, "upgrade-scheme", json_boolean(b->upgrade_scheme));
+    put(&o, "fall", number(b->fall));
+    put(&o, "rise", number(b->rise));
+    put(&o, "group", text(b->group));
+    put(&o, "group-weight", b->group_weight > 0 ? number(b->group_weight) : json_null());
+    put(&o, "weight", number(b->weight));
+    put(&o, "read-timeout", b->read_timeout > 0 ? number(b->read_timeout) : json_null());
+    put(&o, "write-timeout", b->write_timeout > 0 ? number(b->write_timeout) : json_null());
+    put(&o, "affinity", text(affinities[b->affinity]));
+    put(&o, "affinity-cookie-name", text(b->cookie_name));
+    put(&o, "affinity-cookie-path", text(b->cookie_path));
+    put(&o, "affinity-cookie-secure", text(secure[b->cookie_secure]));
+    put(&o, "affinity-cookie-stickiness",
+        text(b->cookie_stickiness == CFG_STICKINESS_STRICT ? "strict" : "loose"));
+    return made(&o);
 }
 
 static json_t *value(const struct cfg_option *o, const void *element)
@@ -195,29 +220,29 @@ bool cfg_print_json(const struct config *cfg, FILE *out)
 
 static json_t *fault(const struct cfg_fault *f)
 {
-    json_t *o = json_object();
-    json_object_set_new(o, "message", text(f->message));
-    json_object_set_new(o, "file", text(f->file));
-    json_object_set_new(o, "line", f->file != NULL ? number(f->line) : json_null());
-    json_object_set_new(o, "option", text(f->option));
+    struct object o = new_object();
+    put(&o, "message", text(f->message));
+    put(&o, "file", text(f->file));
+    put(&o, "line", f->file != NULL ? number(f->line) : json_null());
+    put(&o, "option", text(f->option));
     bool placed = f->text != NULL;
-    json_object_set_new(o, "text", text(f->text));
-    json_object_set_new(o, "column", placed ? number(f->column) : json_null());
-    json_object_set_new(o, "length", placed ? number(f->length) : json_null());
-    return o;
+    put(&o, "text", text(f->text));
+    put(&o, "column", placed ? number(f->column) : json_null());
+    put(&o, "length", placed ? number(f->length) : json_null());
+    return made(&o);
 }
 
 bool cfg_faults_print_json(const struct cfg_faults *faults, bool good, FILE *out)
 {
-    json_t *root = json_object(), *errors = json_array(), *warnings = json_array();
+    struct object root = new_object();
+    json_t *errors = json_array(), *warnings = json_array();
     for (size_t i = 0; i < faults->n; i++) {
         const struct cfg_fault *f = &faults->list[i];
-        if (json_array_append_new(f->warning ? warnings : errors, fault(f)) != 0) {
-            good = false;
-        }
+        json_t *to = f->warning ? warnings : errors;
+        root.failed = json_array_append_new(to, fault(f)) != 0 || root.failed;
     }
-    json_object_set_new(root, "good", json_boolean(good));
-    json_object_set_new(root, "errors", errors);
-    json_object_set_new(root, "warnings", warnings);
-    return print_json(root, out);
+    put(&root, "good", json_boolean(good));
+    put(&root, "errors", errors);
+    put(&root, "warnings", warnings);
+    return print_json(made(&root), out);
 }
