@@ -354,7 +354,8 @@ def test_files_that_are_none(tmp_path, port):
     cases = {huge: "too large", rubbish: "NUL", text_rubbish: "expected", tmp_path: "Is a directory"}
     for path, words in cases.items():
         for place in (f"--conf={path}", f"--include={path}"):
-            status, err = refused(place, "--conf=/dev/null" if "include" in place else "-k", f"-f127.0.0.1,{port};no-tls")
+            other = "--conf=/dev/null" if "include" in place else "-k"
+            status, err = refused(place, other, f"-f127.0.0.1,{port};no-tls")
             assert status == 1 and words in err and str(path) in err, f"{path}: {err}"
             assert len(err) < 20000
     assert not listens(port)
@@ -385,7 +386,8 @@ def test_file_without_permission(tmp_path, certs):
     done = subprocess.run(
         [str(copy), f"--conf={conf}"], capture_output=True, text=True, user="nobody", env=environment(), timeout=20
     )
-    assert done.returncode == 1 and f'cannot read "{str(conf)[:30]}' in done.stderr and "Permission denied" in done.stderr
+    assert done.returncode == 1
+    assert f'cannot read "{str(conf)[:30]}' in done.stderr and "Permission denied" in done.stderr
     key = tmp_path / "front.key"
     with open(certs.front.key_file) as file:
         key.write_text(file.read())
