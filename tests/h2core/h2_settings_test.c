@@ -120,6 +120,11 @@ static void tell_all(struct h2_options *opts)
     opts->mute = 0;
 }
 
+static void two_streams_of_the_peer(struct h2_options *opts)
+{
+    opts->max_concurrent_streams = 2;
+}
+
 static void tell_all_with_push(struct h2_options *opts)
 {
     opts->mute = 0;
@@ -129,6 +134,11 @@ static void tell_all_with_push(struct h2_options *opts)
 
 /* clang-format off */
 static const struct script_case updates[] = {
+    {"promises_are_bounded_when_push_is_allowed_later", CLIENT,
+     "!request end\n!settings 2=1\nSETTINGS 0 ACK\nPROMISE 1 2 :method=GET|:scheme=https|:path=/|:authority=a\nPROMISE 1 4 :method=GET|:scheme=https|:path=/|:authority=a\n"
+     "PROMISE 1 6 :method=GET|:scheme=https|:path=/|:authority=a",
+     "> HEADERS 1 end\n> SETTINGS 2=1\nSETTINGS_ACK\nPUSH 1 2\nPUSH 1 4\n"
+     "RESET 6 us REFUSED_STREAM: more streams than max_concurrent_streams allows\n> RST_STREAM 6 REFUSED_STREAM\n", two_streams_of_the_peer, 0},
     {"the_peers_settings_are_told_with_what_they_were", SERVER, "SETTINGS 0 - set 3=5,4=70000,0xfafa=5\nSETTINGS 0 - set 3=6,3=7,0xfafa=6\nSETTINGS 0", "SETTINGS 3=4294967295>5 4=65535>70000 64250=0>5\nSETTINGS 3=5>6 3=6>7 64250=0>6\nSETTINGS\n> SETTINGS ack\n> SETTINGS ack\n> SETTINGS ack\n", tell_all, 0},
     {"our_settings_are_told_when_they_are_in_force", SERVER, "!settings 3=5,4=70000,0xfafa=5\n!setting 3\n!setting 4\nSETTINGS 0 ACK\n!setting 3\n!setting 4\n!setting 0xfafa", "> SETTINGS 3=5 4=70000 64250=5\n= setting 3: peer 4294967295 local 100 pending\n= setting 4: peer 65535 local 65535 pending\nSETTINGS_ACK 3=100>5 4=65535>70000 64250=0>5\n= setting 3: peer 4294967295 local 5\n= setting 4: peer 65535 local 70000\n= setting 64250: peer 0 local 0\n", tell_all, 0},
     {"our_first_settings_are_told_when_they_are_in_force", CLIENT, "SETTINGS 0\nSETTINGS 0 ACK\n!setting 2", "SETTINGS\nSETTINGS_ACK 2=1>0 6=4294967295>65536 9=0>1\n> preface\n> SETTINGS 2=0 6=65536 9=1\n> SETTINGS ack\n= setting 2: peer 1 local 0\n", tell_all, true},
