@@ -119,10 +119,20 @@ bool h2_conn_can_request(const struct h2_conn *c)
     return c->role == H2_CLIENT && may_request(c) == H2_OK;
 }
 
-static bool priority_ok(const struct h2_priority *p, uint32_t stream_id)
+/* Opens the next stream of ours for the request in `head`. NULL: no memory. */
+static struct h2_stream *open_next(struct h2_conn *c, enum h2_stream_state state,
+                                   const struct h2_head *head, void *user, uint32_t *stream_id)
 {
-    return p->weight >= 1 && p->weight <= 256 && p->depends_on <= H2_MAX_STREAM_ID &&
-           p->depends_on != stream_id;
+    struct h2_stream *s = h2_stream_open(c, c->next_id, state);
+    if (s == NULL) {
+        return NULL;
+    }
+    c->next_id += 2;
+    *stream_id = s->id;
+    s->user = user;
+    s->head_request = h2_span_is(head->method, "HEAD");
+    read_priority(head, &s->urgency, &s->incremental);
+    return s;
 }
 
 enum h2_error h2_conn_request_with_priority(struct h2_conn *c, const struct h2_field *fields,
@@ -133,7 +143,7 @@ enum h2_error h2_conn_request_with_priority(struct h2_conn *c, const struct h2_f
     struct h2_head head;
     struct h2_list list;
     enum h2_error error = c->role == H2_CLIENT ? may_request(c) : H2_ERR_FRAME_TYPE;
-    if (error == H2_OK && priority != NULL && !priority_ok(priority, c->next_id)) {
+    if (error == H2_OK && priority != NULL && !h2_priority_ok(priority, c->next_id)) {
         error = H2_ERR_VALUE;
     }
     if (error == H2_OK) {
@@ -148,20 +158,15 @@ enum h2_error h2_conn_request_with_priority(struct h2_conn *c, const struct h2_f
     } else if (lacks_its_body(c, &head, end_stream)) {
         error = H2_ERR_FIELDS;
     } else {
-        s = h2_stream_open(c, c->next_id, H2_STATE_OPEN);
+        s = open_next(c, H2_STATE_OPEN, &head, user, stream_id);
         error = s != NULL ? H2_OK : H2_ERR_NOMEM;
     }
     if (error != H2_OK) {
         h2_resize(c, list.memory, 0);
         return error;
     }
-    c->next_id += 2;
-    *stream_id = s->id;
-    s->user = user;
     s->tx_head = true;
-    s->head_request = h2_span_is(head.method, "HEAD");
     s->connect = h2_span_is(head.method, "CONNECT");
-    read_priority(&head, &s->urgency, &s->incremental);
 
     struct h2_block block = {
         .type = H2_FRAME_HEADERS, .flags = end_stream ? H2_FLAG_END_STREAM : 0, .stream_id = s->id};
@@ -258,13 +263,6 @@ enum h2_error h2_conn_trailers(struct h2_conn *c, uint32_t stream_id, const stru
     return h2_result(c);
 }
 
-/* RFC 9113, 8.4: a safe method, without a body. */
-static bool may_be_promised(const struct h2_head *head)
-{
-    return (h2_span_is(head->method, "GET") || h2_span_is(head->method, "HEAD")) &&
-           head->content_length <= 0;
-}
-
 enum h2_error h2_conn_push(struct h2_conn *c, uint32_t stream_id, const struct h2_field *fields,
                            size_t n, void *user, uint32_t *promised_id)
 {
@@ -292,22 +290,17 @@ enum h2_error h2_conn_push(struct h2_conn *c, uint32_t stream_id, const struct h
         return error;
     }
     struct h2_stream *s = NULL;
-    if (c->opts.validate_sent && !may_be_promised(&head)) {
+    if (c->opts.validate_sent && !h2_may_be_promised(&head)) {
         error = H2_ERR_FIELDS;
     } else {
-        s = h2_stream_open(c, c->next_id, H2_STATE_RESERVED_LOCAL);
+        s = open_next(c, H2_STATE_RESERVED_LOCAL, &head, user, promised_id);
         error = s != NULL ? H2_OK : H2_ERR_NOMEM;
     }
     if (error != H2_OK) {
         h2_resize(c, list.memory, 0);
         return error;
     }
-    c->next_id += 2;
-    *promised_id = s->id;
-    s->user = user;
     s->rx_head = true;
-    s->head_request = h2_span_is(head.method, "HEAD");
-    read_priority(&head, &s->urgency, &s->incremental);
     struct h2_block block = {
         .type = H2_FRAME_PUSH_PROMISE, .stream_id = stream_id, .prefix_len = 4};
     h2_put32(block.prefix, s->id);
@@ -423,24 +416,21 @@ enum h2_error h2_conn_send_data(struct h2_conn *c, uint32_t stream_id, const voi
     if (flow_len > data_limit(c, s)) {
         return H2_ERR_FLOW_CONTROL;
     }
-    uint8_t *out = h2_tx_reserve(c, H2_FRAME_HEADER_LEN + flow_len);
+    uint8_t flags =
+        (uint8_t)((end_stream ? H2_FLAG_END_STREAM : 0) | (padding > 0 ? H2_FLAG_PADDED : 0));
+    uint8_t *out = h2_tx_begin(c, H2_FRAME_DATA, flags, stream_id, flow_len);
     if (out == NULL) {
         return H2_ERR_NOMEM;
     }
-    uint8_t flags =
-        (uint8_t)((end_stream ? H2_FLAG_END_STREAM : 0) | (padding > 0 ? H2_FLAG_PADDED : 0));
-    h2_put_frame_header(out, (uint32_t)flow_len, H2_FRAME_DATA, flags, stream_id);
-    c->tx.len += H2_FRAME_HEADER_LEN + flow_len;
-    const uint8_t *frame = out;
-    out += H2_FRAME_HEADER_LEN;
+    uint8_t *body = out;
     if (padding > 0) {
-        *out++ = (uint8_t)pad;
-        memset(out + len, 0, (size_t)pad);
+        *body++ = (uint8_t)pad;
+        memset(body + len, 0, (size_t)pad);
     }
     if (len > 0) {
-        memcpy(out, data, len);
+        memcpy(body, data, len);
     }
-    h2_trace_sent(c, frame);
+    h2_tx_end(c, out);
     charge_data(c, s, flow_len, end_stream);
     return H2_OK;
 }

@@ -40,8 +40,7 @@ enum h2_error h2_conn_priority(struct h2_conn *c, uint32_t stream_id,
     if (error != H2_OK) {
         return error;
     }
-    if (priority->weight < 1 || priority->weight > 256 || priority->depends_on == stream_id ||
-        priority->depends_on > H2_MAX_STREAM_ID) {
+    if (!h2_priority_ok(priority, stream_id)) {
         return H2_ERR_VALUE;
     }
     uint8_t payload[H2_PRIORITY_LEN];
@@ -59,17 +58,15 @@ static enum h2_error send_parts(struct h2_conn *c, uint8_t type, uint32_t stream
     if (len > c->peer[H2_SETTINGS_MAX_FRAME_SIZE]) {
         return H2_ERR_FRAME_SIZE;
     }
-    uint8_t *out = h2_tx_reserve(c, H2_FRAME_HEADER_LEN + len);
+    uint8_t *out = h2_tx_begin(c, type, 0, stream_id, len);
     if (out == NULL) {
         return H2_ERR_NOMEM;
     }
-    h2_put_frame_header(out, (uint32_t)len, type, 0, stream_id);
-    memcpy(out + H2_FRAME_HEADER_LEN, first, first_len);
+    memcpy(out, first, first_len);
     if (rest_len > 0) {
-        memcpy(out + H2_FRAME_HEADER_LEN + first_len, rest, rest_len);
+        memcpy(out + first_len, rest, rest_len);
     }
-    c->tx.len += H2_FRAME_HEADER_LEN + len;
-    h2_trace_sent(c, out);
+    h2_tx_end(c, out);
     return H2_OK;
 }
 
@@ -155,12 +152,11 @@ enum h2_error h2_conn_origin(struct h2_conn *c, const char *const *origins, size
     if (len > c->peer[H2_SETTINGS_MAX_FRAME_SIZE]) {
         return H2_ERR_FRAME_SIZE;
     }
-    uint8_t *out = h2_tx_reserve(c, H2_FRAME_HEADER_LEN + len);
+    uint8_t *out = h2_tx_begin(c, H2_FRAME_ORIGIN, 0, 0, len);
     if (out == NULL) {
         return H2_ERR_NOMEM;
     }
-    h2_put_frame_header(out, (uint32_t)len, H2_FRAME_ORIGIN, 0, 0);
-    uint8_t *p = out + H2_FRAME_HEADER_LEN;
+    uint8_t *p = out;
     for (size_t i = 0; i < n; i++) {
         size_t one = strlen(origins[i]);
         *p++ = (uint8_t)(one >> 8);
@@ -168,8 +164,7 @@ enum h2_error h2_conn_origin(struct h2_conn *c, const char *const *origins, size
         memcpy(p, origins[i], one);
         p += one;
     }
-    c->tx.len += H2_FRAME_HEADER_LEN + len;
-    h2_trace_sent(c, out);
+    h2_tx_end(c, out);
     return H2_OK;
 }
 

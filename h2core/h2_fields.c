@@ -542,6 +542,12 @@ bool h2_head_end(struct h2_head *h, bool connect_protocol)
     return h->malformed == NULL;
 }
 
+bool h2_may_be_promised(const struct h2_head *h)
+{
+    return (h2_span_is(h->method, "GET") || h2_span_is(h->method, "HEAD")) &&
+           h->content_length <= 0;
+}
+
 /* ---------------------------------------------------------------- what we send */
 
 /* What the engine has to know of a field. False: a content-length that is none, or another one. */

@@ -559,6 +559,9 @@ static inline bool h2_has_outer_space(const struct h2_field *f)
     return (uint8_t)f->value[0] <= ' ' || (uint8_t)f->value[f->value_len - 1] <= ' ';
 }
 
+/* RFC 9113, 8.4: a request that is safe and cacheable (RFC 9110, 9.2), and has no body. */
+bool h2_may_be_promised(const struct h2_head *h);
+
 /* Checks fields that are to be sent and reads the same from them; names may come without a token.
  */
 bool h2_fields_sendable(struct h2_head *h, enum h2_section section, const struct h2_field *fields,
@@ -674,8 +677,18 @@ struct h2_block {
 void h2_tx_block(struct h2_conn *c, const struct h2_block *block, const struct h2_field *fields,
                  size_t n);
 
+/* Whether a stream may have this priority (RFC 7540, 5.3). */
+bool h2_priority_ok(const struct h2_priority *priority, uint32_t stream_id);
 void h2_put_priority(uint8_t p[H2_PRIORITY_LEN], const struct h2_priority *priority);
 struct h2_priority h2_get_priority(const uint8_t p[H2_PRIORITY_LEN]);
+
+/*
+ * A frame in the output whose payload is written in place: its header is there after begin, which
+ * returns where `len` octets go (NULL: no memory, the connection is broken); end tells the trace
+ * hook.
+ */
+uint8_t *h2_tx_begin(struct h2_conn *c, uint8_t type, uint8_t flags, uint32_t id, size_t len);
+void h2_tx_end(const struct h2_conn *c, const uint8_t *payload);
 
 /* Room at the end of the output, to be filled at once. NULL: no memory; the connection is broken.
  */

@@ -242,12 +242,6 @@ static struct h2_fail request(struct h2_conn *c, struct section *sec, struct h2_
     return h2_charge(c, H2_BUDGET_ERRORS);
 }
 
-/* RFC 9113, 8.4: safe and cacheable (RFC 9110, 9.2). */
-static bool may_be_promised(struct h2_span method)
-{
-    return h2_span_is(method, "GET") || h2_span_is(method, "HEAD");
-}
-
 /* RFC 9113, 8.4: the request that a server answers unasked. */
 static struct h2_fail promise(struct h2_conn *c, struct section *sec, struct h2_event *ev)
 {
@@ -264,7 +258,7 @@ static struct h2_fail promise(struct h2_conn *c, struct section *sec, struct h2_
     if (is_malformed(c, head)) {
         return malformed(head->malformed);
     }
-    if (c->opts.validate_received && (!may_be_promised(head->method) || head->content_length > 0)) {
+    if (c->opts.validate_received && !h2_may_be_promised(head)) {
         return malformed("a promised request that is not safe and cacheable, or has a body");
     }
     if (!normalize(c, sec)) {

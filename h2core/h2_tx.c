@@ -81,19 +81,33 @@ void h2_tx_raw(struct h2_conn *c, const void *p, size_t len)
     }
 }
 
+uint8_t *h2_tx_begin(struct h2_conn *c, uint8_t type, uint8_t flags, uint32_t id, size_t len)
+{
+    uint8_t *out = h2_tx_reserve(c, H2_FRAME_HEADER_LEN + len);
+    if (out == NULL) {
+        return NULL;
+    }
+    h2_put_frame_header(out, (uint32_t)len, type, flags, id);
+    c->tx.len += H2_FRAME_HEADER_LEN + len;
+    return out + H2_FRAME_HEADER_LEN;
+}
+
+void h2_tx_end(const struct h2_conn *c, const uint8_t *payload)
+{
+    h2_trace_sent(c, payload - H2_FRAME_HEADER_LEN);
+}
+
 void h2_tx_frame(struct h2_conn *c, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
                  size_t len)
 {
-    uint8_t *out = h2_is_over(c) ? NULL : h2_tx_reserve(c, H2_FRAME_HEADER_LEN + len);
+    uint8_t *out = h2_is_over(c) ? NULL : h2_tx_begin(c, type, flags, id, len);
     if (out == NULL) {
         return;
     }
-    h2_put_frame_header(out, (uint32_t)len, type, flags, id);
     if (len > 0) {
-        memcpy(out + H2_FRAME_HEADER_LEN, payload, len);
+        memcpy(out, payload, len);
     }
-    c->tx.len += H2_FRAME_HEADER_LEN + len;
-    h2_trace_sent(c, out);
+    h2_tx_end(c, out);
 }
 
 void h2_tx_rst_stream(struct h2_conn *c, uint32_t id, enum h2_code code)
@@ -114,21 +128,25 @@ void h2_tx_window_update(struct h2_conn *c, uint32_t id, uint32_t increment)
 void h2_tx_goaway(struct h2_conn *c, uint32_t last_id, enum h2_code code, const void *debug,
                   size_t len)
 {
-    uint8_t *out = h2_tx_reserve(c, H2_FRAME_HEADER_LEN + 8 + len);
+    uint8_t *out = h2_tx_begin(c, H2_FRAME_GOAWAY, 0, 0, 8 + len);
     if (out == NULL) {
         return;
     }
-    h2_put_frame_header(out, (uint32_t)(8 + len), H2_FRAME_GOAWAY, 0, 0);
-    h2_put32(out + H2_FRAME_HEADER_LEN, last_id);
-    h2_put32(out + H2_FRAME_HEADER_LEN + 4, code);
+    h2_put32(out, last_id);
+    h2_put32(out + 4, code);
     if (len > 0) {
-        memcpy(out + H2_FRAME_HEADER_LEN + 8, debug, len);
+        memcpy(out + 8, debug, len);
     }
-    c->tx.len += H2_FRAME_HEADER_LEN + 8 + len;
-    h2_trace_sent(c, out);
+    h2_tx_end(c, out);
 }
 
 /* ---------------------------------------------------------------- header blocks */
+
+bool h2_priority_ok(const struct h2_priority *priority, uint32_t stream_id)
+{
+    return priority->weight >= 1 && priority->weight <= 256 &&
+           priority->depends_on <= H2_MAX_STREAM_ID && priority->depends_on != stream_id;
+}
 
 void h2_put_priority(uint8_t p[H2_PRIORITY_LEN], const struct h2_priority *priority)
 {
