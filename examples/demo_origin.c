@@ -292,6 +292,7 @@ static void next_request(struct client *c)
     c->conn.rx_len -= c->conn.rx_at;
     c->conn.rx_at = 0;
     c->conn.closing = !c->framing.keep_alive;
+    c->conn.linger = c->framing.switches; /* there is more that nobody reads, or may be */
     c->phase = READ_HEAD;
     h1_head_init(&c->head, H1_REQUEST, c->fields, FIELDS_MAX, limits);
 }
@@ -347,6 +348,9 @@ static bool read_head(struct client *c)
     case H1_DONE:
         c->conn.rx_at = c->head.head_len;
         c->framing = h1_body_framing(&c->head, H1_METHOD_OTHER);
+        /* We never switch, so what follows CONNECT or Upgrade is not looked at: a client that did
+         * not wait for the answer may have sent another protocol. */
+        c->framing.keep_alive = c->framing.keep_alive && !c->framing.switches;
         begin_answer(c);
         return true;
     case H1_MORE:

@@ -3,6 +3,7 @@
  */
 #include "h1_internal.h"
 
+/* clang-format off */
 /*
  * RFC 9112, 6.3. First what is refused, whatever the method and the status (framing.error):
  *
@@ -11,9 +12,10 @@
  *   Transfer-Encoding and Content-Length           6.1 allows to refuse it: request smuggling
  *   Transfer-Encoding in HTTP/1.0                  6.1: the framing is faulty
  *   Transfer-Encoding in 1xx, 204                  6.1: MUST NOT be sent
- *   Content-Length in 1xx, but 0                   RFC 9110, 8.6: MUST NOT be sent; if the body
- * does come, it would be read as a response either of them with CONNECT or Upgrade         RFC
- * 9931: what one side takes for the body is the new protocol to the other
+ *   Content-Length in 1xx, but 0                   RFC 9110, 8.6: MUST NOT be sent; if the body does
+ *                                                  come, it would be read as a response
+ *   either of them with CONNECT or Upgrade         RFC 9931: what one side takes for the body is the
+ *                                                  new protocol to the other
  *
  * Then where the body ends; the first row that fits:
  *
@@ -24,6 +26,15 @@
  *   request                                        no body
  *   response                                       with the connection
  */
+/* clang-format on */
+
+/* Whether the octets after this request's head may be another protocol (RFC 9110, 7.8 and 9.3.6).
+ */
+static bool asks_to_switch(const struct h1_head *h)
+{
+    return h->method == H1_METHOD_CONNECT ||
+           (h->connection_upgrade && h->upgrade_field != UINT32_MAX);
+}
 
 static enum h1_error request_error(const struct h1_head *h)
 {
@@ -34,8 +45,7 @@ static enum h1_error request_error(const struct h1_head *h)
     if (h->chunked && has_length) {
         return H1_ERR_LENGTH_AND_CODING;
     }
-    bool upgrade = h->connection_upgrade && h->upgrade_field != UINT32_MAX;
-    if ((upgrade || h->method == H1_METHOD_CONNECT) && (h->chunked || has_length)) {
+    if (asks_to_switch(h) && (h->chunked || has_length)) {
         return H1_ERR_UPGRADE_BODY;
     }
     return H1_ERR_NONE;
@@ -77,9 +87,14 @@ static enum h1_body_kind body_kind(const struct h1_head *h, enum h1_method reque
 }
 
 /* RFC 9112, 9.3. `close` wins over `keep-alive`. */
-static bool persistent(const struct h1_head *h, enum h1_body_kind kind)
+static bool persistent(const struct h1_head *h, const struct h1_framing *f)
 {
-    if (h->connection_close || kind == H1_BODY_CLOSE || kind == H1_BODY_TUNNEL) {
+    if (h->connection_close || f->kind == H1_BODY_CLOSE || f->kind == H1_BODY_TUNNEL ||
+        f->interim) {
+        return false;
+    }
+    /* RFC 9931: whoever refuses a CONNECT cannot know whether what comes next is HTTP. */
+    if (h->kind == H1_REQUEST && h->method == H1_METHOD_CONNECT) {
         return false;
     }
     /* A 204 that announces a body may be followed by it. */
@@ -100,6 +115,8 @@ struct h1_framing h1_body_framing(const struct h1_head *h, enum h1_method reques
     if (framing.kind == H1_BODY_LENGTH) {
         framing.length = (uint64_t)h->content_length;
     }
-    framing.keep_alive = persistent(h, framing.kind);
+    framing.switches = h->kind == H1_REQUEST && asks_to_switch(h);
+    framing.interim = h->kind == H1_RESPONSE && h->status < 200 && h->status != 101;
+    framing.keep_alive = persistent(h, &framing);
     return framing;
 }

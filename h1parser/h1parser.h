@@ -192,14 +192,26 @@ enum h1_body_kind {
 
 struct h1_framing {
     enum h1_body_kind kind;
-    uint64_t length;     /**< H1_BODY_LENGTH */
-    bool keep_alive;     /**< the connection can carry another message after this one */
+    uint64_t length; /**< H1_BODY_LENGTH */
+    /** The connection can carry another message after this one. False for an interim response, of
+     * which it says nothing, and for CONNECT, which must be the last request (RFC 9931). */
+    bool keep_alive;
+    /** Request: CONNECT, or an Upgrade that counts. What follows the head may be another protocol
+     * already: read no HTTP from there until the request was answered. If the answer opens no
+     * tunnel, drop the octets that came before it, and close (RFC 9931). */
+    bool switches;
+    /** Response: 1xx but 101. The final response follows: see h1_body_framing(). */
+    bool interim;
     enum h1_error error; /**< H1_ERR_NONE, or why the message must be refused */
 };
 
 /**
  * The one place that decides where a body ends (RFC 9112, 6.3). For a response `request_method` is
  * the method that it answers; for a request it is not looked at.
+ *
+ * Interim responses (RFC 9110, 15.2) have no body, and say nothing about the connection, whatever
+ * their version and Connection: after one (framing.interim) begin a new head, and ask again with
+ * the same request_method. There may be any number of them; to limit it is the caller's business.
  */
 struct h1_framing h1_body_framing(const struct h1_head *h, enum h1_method request_method);
 

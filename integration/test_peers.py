@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -236,6 +237,26 @@ def demo_origin(tmp_path):
     yield f"unix:{path};/"
     process.terminate()
     process.wait(5)
+
+
+@pytest.mark.parametrize(
+    "head, status",
+    [
+        (b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", b"501"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", b"200"),
+    ],
+    ids=["connect", "upgrade"],
+)
+def test_demo_origin_answers_nothing_behind_a_request_to_switch(demo_origin, head, status):
+    """What a client sends ahead of the answer is its next protocol, even if it looks like a request (RFC 9931)."""
+    path = demo_origin.removeprefix("unix:").removesuffix(";/")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(10)
+        sock.connect(path)
+        sock.sendall(head + b"GET /bytes/10 HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
+        got = b"".join(iter(lambda: sock.recv(65536), b""))
+    assert got.startswith(b"HTTP/1.1 " + status) and b"connection: close" in got
+    assert got.count(b"HTTP/1.1 ") == 1, got  # one status line
 
 
 @pytest.mark.parametrize("front", ["h1", "h2-tls", "h2-prior"])

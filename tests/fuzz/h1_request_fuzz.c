@@ -67,7 +67,9 @@ static void check_request(const struct h1_check *c)
     assert(h->minor_version == 0 || h->host_field != UINT32_MAX);
     struct h1_framing f = h1_body_framing(h, H1_METHOD_OTHER);
     assert(f.error == H1_ERR_NONE);
-    assert(f.kind != H1_BODY_CLOSE && f.kind != H1_BODY_TUNNEL);
+    assert(f.kind != H1_BODY_CLOSE && f.kind != H1_BODY_TUNNEL && !f.interim);
+    assert(!f.switches || f.kind == H1_BODY_NONE);
+    assert(h->method != H1_METHOD_CONNECT || (f.switches && !f.keep_alive));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -21,6 +21,8 @@ static void check_response(const struct h1_check *c)
             assert(f.kind == H1_BODY_NONE || f.kind == H1_BODY_TUNNEL);
         }
         assert(!f.keep_alive || !h->connection_close);
+        assert(f.interim == (h->status < 200 && h->status != 101) && !f.switches);
+        assert(!f.interim || (f.kind == H1_BODY_NONE && !f.keep_alive));
         assert(!f.keep_alive || f.kind < H1_BODY_CLOSE);
     }
 }

@@ -51,7 +51,10 @@ static void check_request(const struct input *in, struct h1_framing f)
     assert_int_equal(f.kind, in->chunked       ? H1_BODY_CHUNKED
                              : in->length >= 0 ? H1_BODY_LENGTH
                                                : H1_BODY_NONE);
-    assert_int_equal(f.keep_alive, !in->close && (in->minor == 1 || in->keep_alive));
+    assert_int_equal(f.keep_alive, in->method != H1_METHOD_CONNECT && !in->close &&
+                                       (in->minor == 1 || in->keep_alive));
+    assert_int_equal(f.switches, takes_over);
+    assert_false(f.interim);
 }
 
 static void check_response(const struct input *in, struct h1_framing f)
@@ -76,8 +79,10 @@ static void check_response(const struct input *in, struct h1_framing f)
     }
     bool self_ending = f.kind != H1_BODY_TUNNEL && f.kind != H1_BODY_CLOSE;
     bool odd_204 = in->status == 204 && in->length > 0;
-    assert_int_equal(f.keep_alive,
-                     self_ending && !odd_204 && !in->close && (in->minor == 1 || in->keep_alive));
+    assert_int_equal(f.interim, interim && in->status != 101);
+    assert_int_equal(f.keep_alive, self_ending && !f.interim && !odd_204 && !in->close &&
+                                       (in->minor == 1 || in->keep_alive));
+    assert_false(f.switches);
 }
 
 static void every_combination(void **state)

@@ -232,6 +232,8 @@ static void put_framing(char *out, size_t *len, const struct test_case *c, const
     if (f.keep_alive) {
         put_text(out, len, "+", 1);
     }
+    put_text(out, len, "/switches", f.switches ? 9 : 0);
+    put_text(out, len, "/interim", f.interim ? 8 : 0);
 }
 
 /* fields: name:value|name:value… */

@@ -81,8 +81,8 @@ static const char *read_message(enum h1_kind kind, enum h1_method method, uint8_
         printf("%zu %zu %zu %u %u %zu %s|", start, head_end, *at, h.nfields, lengths, body,
                framings[framing.kind]);
     }
-    bool switches = framing.kind == H1_BODY_TUNNEL || h.method == H1_METHOD_CONNECT;
-    return why == NULL && switches ? "tunnel" : why;
+    bool ends = framing.kind == H1_BODY_TUNNEL || framing.switches;
+    return why == NULL && ends ? "tunnel" : why;
 }
 
 static size_t from_hex(char *text)
