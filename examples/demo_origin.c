@@ -259,8 +259,7 @@ static bool path_number(const char *path, size_t len, const char *prefix, uint64
 static size_t request_path(struct client *c, char path[HEAD_MAX + 1])
 {
     size_t len;
-    struct h1_span s = c->head.path;
-    h1_path_normalise((const char *)c->conn.rx + s.off, s.len, path, &len);
+    h1_head_path(&c->head, (const char *)c->conn.rx, path, &len);
     return len;
 }
 
@@ -311,8 +310,10 @@ static void end_request(struct client *c)
         return; /* the next request waits for the last of them */
     } else if (path_number(path, len, "/status/", &n) && n >= 200 && n <= 599) {
         answer_status(c, (int)n);
-    } else if (len == 1) {
+    } else if (len == 1 && path[0] == '/') {
         answer_page(c);
+    } else if (len == 1 && path[0] == '*') {
+        answer_status(c, 204); /* OPTIONS of the whole server (RFC 9110, 9.3.7) */
     } else {
         answer_status(c, 404);
     }

@@ -229,6 +229,11 @@ static enum h1_step finish(struct h1_head *h)
     if (h->kind == H1_REQUEST && h->minor_version == 1 && h->host_field == UINT32_MAX) {
         return h1_fail(h, H1_ERR_HOST);
     }
+    if (h->form == H1_FORM_ABSOLUTE || h->form == H1_FORM_AUTHORITY) {
+        h->host = h->authority;
+    } else if (h->host_field != UINT32_MAX) {
+        h->host = h->fields[h->host_field].value;
+    }
     if (h->kind != H1_TRAILERS) {
         /* Whether the framing is in order never depends on the method that was answered. */
         enum h1_error error = h1_body_framing(h, H1_METHOD_OTHER).error;

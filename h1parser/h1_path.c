@@ -80,6 +80,22 @@ static size_t remove_dot_segments(char *path, size_t len)
     return n;
 }
 
+size_t h1_head_path(const struct h1_head *h, const char *buf, char *out, size_t *path_len)
+{
+    assert(h->kind == H1_REQUEST && h->state == H1_S_DONE);
+    bool whole_server =
+        h->form == H1_FORM_ASTERISK ||
+        (h->form == H1_FORM_ABSOLUTE && h->path.len == 0 && h->method == H1_METHOD_OPTIONS);
+    if (whole_server) {
+        out[0] = '*';
+        return *path_len = 1;
+    }
+    if (h->form == H1_FORM_AUTHORITY) {
+        return *path_len = 0;
+    }
+    return h1_path_normalise(buf + h->path.off, h->path.len, out, path_len);
+}
+
 size_t h1_path_normalise(const char *s, size_t len, char *out, size_t *path_len)
 {
     const char *fragment = memchr(s, '#', len);

@@ -29,43 +29,47 @@ static int parse_port(const char *s, size_t len)
     return port >= 1 && port <= 65535 ? port : PORT_BAD;
 }
 
-/*
- * reg-name or IPv4address. Two things that RFC 3986 allows are refused: the comma, with which two
- * joined Host fields look like one name, and a percent-encoded byte that is no name's once it is
- * decoded (a control, a blank, a delimiter).
- */
-static bool reg_name_valid(const char *s, size_t len)
-{
-    const uint8_t *p = (const uint8_t *)s;
-    const uint8_t *end = p + len;
-    for (;;) {
-        p += h1_scan_class(p, end, H1_C_REGNAME);
-        if (p == end) {
-            return len > 0;
-        }
-        if (*p != '%' || end - p < 3 || h1_hex(p[1]) < 0 || h1_hex(p[2]) < 0) {
-            return false;
-        }
-        unsigned byte = (unsigned)(h1_hex(p[1]) << 4 | h1_hex(p[2]));
-        if (byte < 0x80 && !h1_is((uint8_t)byte, H1_C_REGNAME)) {
-            return false;
-        }
-        p += 3;
-    }
-}
-
-/* What is between the brackets of an IP-literal. IPvFuture is not in use, and a zone has no meaning
- * to anybody but the sender (RFC 9110, 4.2: neither is in the uri-host of http). */
-static bool ipv6_valid(const char *s, size_t len)
+static bool address_valid(int family, const char *s, size_t len)
 {
     char text[INET6_ADDRSTRLEN];
-    struct in6_addr addr;
+    struct in6_addr addr; /* the larger one */
     if (len >= sizeof text || memchr(s, '\0', len) != NULL) {
         return false;
     }
     memcpy(text, s, len);
     text[len] = '\0';
-    return inet_pton(AF_INET6, text, &addr) == 1;
+    return inet_pton(family, text, &addr) == 1;
+}
+
+/* Whether the last label (a dot may follow it) is of digits, or 0x and hex digits. */
+static bool ends_in_number(const char *s, size_t len)
+{
+    size_t end = len > 0 && s[len - 1] == '.' ? len - 1 : len;
+    size_t begin = end;
+    while (begin > 0 && s[begin - 1] != '.') {
+        begin--;
+    }
+    bool hex = end - begin >= 2 && s[begin] == '0' && (s[begin + 1] | 0x20) == 'x';
+    for (size_t i = begin + (hex ? 2 : 0); i < end; i++) {
+        if (hex ? h1_hex((uint8_t)s[i]) < 0 : !h1_is_digit((uint8_t)s[i])) {
+            return false;
+        }
+    }
+    return end > begin;
+}
+
+/*
+ * reg-name or IPv4address. Three things that RFC 3986 allows are refused:
+ * - the comma, with which two joined Host fields look like one name;
+ * - percent-encoding: "%61" is the name "a" to one reader (RFC 3986, 6.2.2.2) and not to another;
+ * - a name that ends in a number and is no IPv4 address: 127.1, 0x7f.1 and 2130706433 are 127.0.0.1
+ *   to inet_aton() and to browsers. No top-level domain is one.
+ */
+static bool reg_name_valid(const char *s, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)s;
+    return h1_scan_class(p, p + len, H1_C_REGNAME) == len &&
+           (!ends_in_number(s, len) || address_valid(AF_INET, s, len));
 }
 
 /* Where the host ends: at the colon before the port, or at the end. */
@@ -89,7 +93,9 @@ bool h1_authority_valid(const char *s, size_t len)
         return false;
     }
     if (s[0] == '[') {
-        return host >= 2 && s[host - 1] == ']' && ipv6_valid(s + 1, host - 2);
+        /* IPvFuture is not in use, and a zone has no meaning to anybody but the sender (RFC 9110,
+         * 4.2: neither is in the uri-host of http). */
+        return s[host - 1] == ']' && address_valid(AF_INET6, s + 1, host - 2);
     }
     return reg_name_valid(s, host);
 }

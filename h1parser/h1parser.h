@@ -135,12 +135,16 @@ struct h1_head {
     struct h1_span target;    /**< the whole target as it came */
     struct h1_span scheme;    /**< absolute form: "http" or "https" in any case */
     struct h1_span authority; /**< absolute and authority form: host[:port], checked */
-    struct h1_span path;      /**< origin and absolute form: path and query; for absolute form
-                                 without a path empty or beginning with '?' (h1_path_normalise()
-                                 puts the '/' in) */
-    uint16_t status;          /**< response */
-    struct h1_span reason;    /**< response */
-    struct h1_field *fields;  /**< as given to h1_head_init */
+    /** Path and query as they came. Origin form: the target. Absolute form: what follows the
+     * authority, so empty, or beginning with '?', where there is no path. Authority and asterisk
+     * form: empty. What to route and forward is h1_head_path(). */
+    struct h1_span path;
+    /** Request: the host[:port] that counts, checked: the target's where it names one, whatever
+     * Host says (RFC 9112, 3.2.2), else Host's; empty without either (HTTP/1.0). */
+    struct h1_span host;
+    uint16_t status;         /**< response */
+    struct h1_span reason;   /**< response */
+    struct h1_field *fields; /**< as given to h1_head_init */
     uint32_t nfields;
     uint32_t dropped; /**< field lines that options.underscores has left out */
     /* What the fields say about framing and connection, collected while they are parsed. */
@@ -249,8 +253,9 @@ bool h1_body_may_end(const struct h1_body *b);
 
 /* ---------------------------------------------------------------- checks that others share */
 
-/** host[:port] as RFC 9110, 7.2 and RFC 3986, 3.2.2 have it: reg-name (no comma), IPv4 or [IPv6];
- * no userinfo; not empty; a port is 1 to 65535 or nothing behind the colon. */
+/** host[:port] as RFC 9110, 7.2 and RFC 3986, 3.2.2 have it, where there is one reading only:
+ * reg-name (no comma, nothing percent-encoded, no last label that looks like a number), IPv4 or
+ * [IPv6]; no userinfo; not empty; a port is 1 to 65535 or nothing behind the colon. */
 bool h1_authority_valid(const char *s, size_t len);
 /** The host part of a valid authority (brackets of IPv6 included), and the port (-1 without, or
  * with nothing behind the colon). */
@@ -271,12 +276,26 @@ bool h1_path_valid(const char *s, size_t len);
 bool h1_list_next(const char **pos, const char *end, const char **elem, size_t *elem_len);
 
 /**
- * Normalises a path and query (h1_head.path, or :path of HTTP/2) into out, which has at least
- * len + 1 octets (may be the same memory): percent-encoded unreserved characters are decoded, hex
- * digits made upper case, dot segments removed (RFC 3986, 6.2.2); a missing '/' is put in front, so
- * that the empty path of the absolute form becomes "/"; a fragment is cut off; the query is kept as
- * it is. Returns the new length; *path_len is the length without the query. Routing and forwarding
- * use the same result.
+ * The path that a request is routed by and forwarded with, from its finished head: that of origin
+ * and absolute form normalised (h1_path_normalise()); "*" for the asterisk form and for OPTIONS of
+ * an absolute form with neither path nor query (RFC 9112, 3.2.4); of length 0 for CONNECT, which
+ * has none. `buf` is where the head begins; `out` has h1_head_path_size() octets and is not part of
+ * it. Returns the length; *path_len is the length without the query.
+ */
+size_t h1_head_path(const struct h1_head *h, const char *buf, char *out, size_t *path_len);
+static inline size_t h1_head_path_size(const struct h1_head *h)
+{
+    return (size_t)h->path.len + 1;
+}
+
+/**
+ * Normalises a path and query into out, which has at least len + 1 octets: percent-encoded
+ * unreserved characters are decoded, hex digits made upper case, dot segments removed (RFC 3986,
+ * 6.2.2); a missing '/' is put in front; a fragment is cut off; the query is kept as it is. Returns
+ * the new length; *path_len is the length without the query.
+ *
+ * For paths: HTTP/2's :path, say. "*" is none, and would get one. `out` may be `s`, where the
+ * octet after the path may be overwritten; in a head that is the SP before the version.
  */
 size_t h1_path_normalise(const char *s, size_t len, char *out, size_t *path_len);
 

@@ -79,7 +79,7 @@ struct request {
     struct str authority; /**< without userinfo; empty when the client sent none (HTTP/1.0) */
     struct str target;    /**< as it came, for the log */
     struct str path;      /**< normalised, with its query; or "*" */
-    size_t path_len;      /**< of `path` without the query */
+    size_t path_len;      /**< of `path` without the query; 0: not normalised yet */
     bool te_trailers;
     bool expect_continue;
 };

@@ -140,12 +140,12 @@ bool message_finish_request(struct exchange *x)
     if (nominates_too_many(&r->m)) {
         return false;
     }
-    if (r->method == H1_METHOD_OPTIONS && r->path.len == 1 && r->path.s[0] == '*') {
-        r->path_len = 1;
-    } else if (r->method == H1_METHOD_CONNECT) {
+    if (r->method == H1_METHOD_CONNECT) {
         r->path = (struct str){"/", 1}; /* routed as "/" */
         r->path_len = 1;
-    } else {
+    } else if (r->method == H1_METHOD_OPTIONS && r->path.len == 1 && r->path.s[0] == '*') {
+        r->path_len = 1;
+    } else if (r->path_len == 0) { /* else h1_head_path() has made it */
         if (!h1_path_valid(r->path.s, r->path.len)) {
             return false;
         }
@@ -157,9 +157,8 @@ bool message_finish_request(struct exchange *x)
         const struct h2_field *f = &r->m.fields[i];
         if (f->token == H2_TOKEN_TE) {
             r->te_trailers |= is_listed(f, "trailers");
-        } else if (f->token == H2_TOKEN_EXPECT) {
-            r->expect_continue = str_is((struct str){f->value, f->value_len}, "100-continue") &&
-                                 !(r->m.http_major == 1 && r->m.http_minor == 0);
+        } else if (f->token == H2_TOKEN_EXPECT && r->m.http_major == 2) { /* else h1_head says it */
+            r->expect_continue = str_is((struct str){f->value, f->value_len}, "100-continue");
         }
     }
     return true;

@@ -161,23 +161,10 @@ static void set_request(struct front_h1 *h, struct exchange *x, const char *base
     r->method_text = span(base, head->method_text);
     r->target = span(base, head->target);
     r->scheme = x->client->tls ? (struct str){"https", 5} : (struct str){"http", 4};
-    if (head->form == H1_FORM_ABSOLUTE || head->form == H1_FORM_AUTHORITY) {
-        r->authority = span(base, head->authority); /* it replaces Host (RFC 9112, 3.2.2) */
-    } else if (head->host_field != UINT32_MAX) {
-        r->authority = span(base, head->fields[head->host_field].value);
-    }
-    r->path = span(base, head->path);
-    if (head->form == H1_FORM_ASTERISK ||
-        (head->form == H1_FORM_ABSOLUTE && r->path.len == 0 && head->method == H1_METHOD_OPTIONS)) {
-        r->path = (struct str){"*", 1};
-    } else if (r->path.len == 0) {
-        r->path = (struct str){"/", 1};
-    } else if (r->path.s[0] == '?') { /* http://host?query */
-        char *p = arena_alloc(&x->arena, r->path.len + 1);
-        p[0] = '/';
-        memcpy(p + 1, r->path.s, r->path.len);
-        r->path = (struct str){p, r->path.len + 1};
-    }
+    r->authority = span(base, head->host);
+    char *path = arena_alloc(&x->arena, h1_head_path_size(head));
+    r->path = (struct str){path, h1_head_path(head, base, path, &r->path_len)};
+    r->expect_continue = head->expect_continue;
 }
 
 /* The value of HTTP2-Settings when this request asks for h2c and may have it: in the clear, without

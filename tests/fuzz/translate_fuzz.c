@@ -192,15 +192,11 @@ static enum parsed parse_request(struct requests *list, uint8_t *data, size_t le
         return rc == H1_MORE ? PARSED_PART : PARSED_BAD;
     }
     *used = h->head_len;
-    const char *path = (const char *)data + h->path.off;
-    size_t path_len = h->path.len, unused;
-    char *normal = xmalloc(path_len + 1);
-    if (h->form == H1_FORM_ASTERISK ||
-        (path_len == 0 && h->form == H1_FORM_ABSOLUTE && h->method == H1_METHOD_OPTIONS)) {
-        path = "*";
-        path_len = 1;
-    } else if (normalise) {
-        path_len = h1_path_normalise(path, path_len, normal, &unused);
+    const char *path = (const char *)data + h->target.off;
+    size_t path_len = h->target.len, unused;
+    char *normal = xmalloc(h1_head_path_size(h));
+    if (normalise) {
+        path_len = h1_head_path(h, (const char *)data, normal, &unused);
         path = normal;
     }
     struct asked *r = add_request(list, (const char *)data + h->method_text.off, h->method_text.len,

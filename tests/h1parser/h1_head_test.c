@@ -276,6 +276,7 @@ static size_t show(const struct test_case *c, const struct result *r, const char
     } spans[] = {
         {"target", h->target}, {"scheme", h->scheme}, {"authority", h->authority},
         {"path", h->path},     {"reason", h->reason}, {"method", h->method_text},
+        {"hostname", h->host},
     };
     const struct {
         const char *key;

@@ -81,7 +81,8 @@ static const char *read_message(enum h1_kind kind, enum h1_method method, uint8_
         printf("%zu %zu %zu %u %u %zu %s|", start, head_end, *at, h.nfields, lengths, body,
                framings[framing.kind]);
     }
-    bool ends = framing.kind == H1_BODY_TUNNEL || framing.switches;
+    /* An Upgrade that is declined leaves the connection as it is: the others read on. */
+    bool ends = framing.kind == H1_BODY_TUNNEL || (framing.switches && !framing.keep_alive);
     return why == NULL && ends ? "tunnel" : why;
 }
 

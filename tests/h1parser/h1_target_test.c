@@ -32,13 +32,16 @@ static const struct {
     {"a:65535", true, "a", 65535},
     {"a:00080", true, "a", 80},
     {"192.0.2.1:443", true, "192.0.2.1", 443},
-    {"999.999.999.999", true, "999.999.999.999", -1}, /* a reg-name then */
+    {"0.0.0.0", true, "0.0.0.0", -1},
+    {"1.2.3.4a", true, "1.2.3.4a", -1},
+    {"1.2.3.a4", true, "1.2.3.a4", -1},
+    {"0x7g", true, "0x7g", -1},
+    {"10x", true, "10x", -1},
+    {"1.0y1", true, "1.0y1", -1},
+    {"1.example", true, "1.example", -1},
+    {"1..", true, "1..", -1}, /* ends with an empty label, which is no number */
     {"a_b-c~d.e", true, "a_b-c~d.e", -1},
     {"a!$&'()*+;=b", true, "a!$&'()*+;=b", -1},
-    {"%e3%81%82.example", true, "%e3%81%82.example", -1},
-    {"%41", true, "%41", -1},
-    {"%30", true, "%30", -1},
-    {"%80", true, "%80", -1},
     {"[::]", true, "[::]", -1},
     {"[::1]:80", true, "[::1]", 80},
     {"[::1]:", true, "[::1]", -1},
@@ -77,6 +80,25 @@ static const struct {
     {"%4g", false, NULL, 0},
     {"%g4", false, NULL, 0},
     {"a@bbb", false, NULL, 0}, /* as long as an encoded octet, and hex behind it */
+    {"%e3%81%82.example", false, NULL, 0},
+    {"%41", false, NULL, 0},
+    {"a%2d", false, NULL, 0},
+    {"%80", false, NULL, 0},
+    /* addresses to some, names to others */
+    {"999.999.999.999", false, NULL, 0},
+    {"1.2.3.999", false, NULL, 0},
+    {"1.2.3.4.5", false, NULL, 0},
+    {"1.2.3.4.", false, NULL, 0},
+    {"1.2.3", false, NULL, 0},
+    {"127.1", false, NULL, 0},
+    {"127.0.0.01", false, NULL, 0},
+    {"127.0.0.0x1", false, NULL, 0},
+    {"127.0.0.0X1", false, NULL, 0},
+    {"2130706433", false, NULL, 0},
+    {"0x7f000001:80", false, NULL, 0},
+    {"0x", false, NULL, 0},
+    {"a.0", false, NULL, 0},
+    {"a.0.", false, NULL, 0},
     {"%00", false, NULL, 0},
     {"a%0d%0ab", false, NULL, 0},
     {"a%20b", false, NULL, 0},
@@ -133,6 +155,51 @@ static void authority_is_host_and_port(void **state)
     assert_false(h1_authority_valid("a\0b", 3));
     assert_false(h1_authority_valid("[::1\0]", 6));
     assert_false(h1_authority_valid(NULL, 0));
+}
+
+/* What is routed and forwarded of each form (RFC 9112, 3.2), and which host counts. */
+static void head_has_one_path_and_one_host(void **state)
+{
+    static const struct {
+        const char *head;
+        const char *path;
+        size_t path_len;
+        const char *host;
+    } cases[] = {
+        {"GET /a/../b%7e?c HTTP/1.1\r\nHost: h:1\r\n\r\n", "/b~?c", 3, "h:1"},
+        {"GET / HTTP/1.0\r\n\r\n", "/", 1, ""},
+        {"GET http://a/x HTTP/1.1\r\nHost: b\r\n\r\n", "/x", 2, "a"},
+        {"GET http://a/x HTTP/1.0\r\n\r\n", "/x", 2, "a"},
+        {"GET http://a:80 HTTP/1.1\r\nHost:\r\n\r\n", "/", 1, "a:80"},
+        {"GET http://a?q HTTP/1.1\r\nHost: b\r\n\r\n", "/?q", 1, "a"},
+        {"OPTIONS * HTTP/1.1\r\nHost: b\r\n\r\n", "*", 1, "b"},
+        {"OPTIONS http://a HTTP/1.1\r\nHost: b\r\n\r\n", "*", 1, "a"},
+        {"OPTIONS http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", "/", 1, "a"},
+        {"OPTIONS http://a?q HTTP/1.1\r\nHost: b\r\n\r\n", "/?q", 1, "a"},
+        {"OPTIONS /* HTTP/1.1\r\nHost: b\r\n\r\n", "/*", 2, "b"},
+        {"CONNECT a:443 HTTP/1.1\r\nHost: b\r\n\r\n", "", 0, "a:443"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t len = strlen(cases[i].head);
+        char *head = exact(cases[i].head, len);
+        struct h1_field fields[2];
+        struct h1_head h;
+        h1_head_init(&h, H1_REQUEST, fields, 2, (struct h1_options){.head_bytes = 99, .fields = 2});
+        assert_int_equal(h1_head_parse(&h, (uint8_t *)head, len), H1_DONE);
+        char *out = malloc(h1_head_path_size(&h)); /* of just that size */
+        assert_non_null(out);
+        size_t path_len;
+        size_t n = h1_head_path(&h, head, out, &path_len);
+        if (n != strlen(cases[i].path) || memcmp(out, cases[i].path, n) != 0) {
+            fail_msg("%s: %.*s, wanted %s", cases[i].head, (int)n, out, cases[i].path);
+        }
+        assert_int_equal(path_len, cases[i].path_len);
+        assert_int_equal(h.host.len, strlen(cases[i].host));
+        assert_memory_equal(head + h.host.off, cases[i].host, h.host.len);
+        free(out);
+        free(head);
+    }
 }
 
 static const struct {
@@ -275,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(authority_is_host_and_port),
+        cmocka_unit_test(head_has_one_path_and_one_host),
         cmocka_unit_test(path_is_normalised),
         cmocka_unit_test(path_is_normalised_in_place),
         cmocka_unit_test(a_normal_path_stays_as_it_is),

@@ -241,12 +241,10 @@ static void request_h1(struct exchange *x, const char *text)
     r->method = h->method;
     r->method_text = span(base, h->method_text);
     r->target = span(base, h->target);
-    r->path = h->form == H1_FORM_ASTERISK ? r->target : span(base, h->path);
-    if (h->authority.len > 0) {
-        r->authority = span(base, h->authority);
-    } else if (h->host_field != UINT32_MAX) {
-        r->authority = span(base, h->fields[h->host_field].value);
-    }
+    r->authority = span(base, h->host);
+    char *path = arena_alloc(&x->arena, h1_head_path_size(h));
+    r->path = (struct str){path, h1_head_path(h, base, path, &r->path_len)};
+    r->expect_continue = h->expect_continue;
     r->m.has_body = framing.kind != H1_BODY_NONE;
     r->m.content_length = h->content_length;
 }
