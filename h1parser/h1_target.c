@@ -4,7 +4,6 @@
 #include "h1_scan.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 
 /* ---------------------------------------------------------------- authority */
 
@@ -100,12 +99,18 @@ bool h1_authority_valid(const char *s, size_t len)
     return reg_name_valid(s, host);
 }
 
-void h1_authority_split(const char *s, size_t len, size_t *host_len, int *port)
+bool h1_authority_split(const char *s, size_t len, size_t *host_len, int *port)
 {
-    size_t host = host_end(s, len);
-    *host_len = host;
-    *port = host < len ? parse_port(s + host + 1, len - host - 1) : PORT_NONE;
-    assert(*port != PORT_BAD); /* only a valid authority may be split */
+    *host_len = 0;
+    *port = PORT_NONE;
+    if (!h1_authority_valid(s, len)) {
+        return false;
+    }
+    *host_len = host_end(s, len);
+    if (*host_len < len) {
+        *port = parse_port(s + *host_len + 1, len - *host_len - 1);
+    }
+    return true;
 }
 
 /* ---------------------------------------------------------------- the four forms */
@@ -175,11 +180,7 @@ static enum h1_error parse_connect(struct h1_head *h, const char *buf)
     const char *s = buf + h->target.off;
     size_t host_len;
     int port;
-    if (!h1_authority_valid(s, h->target.len)) {
-        return H1_ERR_TARGET;
-    }
-    h1_authority_split(s, h->target.len, &host_len, &port);
-    if (port == PORT_NONE) {
+    if (!h1_authority_split(s, h->target.len, &host_len, &port) || port == PORT_NONE) {
         return H1_ERR_TARGET;
     }
     h->form = H1_FORM_AUTHORITY;

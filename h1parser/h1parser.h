@@ -257,9 +257,10 @@ bool h1_body_may_end(const struct h1_body *b);
  * reg-name (no comma, nothing percent-encoded, no last label that looks like a number), IPv4 or
  * [IPv6]; no userinfo; not empty; a port is 1 to 65535 or nothing behind the colon. */
 bool h1_authority_valid(const char *s, size_t len);
-/** The host part of a valid authority (brackets of IPv6 included), and the port (-1 without, or
- * with nothing behind the colon). */
-void h1_authority_split(const char *s, size_t len, size_t *host_len, int *port);
+/** Takes an authority apart: the length of the host (brackets of IPv6 included), and the port (-1
+ * without, or with nothing after the colon). False, with length 0 and no port, if it is not valid.
+ */
+bool h1_authority_split(const char *s, size_t len, size_t *host_len, int *port);
 
 bool h1_token_valid(const char *s, size_t len); /**< RFC 9110, 5.6.2; not empty */
 bool h1_field_value_valid(const char *s,

@@ -216,7 +216,7 @@ static bool port_ok(const char *p, size_t n)
     for (size_t i = 0; i < n; i++) {
         port = port * 10 + (unsigned)(p[i] - '0');
     }
-    return port <= 65535;
+    return port >= 1 && port <= 65535;
 }
 
 /* Length of the host that [p, p + n) begins with; 0: none. */

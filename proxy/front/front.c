@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "exchange/message.h"
+#include "exchange/request_check.h"
 #include "ops/log.h"
 #include "process/worker.h"
 #include "tls/tls.h"
@@ -266,7 +267,10 @@ static bool method_is_known(struct str m)
 
 void front_begin_exchange(struct exchange *x)
 {
-    if (!message_finish_request(x)) {
+    enum exchange_error why = request_check(x);
+    if (why != EXCHANGE_OK) {
+        exchange_refuse(x, why);
+    } else if (!message_finish_request(x)) {
         exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
     } else if (x->request.method == H1_METHOD_CONNECT || !method_is_known(x->request.method_text)) {
         exchange_refuse(x, EXCHANGE_NOT_IMPLEMENTED);

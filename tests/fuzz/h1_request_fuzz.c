@@ -35,7 +35,7 @@ static void check_authority(const struct h1_check *c, struct h1_span s)
     size_t host_len;
     int port;
     assert(h1_authority_valid(h1_check_text(c, s), s.len));
-    h1_authority_split(h1_check_text(c, s), s.len, &host_len, &port);
+    assert(h1_authority_split(h1_check_text(c, s), s.len, &host_len, &port));
     assert(host_len > 0 && host_len <= s.len && port >= -1 && port <= 65535);
 }
 

@@ -142,10 +142,13 @@ static void authority_is_host_and_port(void **state)
         if (h1_authority_valid(text, len) != authorities[i].valid) {
             fail_msg("%s", authorities[i].text);
         }
-        if (authorities[i].valid) {
-            size_t host_len;
-            int port;
-            h1_authority_split(text, len, &host_len, &port);
+        size_t host_len;
+        int port;
+        assert_int_equal(h1_authority_split(text, len, &host_len, &port), authorities[i].valid);
+        if (!authorities[i].valid) {
+            assert_int_equal(host_len, 0);
+            assert_int_equal(port, -1);
+        } else {
             assert_int_equal(host_len, strlen(authorities[i].host));
             assert_memory_equal(text, authorities[i].host, host_len);
             assert_int_equal(port, authorities[i].port);

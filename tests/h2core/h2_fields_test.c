@@ -155,6 +155,7 @@ static const struct rule authorities[] = {
     {":method=GET|:scheme=https|:path=/|:authority=", AUTH},
     {":method=GET|:scheme=https|:path=/|:authority=|host=a", AUTH},
     {":method=GET|:scheme=https|:path=/|:authority=a:80", NULL}, {":method=GET|:scheme=https|:path=/|:authority=a:65535", NULL},
+    {":method=GET|:scheme=https|:path=/|:authority=a:0", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=[::1]:00000", AUTH},
     {":method=GET|:scheme=https|:path=/|:authority=a:65536", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=a:", AUTH},
     {":method=GET|:scheme=https|:path=/|:authority=a:8x", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=a:000080", AUTH},
     {":method=GET|:scheme=https|:path=/|:authority=:80", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=a:80:80", AUTH},

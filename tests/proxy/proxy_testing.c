@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "config.h"
+#include "exchange/request_check.h"
 #include "ops/log.h"
 #include "route/routes.h"
 #include "tls/tls.h"
@@ -293,6 +294,7 @@ void testing_request(struct exchange *x, int version, const char *text)
         assert_int_equal(x->request.m.http_minor, version - 10);
     }
     x->request.scheme = x->client->tls ? (struct str){"https", 5} : (struct str){"http", 4};
+    assert_int_equal(request_check(x), EXCHANGE_OK);
     assert_true(message_finish_request(x));
 }
 

@@ -1,0 +1,14 @@
+/*
+ * What a request must be before it is routed, whichever protocol it came with: the rules that
+ * h1parser and h2core do not know, or that must be the same for both.
+ */
+#ifndef EXCHANGE_REQUEST_CHECK_H
+#define EXCHANGE_REQUEST_CHECK_H
+
+#include "exchange/exchange.h"
+
+/** Checks a request whose head is set, and brings parts of it into the one form that goes on: the
+ * authority. EXCHANGE_OK, or why it is to be refused. */
+enum exchange_error request_check(struct exchange *x);
+
+#endif
