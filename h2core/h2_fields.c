@@ -9,6 +9,7 @@
  */
 #include "h2_internal.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 /* ---------------------------------------------------------------- characters */
@@ -34,7 +35,7 @@ static const uint8_t classes[256] = {
     ['"'] = C_VALUE,
     ['#'] = ALL & ~C_HOST,
     ['$'] = ALL,
-    ['%'] = ALL & ~C_HOST, /* in a host only as the start of a triplet */
+    ['%'] = ALL & ~C_HOST,
     ['&'] = ALL,
     ['\''] = ALL,
     ['('] = C_VALUE | C_HOST,
@@ -219,26 +220,49 @@ static bool port_ok(const char *p, size_t n)
     return port >= 1 && port <= 65535;
 }
 
-/* Length of the host that [p, p + n) begins with; 0: none. */
+static bool address_ok(int family, const char *p, size_t n)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr addr; /* the larger one */
+    if (n >= sizeof text || memchr(p, '\0', n) != NULL) {
+        return false;
+    }
+    memcpy(text, p, n);
+    text[n] = '\0';
+    return inet_pton(family, text, &addr) == 1;
+}
+
+/* Whether the last label (a dot may follow it) is of digits, or 0x and hex digits. */
+static bool ends_in_number(const char *p, size_t n)
+{
+    size_t end = n > 0 && p[n - 1] == '.' ? n - 1 : n;
+    size_t begin = end;
+    while (begin > 0 && p[begin - 1] != '.') {
+        begin--;
+    }
+    bool hex = end - begin >= 2 && p[begin] == '0' && lower(p[begin + 1]) == 'x';
+    begin += hex ? 2 : 0;
+    return hex ? all_class(p + begin, end - begin, C_HEX)
+               : end > begin && all_class(p + begin, end - begin, C_DIGIT);
+}
+
+/*
+ * Length of the host that [p, p + n) begins with; 0: none. Stricter than RFC 3986, 3.2.2: nothing
+ * percent-encoded ("%61" is "a" to one reader, and not to another), and a name that ends in a
+ * number is an IPv4 address of four of them (127.1 is one to inet_aton() too).
+ */
 static size_t host_len(const char *p, size_t n)
 {
     size_t i = 0;
-    if (n > 0 && p[0] == '[') { /* an IPv6 address */
-        for (i = 1; i < n && (is_class(p[i], C_HEX) || p[i] == ':' || p[i] == '.'); i++) {
-        }
-        return i > 1 && i < n && p[i] == ']' ? i + 1 : 0;
+    if (n > 0 && p[0] == '[') {
+        const char *close = memchr(p, ']', n);
+        size_t len = close != NULL ? (size_t)(close - p) : 0;
+        return len > 1 && address_ok(AF_INET6, p + 1, len - 1) ? len + 1 : 0;
     }
-    while (i < n) {
-        if (is_class(p[i], C_HOST)) {
-            i++;
-        } else if (p[i] == '%' && n - i >= 3 && is_class(p[i + 1], C_HEX) &&
-                   is_class(p[i + 2], C_HEX)) {
-            i += 3;
-        } else {
-            break;
-        }
+    while (i < n && is_class(p[i], C_HOST)) {
+        i++;
     }
-    return i;
+    return i > 0 && ends_in_number(p, i) && !address_ok(AF_INET, p, i) ? 0 : i;
 }
 
 /* host [ ":" port ]; with userinfo it is malformed (RFC 9113, 8.3.1). */
