@@ -34,6 +34,7 @@ struct back_h1 {
     bool any_input;     /**< a byte of the response has come */
     uint64_t idle_turn; /**< the turn in which it became idle */
     bool keep_alive;    /**< the response allows another request */
+    bool continued;     /**< 100 (Continue) has come */
     struct h1_receiver receiver;
     struct h1_writer writer;
     struct timer timer; /**< read time-out, or the keep-alive one while idle */
@@ -146,6 +147,7 @@ static void begin(struct back_h1 *b, struct exchange *x)
     b->tx = TX_HEAD;
     b->any_input = false;
     b->keep_alive = false;
+    b->continued = false;
     b->writer =
         (struct h1_writer){.chunked = x->request.m.has_body && x->request.m.content_length < 0};
     begin_response(b);
@@ -241,8 +243,12 @@ static void finish(struct back_h1 *b, size_t left_over)
 {
     struct exchange *x = b->x;
     struct worker *w = b->pool->worker;
-    bool reusable = b->keep_alive && left_over == 0 && b->tx == TX_DONE && !conn_blocked(b->conn) &&
-                    !b->conn->eof_seen && !w->draining && w->cfg->backend_keep_alive_timeout > 0;
+    /* RFC 9110, 10.1.1: a backend that answers without 100 may read the body or not; if not, it
+     * would take it for the next request. */
+    bool body_is_loose = x->request.expect_continue && x->request.m.has_body && !b->continued;
+    bool reusable = b->keep_alive && !body_is_loose && left_over == 0 && b->tx == TX_DONE &&
+                    !conn_blocked(b->conn) && !b->conn->eof_seen && !w->draining &&
+                    w->cfg->backend_keep_alive_timeout > 0;
     exchange_detach_back(x);
     b->x = NULL;
     exchange_end_down(x);
@@ -268,6 +274,7 @@ static void begin_response(struct back_h1 *b)
 static const char *take_interim(struct back_h1 *b)
 {
     struct exchange *x = b->x;
+    b->continued = b->continued || x->response.status == 100;
     if (x->response.status == 101) {
         return "101 that nobody asked for";
     }
@@ -291,6 +298,9 @@ static const char *take_head(struct back_h1 *b, const uint8_t *data)
     x->response.status = h->status;
     message_set_fields_h1(x, &x->response.m, h,
                           arena_copy(&x->arena, (const char *)data, h->head_len));
+    if (message_nominates_too_many(&x->response.m)) {
+        return "Connection names too many fields";
+    }
     if (h->status < 200) {
         return take_interim(b);
     }
@@ -370,6 +380,13 @@ static void ready(struct conn *c)
 {
     struct back_h1 *b = of_conn(c);
     pool_connected(b->pool);
+    /* What a backend says before it was asked must not become an answer; input() has not looked
+     * yet. (With TLS there may be session tickets.) */
+    if (c->tls == NULL && !conn_is_silent(c)) {
+        LOG(WARN, "backend %s: it speaks before it was asked", b->pool->backend->label);
+        fail(b, EXCHANGE_BACKEND_PROTOCOL);
+        return;
+    }
     touch(b);
     conn_want_output(c);
 }

@@ -46,7 +46,10 @@ void error_page_make(struct exchange *x, int status)
     const struct cfg_error_page *page = find_page(cfg, status);
     const char *body;
     size_t len;
-    if (page != NULL) {
+    if (status == 200) { /* OPTIONS whose Max-Forwards is over */
+        body = "";
+        len = 0;
+    } else if (page != NULL) {
         body = page->body;
         len = page->len;
     } else {
@@ -69,7 +72,9 @@ void error_page_make(struct exchange *x, int status)
     r->m.has_body = x->request.method != H1_METHOD_HEAD;
     r->m.fields = arena_alloc(&x->arena, 3 * sizeof(*r->m.fields));
     char *date = arena_alloc(&x->arena, 40);
-    add(r, H2_TOKEN_CONTENT_TYPE, type, sizeof(type) - 1);
+    if (status != 200) {
+        add(r, H2_TOKEN_CONTENT_TYPE, type, sizeof(type) - 1);
+    }
     add(r, H2_TOKEN_SERVER, cfg->server_name, strlen(cfg->server_name));
     add(r, H2_TOKEN_DATE, date, http_date(date, 40));
     if (r->m.has_body) {

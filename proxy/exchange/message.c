@@ -120,11 +120,7 @@ static bool is_listed(const struct h2_field *f, const char *word)
     const char *pos = f->value;
     struct str e;
     while (next_element(&pos, f->value + f->value_len, &e)) {
-        /* te: trailers;q=0.5 names trailers too */
-        const char *semicolon = memchr(e.s, ';', e.len);
-        if (semicolon != NULL) {
-            e.len = (size_t)(semicolon - e.s);
-        }
+        /* RFC 9110, 10.1.4: `trailers` has no parameters; trailers;q=0 asks for none. */
         if (str_is(e, word)) {
             return true;
         }
@@ -132,12 +128,10 @@ static bool is_listed(const struct h2_field *f, const char *word)
     return false;
 }
 
-static bool nominates_too_many(const struct message *m);
-
 bool message_finish_request(struct exchange *x)
 {
     struct request *r = &x->request;
-    if (nominates_too_many(&r->m)) {
+    if (message_nominates_too_many(&r->m)) {
         return false;
     }
     if (r->method == H1_METHOD_CONNECT) {
@@ -157,8 +151,6 @@ bool message_finish_request(struct exchange *x)
         const struct h2_field *f = &r->m.fields[i];
         if (f->token == H2_TOKEN_TE) {
             r->te_trailers |= is_listed(f, "trailers");
-        } else if (f->token == H2_TOKEN_EXPECT && r->m.http_major == 2) { /* else h1_head says it */
-            r->expect_continue = str_is((struct str){f->value, f->value_len}, "100-continue");
         }
     }
     return true;
@@ -303,8 +295,7 @@ static bool is_hop_by_hop(uint8_t token)
 
 /*
  * The fields that Connection names. No honest message nominates many; a list of thousands would
- * have every field compared with each of them, so requests with more are refused, and more of a
- * response are not looked at.
+ * have every field compared with each of them, so messages with more are refused.
  */
 #define MAX_NOMINATED 32
 
@@ -335,7 +326,7 @@ static void find_nominated(const struct message *m, struct nominated *out)
     }
 }
 
-static bool nominates_too_many(const struct message *m)
+bool message_nominates_too_many(const struct message *m)
 {
     struct nominated list;
     find_nominated(m, &list);
@@ -378,11 +369,10 @@ static bool drop_from_request(const void *ctx, uint8_t token)
     case H2_TOKEN_HOST:
     case H2_TOKEN_CONTENT_LENGTH:
     case H2_TOKEN_COOKIE:
+    case H2_TOKEN_EXPECT:
         return true;
     case H2_TOKEN_EARLY_DATA:
         return !cfg->no_strip_incoming_early_data;
-    case H2_TOKEN_EXPECT:
-        return !x->request.expect_continue;
     case H2_TOKEN_VIA:
         return !cfg->no_via;
     case H2_TOKEN_X_FORWARDED_FOR:
@@ -527,6 +517,9 @@ struct field_list message_request_fields(struct exchange *x, int http_major)
         put_joined_cookie(x, &l);
     }
     put_request_framing(x, &l, http_major);
+    if (r->expect_continue) {
+        put_token(&l, H2_TOKEN_EXPECT, "100-continue", 12);
+    }
     if (r->te_trailers) {
         if (http_major == 1) {
             put_token(&l, H2_TOKEN_CONNECTION, "te", 2); /* RFC 9110, 10.1.4 */

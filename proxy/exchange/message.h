@@ -43,9 +43,12 @@ void message_set_trailers_h2(struct exchange *x, struct message *m, const struct
 
 /**
  * Finishes a request whose method, scheme, authority, target and path (as it came) are set: path,
- * te, expect. False: the target, or what Connection names, is not acceptable.
+ * te. False: the target, or what Connection names, is not acceptable.
  */
 bool message_finish_request(struct exchange *x);
+
+/** Whether Connection names more fields than anybody honest has: the message is to be refused. */
+bool message_nominates_too_many(const struct message *m);
 
 /** Whether a response may have a body: none has one to HEAD, and none with 1xx, 204 or 304 (RFC
  * 9110, 6.4.1). */

@@ -2,8 +2,11 @@
 #include "exchange/request_check.h"
 
 #include <string.h>
+#include <strings.h>
 
+#include "config.h"
 #include "h1parser.h"
+#include "process/worker.h"
 
 /*
  * The host must be one to every reader: what is routed by here is looked at again by the backend
@@ -37,7 +40,104 @@ static bool check_authority(struct exchange *x)
     return true;
 }
 
+/*
+ * RFC 9110, 10.1.1: one expectation is known. Any other gets 417, and so does a second one: of two,
+ * each side may see another one, and then they do not agree whether a body comes.
+ */
+static bool check_expect(struct exchange *x)
+{
+    static const char word[] = "100-continue";
+    struct request *r = &x->request;
+    bool seen = false;
+    for (size_t i = 0; i < r->m.nfields; i++) {
+        const struct h2_field *f = &r->m.fields[i];
+        if (f->token != H2_TOKEN_EXPECT) {
+            continue;
+        }
+        if (seen || f->value_len != sizeof(word) - 1 ||
+            strncasecmp(f->value, word, sizeof(word) - 1) != 0) {
+            return false;
+        }
+        seen = true;
+    }
+    /* MUST be ignored in HTTP/1.0. */
+    r->expect_continue = seen && (r->m.http_major == 2 || r->m.http_minor == 1);
+    return true;
+}
+
+/* A number of Max-Forwards less one, in place of it. Not digits: false. */
+static bool count_down(struct exchange *x, struct h2_field *f, bool *zero)
+{
+    char *digits = arena_alloc(&x->arena, f->value_len + 1);
+    size_t n = 0;
+    for (uint32_t i = 0; i < f->value_len; i++) {
+        if (f->value[i] < '0' || f->value[i] > '9') {
+            return false;
+        }
+        if (n > 0 || f->value[i] != '0') { /* without leading zeros */
+            digits[n++] = f->value[i];
+        }
+    }
+    *zero = n == 0;
+    if (n == 0) {
+        return f->value_len > 0;
+    }
+    size_t at = n - 1;
+    while (digits[at] == '0') { /* ends: the first is none */
+        digits[at--] = '9';
+    }
+    digits[at]--;
+    bool shorter = n > 1 && digits[0] == '0';
+    f->value = digits + shorter;
+    f->value_len = (uint32_t)(n - shorter);
+    return true;
+}
+
+/* RFC 9110, 7.6.2: for these two methods it MUST be looked at. */
+static enum exchange_error check_max_forwards(struct exchange *x)
+{
+    struct request *r = &x->request;
+    bool seen = false, zero = false;
+    if (r->method != H1_METHOD_OPTIONS && r->method != H1_METHOD_TRACE) {
+        return EXCHANGE_OK;
+    }
+    for (size_t i = 0; i < r->m.nfields; i++) {
+        struct h2_field *f = &r->m.fields[i];
+        if (f->token != H2_TOKEN_MAX_FORWARDS) {
+            continue;
+        }
+        if (seen || !count_down(x, f, &zero)) {
+            return EXCHANGE_CLIENT_PROTOCOL;
+        }
+        seen = true;
+    }
+    if (!zero) {
+        return EXCHANGE_OK;
+    }
+    /* OPTIONS gets an answer without content. What TRACE is for, to show the request as it came,
+     * would hand out what the fields keep from scripts: that is not done. */
+    return r->method == H1_METHOD_OPTIONS ? EXCHANGE_LAST_HOP : EXCHANGE_NOT_IMPLEMENTED;
+}
+
+bool request_scheme_allowed(const struct exchange *x, struct str scheme)
+{
+    bool http = scheme.len == 4 && strncasecmp(scheme.s, "http", 4) == 0;
+    bool https = scheme.len == 5 && strncasecmp(scheme.s, "https", 5) == 0;
+    bool agrees = x->client->tls ? https : http;
+    return agrees || ((http || https) && !x->worker->cfg->require_http_scheme);
+}
+
 enum exchange_error request_check(struct exchange *x)
 {
-    return check_authority(x) ? EXCHANGE_OK : EXCHANGE_CLIENT_PROTOCOL;
+    const struct request *r = &x->request;
+    if (!check_authority(x)) {
+        return EXCHANGE_CLIENT_PROTOCOL;
+    }
+    if (!check_expect(x)) {
+        return EXCHANGE_CLIENT_EXPECTATION;
+    }
+    if (r->method == H1_METHOD_TRACE && r->m.has_body && r->m.content_length != 0) {
+        return EXCHANGE_CLIENT_PROTOCOL; /* RFC 9110, 9.3.8: MUST NOT have content */
+    }
+    return check_max_forwards(x);
 }

@@ -7,8 +7,14 @@
 
 #include "exchange/exchange.h"
 
-/** Checks a request whose head is set, and brings parts of it into the one form that goes on: the
- * authority. EXCHANGE_OK, or why it is to be refused. */
+/**
+ * Checks a request whose head is set, and brings parts of it into the one form that goes on: the
+ * authority, Max-Forwards (one less); sets expect_continue. EXCHANGE_OK, or why it goes no further.
+ */
 enum exchange_error request_check(struct exchange *x);
+
+/** Whether a client on this transport may say this scheme (any case): http or https, and with
+ * --require-http-scheme the transport's. */
+bool request_scheme_allowed(const struct exchange *x, struct str scheme);
 
 #endif

@@ -13,6 +13,7 @@
 #include "exchange/h1_receiver.h"
 #include "exchange/h1_writer.h"
 #include "exchange/message.h"
+#include "exchange/request_check.h"
 #include "ops/log.h"
 #include "process/worker.h"
 
@@ -164,7 +165,22 @@ static void set_request(struct front_h1 *h, struct exchange *x, const char *base
     r->authority = span(base, head->host);
     char *path = arena_alloc(&x->arena, h1_head_path_size(head));
     r->path = (struct str){path, h1_head_path(head, base, path, &r->path_len)};
-    r->expect_continue = head->expect_continue;
+}
+
+static bool connection_names(const struct message *m, const char *name, size_t len)
+{
+    for (size_t i = 0; i < m->nfields; i++) {
+        const struct h2_field *f = &m->fields[i];
+        const char *pos = f->value, *element;
+        size_t n;
+        while (f->token == H2_TOKEN_CONNECTION &&
+               h1_list_next(&pos, f->value + f->value_len, &element, &n)) {
+            if (n == len && strncasecmp(element, name, len) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* The value of HTTP2-Settings when this request asks for h2c and may have it: in the clear, without
@@ -185,12 +201,17 @@ static const struct h2_field *wants_h2c(struct front_h1 *h, const struct exchang
             }
             settings = f;
         } else if (f->token == H2_TOKEN_UPGRADE) {
+            if (upgrade != NULL) {
+                return NULL; /* whichever of them we took, the client may mean the other */
+            }
             upgrade = f;
         }
     }
     bool h2c =
         upgrade != NULL && upgrade->value_len == 3 && strncasecmp(upgrade->value, "h2c", 3) == 0;
-    return h2c ? settings : NULL;
+    /* Connection has to name it (RFC 7540, 3.2.1: MUST NOT upgrade without): what forwards an
+     * Upgrade without knowing it would forward the settings too. */
+    return h2c && connection_names(&x->request.m, "http2-settings", 14) ? settings : NULL;
 }
 
 static bool upgrade_to_h2(struct front_h1 *h, struct exchange *x)
@@ -217,7 +238,9 @@ static void take_head(struct front_h1 *h, const uint8_t *data)
     struct h1_framing framing = h1_body_framing(head, H1_METHOD_OTHER);
     assert(framing.error == H1_ERR_NONE); /* h1_head_parse() has asked it too */
     struct exchange *x = new_exchange(h);
-    set_request(h, x, arena_copy(&x->arena, (const char *)data, head->head_len));
+    const char *base = arena_copy(&x->arena, (const char *)data, head->head_len);
+    struct str scheme = span(base, head->scheme);
+    set_request(h, x, base);
     x->request.m.has_body = framing.kind != H1_BODY_NONE;
     x->request.m.content_length = head->content_length;
     h->writer = (struct h1_writer){0};
@@ -232,6 +255,10 @@ static void take_head(struct front_h1 *h, const uint8_t *data)
         x->up.ended = true;
         set_timer(h, 0);
         stop_reading(h);
+    }
+    if (head->form == H1_FORM_ABSOLUTE && !request_scheme_allowed(x, scheme)) {
+        exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
+        return;
     }
     front_begin_exchange(x);
 }

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "exchange/h2_body.h"
 #include "exchange/message.h"
+#include "exchange/request_check.h"
 #include "net/clock.h"
 #include "ops/log.h"
 #include "process/worker.h"
@@ -282,10 +283,10 @@ static bool set_request(struct exchange *x, const struct h2_event *ev)
     r->m.has_body = !ev->end_stream;
     r->m.content_length = ev->content_length;
     const char *ours = x->client->tls ? "https" : "http";
-    bool agrees = r->scheme.len == strlen(ours) && memcmp(r->scheme.s, ours, r->scheme.len) == 0;
+    bool allowed = r->method == H1_METHOD_CONNECT || request_scheme_allowed(x, r->scheme);
     r->scheme =
         (struct str){ours, strlen(ours)}; /* what the transport is, not what the client says */
-    return agrees || !x->worker->cfg->require_http_scheme || r->method == H1_METHOD_CONNECT;
+    return allowed;
 }
 
 static void on_stream_timer(struct timer *t);

@@ -245,7 +245,6 @@ static void request_h1(struct exchange *x, const char *text)
     r->authority = span(base, h->host);
     char *path = arena_alloc(&x->arena, h1_head_path_size(h));
     r->path = (struct str){path, h1_head_path(h, base, path, &r->path_len)};
-    r->expect_continue = h->expect_continue;
     r->m.has_body = framing.kind != H1_BODY_NONE;
     r->m.content_length = h->content_length;
 }
