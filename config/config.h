@@ -149,6 +149,7 @@ enum cfg_facility {
     CFG_FACILITY_UUCP,
 };
 enum cfg_family { CFG_FAMILY_AUTO, CFG_FAMILY_IPV4, CFG_FAMILY_IPV6 };
+enum cfg_underscores { CFG_UNDERSCORES_KEEP, CFG_UNDERSCORES_DROP, CFG_UNDERSCORES_REFUSE };
 enum cfg_tls_version { CFG_TLS_1_2, CFG_TLS_1_3 };
 enum cfg_ticket_cipher { CFG_TICKET_AES_128_CBC, CFG_TICKET_AES_256_CBC };
 enum cfg_forwarded_for { CFG_FORWARDED_FOR_OBFUSCATED, CFG_FORWARDED_FOR_IP };

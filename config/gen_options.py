@@ -39,6 +39,7 @@ ENUMS = {
     "ticket_cipher": ("CFG_TICKET_", ["aes-128-cbc", "aes-256-cbc"]),
     "forwarded_for": ("CFG_FORWARDED_FOR_", ["obfuscated", "ip"]),
     "forwarded": ("CFG_FORWARDED_", ["by", "for", "host", "proto"]),
+    "underscores": ("CFG_UNDERSCORES_", ["keep", "drop", "refuse"]),
     "format": ("CFG_FORMAT_", ["text", "json"]),
 }
 METAVARS = {"number": "N", "size": "SIZE", "duration": "DURATION", "string": "TEXT", "path": "PATH",

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "config.h"
+#include "exchange/request_check.h"
 #include "process/worker.h"
 #include "route/routes.h"
 
@@ -637,9 +638,14 @@ struct field_list message_response_fields(struct exchange *x, int http_major)
 /* ---------------------------------------------------------------- out: trailers */
 
 /* Not what frames, routes, authenticates, modifies the request or controls the response (RFC
- * 9110, 6.5.1). */
+ * 9110, 6.5.1), or tells a browser whom to trust. */
 static bool may_be_trailer(const struct h2_field *f)
 {
+    static const char cors[] = "access-control-", clear[] = "clear-site-data";
+    if ((f->name_len >= sizeof(cors) - 1 && memcmp(f->name, cors, sizeof(cors) - 1) == 0) ||
+        (f->name_len == sizeof(clear) - 1 && memcmp(f->name, clear, f->name_len) == 0)) {
+        return false;
+    }
     switch (f->token) {
     case H2_TOKEN_CONTENT_LENGTH:
     case H2_TOKEN_CONTENT_TYPE:
@@ -667,6 +673,12 @@ static bool may_be_trailer(const struct h2_field *f)
     case H2_TOKEN_AGE:
     case H2_TOKEN_DATE:
     case H2_TOKEN_EXPIRES:
+    case H2_TOKEN_ALT_SVC:
+    case H2_TOKEN_CONTENT_SECURITY_POLICY:
+    case H2_TOKEN_EARLY_DATA:
+    case H2_TOKEN_REFRESH:
+    case H2_TOKEN_SERVER:
+    case H2_TOKEN_STRICT_TRANSPORT_SECURITY:
     case H2_TOKEN_LOCATION:
     case H2_TOKEN_RETRY_AFTER:
     case H2_TOKEN_VARY:
@@ -684,9 +696,20 @@ static bool may_be_trailer(const struct h2_field *f)
 struct field_list message_trailers(struct exchange *x, const struct message *m)
 {
     struct field_list l = list_new(x, m->ntrailers + 1);
+    bool request = m == &x->request.m;
+    /* An HTTP/1 client says with TE whether it can do anything with trailers (RFC 9110, 6.5.1).
+     * HTTP/2's trailer section is a part of every message, kept apart from the head. */
+    if (!request && x->request.m.http_major == 1 && !x->request.te_trailers) {
+        return l;
+    }
+    struct nominated nominated;
+    find_nominated(m, &nominated);
     for (size_t i = 0; i < m->ntrailers; i++) {
-        if (may_be_trailer(&m->trailers[i])) {
-            put(&l, &m->trailers[i]);
+        const struct h2_field *f = &m->trailers[i];
+        bool dropped =
+            request && f->token == H2_TOKEN_NONE && request_drops_name(x, f->name, f->name_len);
+        if (may_be_trailer(f) && !dropped && !is_nominated(&nominated, f)) {
+            put(&l, f);
         }
     }
     return l;

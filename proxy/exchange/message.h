@@ -28,7 +28,8 @@ struct field_list message_request_fields(struct exchange *x, int http_major);
 struct field_list message_response_fields(struct exchange *x, int http_major);
 
 /** Trailer fields that may pass (RFC 9110, 6.5.1): no framing, routing, authentication or
- * hop-by-hop ones. */
+ * hop-by-hop ones, none that Connection names; of a response none at all to an HTTP/1 client that
+ * did not say TE: trailers. */
 struct field_list message_trailers(struct exchange *x, const struct message *m);
 
 /** Copies parsed fields into the exchange. Pseudo-header fields of h2 are left out. */

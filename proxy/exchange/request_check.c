@@ -1,6 +1,7 @@
 /* Rules for requests that hold for HTTP/1 and HTTP/2 alike. */
 #include "exchange/request_check.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -62,6 +63,89 @@ static bool check_expect(struct exchange *x)
     }
     /* MUST be ignored in HTTP/1.0. */
     r->expect_continue = seen && (r->m.http_major == 2 || r->m.http_minor == 1);
+    return true;
+}
+
+/* What the proxy sets, removes or frames with. */
+static bool is_ours(uint8_t token)
+{
+    switch (token) {
+    case H2_TOKEN_CONNECTION:
+    case H2_TOKEN_CONTENT_LENGTH:
+    case H2_TOKEN_EARLY_DATA:
+    case H2_TOKEN_EXPECT:
+    case H2_TOKEN_FORWARDED:
+    case H2_TOKEN_HOST:
+    case H2_TOKEN_HTTP2_SETTINGS:
+    case H2_TOKEN_KEEP_ALIVE:
+    case H2_TOKEN_MAX_FORWARDS:
+    case H2_TOKEN_PROXY_CONNECTION:
+    case H2_TOKEN_TE:
+    case H2_TOKEN_TRAILER:
+    case H2_TOKEN_TRANSFER_ENCODING:
+    case H2_TOKEN_UPGRADE:
+    case H2_TOKEN_VIA:
+    case H2_TOKEN_X_FORWARDED_FOR:
+    case H2_TOKEN_X_FORWARDED_HOST:
+    case H2_TOKEN_X_FORWARDED_PORT:
+    case H2_TOKEN_X_FORWARDED_PROTO:
+    case H2_TOKEN_X_REAL_IP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_added(const struct config *cfg, const char *name, size_t len)
+{
+    for (size_t i = 0; i < cfg->nadd_request_header; i++) {
+        const char *ours = cfg->add_request_header[i].name;
+        size_t n = 0;
+        while (n < len && ours[n] != '\0' &&
+               (name[n] == '_' ? '-' : name[n]) == (ours[n] == '_' ? '-' : tolower((unsigned char)ours[n]))) {
+            n++;
+        }
+        /* The name itself may come from a client too: it is added to, not replaced. */
+        if (n == len && ours[n] == '\0' && strncasecmp(ours, name, len) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool request_drops_name(const struct exchange *x, const char *name, size_t len)
+{
+    const struct config *cfg = x->worker->cfg;
+    char dashed[32]; /* longer than any name with a token */
+    if (memchr(name, '_', len) == NULL) {
+        return false;
+    }
+    if (cfg->header_underscores != CFG_UNDERSCORES_KEEP || is_added(cfg, name, len)) {
+        return true;
+    }
+    if (len > sizeof(dashed)) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        dashed[i] = name[i] == '_' ? '-' : name[i];
+    }
+    return is_ours(h2_token_lookup(dashed, len));
+}
+
+static bool check_names(struct exchange *x)
+{
+    struct message *m = &x->request.m;
+    bool refuse = x->worker->cfg->header_underscores == CFG_UNDERSCORES_REFUSE;
+    size_t kept = 0;
+    for (size_t i = 0; i < m->nfields; i++) {
+        const struct h2_field *f = &m->fields[i];
+        if (f->token != H2_TOKEN_NONE || !request_drops_name(x, f->name, f->name_len)) {
+            m->fields[kept++] = *f;
+        } else if (refuse) {
+            return false;
+        }
+    }
+    m->nfields = kept;
     return true;
 }
 
@@ -130,7 +214,7 @@ bool request_scheme_allowed(const struct exchange *x, struct str scheme)
 enum exchange_error request_check(struct exchange *x)
 {
     const struct request *r = &x->request;
-    if (!check_authority(x)) {
+    if (!check_authority(x) || !check_names(x)) {
         return EXCHANGE_CLIENT_PROTOCOL;
     }
     if (!check_expect(x)) {

@@ -9,9 +9,16 @@
 
 /**
  * Checks a request whose head is set, and brings parts of it into the one form that goes on: the
- * authority, Max-Forwards (one less); sets expect_continue. EXCHANGE_OK, or why it goes no further.
+ * authority, Max-Forwards (one less), fields without those that request_drops_name(); sets expect_continue. EXCHANGE_OK, or why it goes no further.
  */
 enum exchange_error request_check(struct exchange *x);
+
+/**
+ * Whether a request field without token must not pass for the underscores in its name: by
+ * --header-underscores, or because to a server that makes one variable of X_Y and X-Y it would be a
+ * field that the proxy sets, removes or frames with.
+ */
+bool request_drops_name(const struct exchange *x, const char *name, size_t len);
 
 /** Whether a client on this transport may say this scheme (any case): http or https, and with
  * --require-http-scheme the transport's. */

@@ -73,7 +73,8 @@ static void begin_request(struct front_h1 *h)
     h->request_read = false;
     h1_receiver_begin(&h->receiver, h->front->worker, H1_REQUEST,
                       (struct h1_options){.head_bytes = (uint32_t)cfg->request_header_field_buffer,
-                                          .fields = (uint32_t)cfg->max_request_header_fields});
+                                          .fields = (uint32_t)cfg->max_request_header_fields,
+                                          .bare_lf = cfg->accept_bare_lf});
 }
 
 static void set_timer(struct front_h1 *h, uint64_t ms)

@@ -167,6 +167,9 @@ const struct group *routes_match(const struct routes *r, const struct request *r
     if (req->authority.len > 0) {
         h1_authority_split(req->authority.s, req->authority.len, &host_len, &port);
     }
+    if (host_len > 1 && req->authority.s[host_len - 1] == '.') {
+        host_len--; /* the same name, from the root (RFC 3986, 3.2.2) */
+    }
     int index = router_match(r->router, req->authority.s, host_len, req->path.s, req->path_len);
     assert(index >= 0 && (size_t)index < r->ngroups); /* a catch-all is mandatory */
     return &r->groups[index];

@@ -196,6 +196,7 @@ static void trailers_that_fit_behind_or_into_the_next_buffer_are_sent(void **sta
     rig_open(&rig, "");
     struct exchange *x = rig_exchange(&rig, &told);
     testing_request(x, 11, "GET / HTTP/1.1\nHost: a\n");
+    x->request.te_trailers = true;
     testing_response(x, 11, "HTTP/1.1 200 OK\n");
     testing_trailers(x, &x->response.m, 11, text);
     for (size_t len = 0; len < 100; len += 11) {

@@ -454,6 +454,15 @@ static void trailers_carry_nothing_that_a_head_decides(void **state)
                                         "x-forwarded-port",
                                         "x-forwarded-proto",
                                         "x-real-ip",
+                                        "server",
+                                        "refresh",
+                                        "alt-svc",
+                                        "early-data",
+                                        "clear-site-data",
+                                        "strict-transport-security",
+                                        "content-security-policy",
+                                        "access-control-allow-origin",
+                                        "access-control-expose-headers",
                                         "trailer",
                                         "connection",
                                         "keep-alive",
@@ -470,7 +479,7 @@ static void trailers_carry_nothing_that_a_head_decides(void **state)
         struct told told;
         rig_open(&r, "");
         struct exchange *x = rig_exchange(&r, &told);
-        testing_request(x, 11, GET11);
+        testing_request(x, 11, GET11 "Connection: te\nTE: trailers\n");
         for (size_t i = 0; i < COUNT(never); i++) {
             char text[128];
             snprintf(text, sizeof(text), "x-sum: 1\n%s: 1\ngrpc-status: 0\n", never[i]);
@@ -483,6 +492,51 @@ static void trailers_carry_nothing_that_a_head_decides(void **state)
         rig_exchange_end(&r, x);
         rig_close(&r);
     }
+}
+
+static void trailers_pass_to_whom_they_mean_something(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule, *options, *in, *out;
+        int version;
+        bool of_request, te;
+    } cases[] = {
+        {"HTTP/1 without TE", "", "x-sum: 1\n", "", 11, false, false},
+        {"HTTP/1 with TE", "", "x-sum: 1\n", "x-sum: 1\n", 11, false, true},
+        {"HTTP/2 without te", "", "x-sum: 1\n", "x-sum: 1\n", 20, false, false},
+        {"of a request", "", "x-sum: 1\n", "x-sum: 1\n", 11, true, false},
+        {"shadows of a request", "", "x_forwarded_for: 1\nx_sum: 1\n", "x_sum: 1\n", 11, true,
+         false},
+        {"underscores", "header-underscores=drop", "x_sum: 1\nx-sum: 1\n", "x-sum: 1\n", 20, true,
+         false},
+        {"underscores, refused", "header-underscores=refuse", "x_sum: 1\n", "", 20, true, false},
+        {"underscores of a response", "header-underscores=drop", "x_sum: 1\n", "x_sum: 1\n", 20,
+         false, false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rig r;
+        struct told told;
+        rig_open(&r, cases[i].options);
+        struct exchange *x = rig_exchange(&r, &told);
+        testing_request(x, cases[i].version, cases[i].version == 20 ? GET20 : GET11);
+        x->request.te_trailers = cases[i].te;
+        struct message *m = cases[i].of_request ? &x->request.m : &x->response.m;
+        testing_trailers(x, m, 11, cases[i].in);
+        testing_expect_fields(cases[i].rule, message_trailers(x, m), cases[i].out);
+        rig_exchange_end(&r, x);
+        rig_close(&r);
+    }
+    /* What Connection names is for one hop, wherever in the message it is. */
+    struct rig r;
+    struct told told;
+    rig_open(&r, "");
+    struct exchange *x = rig_exchange(&r, &told);
+    testing_request(x, 11, GET11 "Connection: x-hop\n");
+    testing_trailers(x, &x->request.m, 11, "x-hop: 1\nx-sum: 1\n");
+    testing_expect_fields("nominated", message_trailers(x, &x->request.m), "x-sum: 1\n");
+    rig_exchange_end(&r, x);
+    rig_close(&r);
 }
 
 /* ---------------------------------------------------------------- questions */
@@ -611,6 +665,7 @@ int main(void)
         cmocka_unit_test(location_is_rewritten_when_it_names_the_host_that_was_asked),
         cmocka_unit_test(errors_of_our_own_get_no_additions),
         cmocka_unit_test(trailers_carry_nothing_that_a_head_decides),
+        cmocka_unit_test(trailers_pass_to_whom_they_mean_something),
         cmocka_unit_test(a_body_may_follow_by_method_and_status),
         cmocka_unit_test(a_target_is_finished_or_refused),
         cmocka_unit_test(a_request_that_nominates_too_many_fields_is_refused),

@@ -160,6 +160,51 @@ static void trace_has_no_content(void **state)
     run_checks(cases, COUNT(cases));
 }
 
+static void names_do_not_shadow_ours(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *options, *in, *left; /* NULL: refused */
+    } cases[] = {
+        {"", "x_other: 1\nx-forwarded-for: 2\n", "x_other: 1\nx-forwarded-for: 2\n"},
+        {"", "x_forwarded_for: 1\nx-a: 1\n", "x-a: 1\n"},
+        {"", "x-forwarded_proto: 1\n", ""},
+        {"", "transfer_encoding: chunked\ncontent_length: 5\nx_real_ip: 1\n", ""},
+        {"", "user_agent: 1\n_: 1\n", "user_agent: 1\n_: 1\n"},
+        {"", "a_name_of_more_than_32_octets_that_is_long: 1\n",
+         "a_name_of_more_than_32_octets_that_is_long: 1\n"},
+        {"add-request-header=X-User:me", "x_user: 1\nx-user: 2\nx_use: 3\nx_users: 4\n",
+         "x-user: 2\nx_use: 3\nx_users: 4\n"},
+        {"add-request-header=X_User:me", "x_user: 1\nx-user: 2\n", "x_user: 1\nx-user: 2\n"},
+        {"header-underscores=drop", "x_other: 1\nx-other: 2\n", "x-other: 2\n"},
+        {"header-underscores=refuse", "x-other: 2\n", "x-other: 2\n"},
+        {"header-underscores=refuse", "x-a: 1\nx_other: 2\n", NULL},
+        {"header-underscores=refuse", "x_forwarded_for: 2\n", NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rig r;
+        struct told told;
+        rig_open(&r, cases[i].options);
+        struct exchange *x = rig_exchange(&r, &told);
+        struct h2_field f[8];
+        char text[512];
+        strcpy(text, cases[i].in);
+        x->request.m.fields = f;
+        x->request.m.nfields = testing_parse_fields(text, f, COUNT(f));
+        x->request.m.http_major = 2;
+        enum exchange_error why = request_check(x);
+        if ((why == EXCHANGE_OK) != (cases[i].left != NULL)) {
+            fail_msg("%s: %d", cases[i].in, (int)why);
+        }
+        if (why == EXCHANGE_OK) {
+            struct field_list l = {.f = f, .n = x->request.m.nfields, .cap = COUNT(f)};
+            testing_expect_fields(cases[i].in, l, cases[i].left);
+        }
+        rig_exchange_end(&r, x);
+        rig_close(&r);
+    }
+}
+
 static void schemes_are_two(void **state)
 {
     (void)state;
@@ -197,6 +242,7 @@ int main(void)
         cmocka_unit_test(one_expectation_is_known),
         cmocka_unit_test(max_forwards_counts_down),
         cmocka_unit_test(trace_has_no_content),
+        cmocka_unit_test(names_do_not_shadow_ours),
         cmocka_unit_test(schemes_are_two),
         cmocka_unit_test(an_authority_is_one_host_in_one_spelling),
     };
