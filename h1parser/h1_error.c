@@ -26,12 +26,13 @@ static const struct {
     [H1_ERR_TRANSFER_ENCODING] = {400, "Transfer-Encoding is not chunked, or may not be here"},
     [H1_ERR_CODING_UNKNOWN] = {501, "a transfer coding other than chunked"},
     [H1_ERR_LENGTH_AND_CODING] = {400, "Content-Length and Transfer-Encoding together"},
+    [H1_ERR_CONNECTION] = {400, "Connection is not a list of tokens"},
+    [H1_ERR_UPGRADE] = {400, "Upgrade is not a list of protocols"},
     [H1_ERR_UPGRADE_BODY] = {400, "CONNECT or Upgrade with a body"},
     [H1_ERR_EXPECT] = {417, "an expectation other than 100-continue"},
     [H1_ERR_CHUNK_SIZE] = {400, "malformed chunk size"},
     [H1_ERR_CHUNK_EXT] = {400, "malformed or too long chunk extension"},
     [H1_ERR_CHUNK_END] = {400, "no CR LF behind the data of a chunk"},
-    [H1_ERR_TRAILER_FIELD] = {400, "a field that may not be in a trailer section"},
 };
 
 enum { ERROR_COUNT = sizeof errors / sizeof errors[0] };

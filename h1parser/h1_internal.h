@@ -134,12 +134,12 @@ enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end
 /* Takes a request target apart that has the right bytes in it: h->target to h->form and spans. */
 enum h1_error h1_parse_target(struct h1_head *h, const char *buf);
 
-/* By token: whether there is more to a field than its name and value. It says something about
- * framing or connection, so that h1_known_field() has to see it, or it has no token. */
-extern const bool h1_is_special[256];
+/* Takes in what a field, h->fields[index], says about framing or connection. */
+typedef enum h1_error h1_field_reader(struct h1_head *h, uint32_t index, const char *value,
+                                      size_t len);
 
-/* Takes in what the last field of h->fields, one of those, says. */
-enum h1_error h1_known_field(struct h1_head *h, const struct h1_field *f, const char *value);
+/* By token: the reader of a field that says such things, NULL for all others. */
+extern h1_field_reader *const h1_field_readers[256];
 
 /* Whether options.underscores has something to say about a name without token. (No well-known name
  * has an underscore.) */
@@ -156,11 +156,13 @@ static inline bool h1_take_field(struct h1_head *h, const struct h1_field *f, co
     if (f->token == H1_TOKEN_NONE) {
         return !h1_has_unwanted_underscore(h, buf + f->name.off, f->name.len);
     }
+    h1_field_reader *read = h1_field_readers[f->token];
     /* RFC 9110, 6.5.1: nothing in a trailer has a say about the message. */
-    if (!h1_is_special[f->token] || h->kind == H1_TRAILERS) {
+    if (read == NULL || h->kind == H1_TRAILERS) {
         return true;
     }
-    enum h1_error error = h1_known_field(h, f, (const char *)buf + f->value.off);
+    uint32_t index = (uint32_t)(f - h->fields);
+    enum h1_error error = read(h, index, (const char *)buf + f->value.off, f->value.len);
     if (error != H1_ERR_NONE) {
         h1_fail(h, error);
         return false;

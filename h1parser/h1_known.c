@@ -4,13 +4,14 @@
  */
 #include "h1_internal.h"
 
-/* Kept out of h1_known_field(), which would have to save registers for it each time. */
+/* Called by one that is called often, which would have to save registers for it each time. */
 #define SELDOM __attribute__((noinline))
 
 /* As many digits cannot overflow, whatever they are. */
 enum { SAFE_DIGITS = 18 };
 
-/* 1*DIGIT at *p, which is moved behind it: false without a digit, or over 2^63-1. */
+/* A decimal number at *p, which is moved to its end: false without a digit, with a zero before
+ * others (octal to some readers), or over 2^63-1. */
 static bool read_number(const char **p, const char *end, uint64_t *number)
 {
     const char *digits = *p;
@@ -25,15 +26,17 @@ static bool read_number(const char **p, const char *end, uint64_t *number)
     }
     *p = s;
     *number = n;
-    return s > digits;
+    return s == digits + 1 || (s > digits && digits[0] != '0');
 }
 
 /*
  * RFC 9110, 8.6: 1*DIGIT, and a list of equal numbers may be taken for one. Nothing else is: no
- * sign, no blank inside, no empty element (CVE-2023-40225), nothing that does not fit an int64_t.
+ * sign, no zero before other digits, no blank inside, no empty element (CVE-2023-40225), nothing
+ * that does not fit an int64_t.
  */
-static enum h1_error content_length(struct h1_head *h, const char *v, size_t len)
+static enum h1_error content_length(struct h1_head *h, uint32_t index, const char *v, size_t len)
 {
+    (void)index;
     const char *end = v + len;
     const char *p = v;
     for (;;) {
@@ -63,9 +66,11 @@ static enum h1_error content_length(struct h1_head *h, const char *v, size_t len
  * RFC 9112, 6.1 and 6.3: `chunked`, once, and nothing else. Another coding before it is well formed
  * but not ours (501); everything else leaves the end of the body unknown (400).
  */
-static SELDOM enum h1_error transfer_encoding(struct h1_head *h, const char *v, size_t len)
+static enum h1_error transfer_encoding(struct h1_head *h, uint32_t index, const char *v, size_t len)
 {
-    if (h->chunked) {
+    (void)index;
+    /* A second one; or one in HTTP/1.0, which has none (RFC 9112, 6.1). */
+    if (h->chunked || h->minor_version == 0) {
         return H1_ERR_TRANSFER_ENCODING;
     }
     if (h1_is_word(v, len, "chunked", 7)) {
@@ -100,15 +105,16 @@ static SELDOM enum h1_error connection_list(struct h1_head *h, const char *v, si
             h->connection_close = true;
         } else if (h1_is_word(elem, elem_len, "upgrade", 7)) {
             h->connection_upgrade = h->kind != H1_REQUEST || h->minor_version == 1;
-        } else {
-            h->connection_names = true;
+        } else if (!h1_token_valid(elem, elem_len)) {
+            return H1_ERR_CONNECTION; /* "close" in quotes, to a reader that takes them off */
         }
     }
     return H1_ERR_NONE;
 }
 
-static enum h1_error connection(struct h1_head *h, const char *v, size_t len)
+static enum h1_error connection(struct h1_head *h, uint32_t index, const char *v, size_t len)
 {
+    (void)index;
     if (h1_is_word(v, len, "keep-alive", 10)) { /* nearly always that alone */
         h->connection_keep_alive = true;
         return H1_ERR_NONE;
@@ -117,11 +123,39 @@ static enum h1_error connection(struct h1_head *h, const char *v, size_t len)
 }
 
 /*
+ * RFC 9110, 7.8: a list of protocols, a name and perhaps a version each. An empty list asks for
+ * nothing, and is there all the same: some take it for an Upgrade, some not.
+ */
+static enum h1_error upgrade(struct h1_head *h, uint32_t index, const char *v, size_t len)
+{
+    const char *end = v + len;
+    const char *elem;
+    size_t elem_len;
+    bool any = false;
+    while (h1_list_next(&v, end, &elem, &elem_len)) {
+        const char *slash = memchr(elem, '/', elem_len);
+        size_t name_len = slash != NULL ? (size_t)(slash - elem) : elem_len;
+        if (!h1_token_valid(elem, name_len) ||
+            (slash != NULL && !h1_token_valid(slash + 1, elem_len - name_len - 1))) {
+            return H1_ERR_UPGRADE;
+        }
+        any = true;
+    }
+    if (h->upgrade_field == UINT32_MAX) {
+        h->upgrade_field = index;
+    }
+    return any ? H1_ERR_NONE : H1_ERR_UPGRADE;
+}
+
+/*
  * RFC 9110, 10.1.1: any other expectation MAY be answered with 417. It is, because an Expect that
  * one side does not see is a way to put the two sides out of step. A second one is no better.
  */
-static SELDOM enum h1_error expect(struct h1_head *h, uint32_t index, const char *v, size_t len)
+static enum h1_error expect(struct h1_head *h, uint32_t index, const char *v, size_t len)
 {
+    if (h->kind != H1_REQUEST) {
+        return H1_ERR_NONE;
+    }
     for (uint32_t i = 0; i < index; i++) {
         if (h->fields[i].token == H1_TOKEN_EXPECT) {
             return H1_ERR_EXPECT;
@@ -141,6 +175,9 @@ static SELDOM enum h1_error expect(struct h1_head *h, uint32_t index, const char
  */
 static enum h1_error host(struct h1_head *h, uint32_t index, const char *v, size_t len)
 {
+    if (h->kind != H1_REQUEST) {
+        return H1_ERR_NONE;
+    }
     if (h->host_field != UINT32_MAX) {
         return H1_ERR_HOST;
     }
@@ -152,37 +189,11 @@ static enum h1_error host(struct h1_head *h, uint32_t index, const char *v, size
     return h1_authority_valid(v, len) ? H1_ERR_NONE : H1_ERR_HOST;
 }
 
-const bool h1_is_special[256] = {
-    [H1_TOKEN_NONE] = true,
-    [H1_TOKEN_CONTENT_LENGTH] = true,
-    [H1_TOKEN_TRANSFER_ENCODING] = true,
-    [H1_TOKEN_CONNECTION] = true,
-    [H1_TOKEN_UPGRADE] = true,
-    [H1_TOKEN_HOST] = true,
-    [H1_TOKEN_EXPECT] = true,
+h1_field_reader *const h1_field_readers[256] = {
+    [H1_TOKEN_CONTENT_LENGTH] = content_length,
+    [H1_TOKEN_TRANSFER_ENCODING] = transfer_encoding,
+    [H1_TOKEN_CONNECTION] = connection,
+    [H1_TOKEN_UPGRADE] = upgrade,
+    [H1_TOKEN_HOST] = host,
+    [H1_TOKEN_EXPECT] = expect,
 };
-
-enum h1_error h1_known_field(struct h1_head *h, const struct h1_field *f, const char *value)
-{
-    switch (f->token) {
-    case H1_TOKEN_CONTENT_LENGTH:
-        return content_length(h, value, f->value.len);
-    case H1_TOKEN_TRANSFER_ENCODING:
-        return transfer_encoding(h, value, f->value.len);
-    case H1_TOKEN_CONNECTION:
-        return connection(h, value, f->value.len);
-    case H1_TOKEN_UPGRADE:
-        if (h->upgrade_field == UINT32_MAX) {
-            h->upgrade_field = (uint32_t)(f - h->fields);
-        }
-        return H1_ERR_NONE;
-    case H1_TOKEN_HOST:
-        return h->kind == H1_REQUEST ? host(h, (uint32_t)(f - h->fields), value, f->value.len)
-                                     : H1_ERR_NONE;
-    case H1_TOKEN_EXPECT:
-        return h->kind == H1_REQUEST ? expect(h, (uint32_t)(f - h->fields), value, f->value.len)
-                                     : H1_ERR_NONE;
-    default:
-        return H1_ERR_NONE;
-    }
-}

@@ -95,7 +95,7 @@ h1_lines(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end,
         f->value.off = (uint32_t)(value - buf);
         f->value.len = (uint32_t)(behind - value);
         f->token = token_of(p, n, end);
-        if (h1_is_special[f->token]) {
+        if (f->token == H1_TOKEN_NONE || h1_field_readers[f->token] != NULL) {
             /* A name with a token has no other octets than that: controls, which could be taken for
              * digits or a hyphen, would have ended the line. One without was not looked at yet. */
             bool good = f->token != H1_TOKEN_NONE || scan_name(p, colon) == n;

@@ -73,18 +73,19 @@ enum h1_error {
     H1_ERR_TARGET_TOO_LONG,   /**< the start line alone is over options.head_bytes */
     H1_ERR_TOO_MANY_FIELDS,   /**< over options.fields */
     H1_ERR_HOST,              /**< missing (HTTP/1.1), more than one, or not host[:port] */
-    H1_ERR_CONTENT_LENGTH,    /**< not digits, over 2^63-1, or two that differ */
+    H1_ERR_CONTENT_LENGTH,    /**< not digits, zeros before them, over 2^63-1, or two that differ */
     H1_ERR_TRANSFER_ENCODING, /**< not exactly `chunked` once, or in HTTP/1.0, or where none may be
                                */
     H1_ERR_CODING_UNKNOWN, /**< well formed and chunked at last, but with another coding before */
     H1_ERR_LENGTH_AND_CODING, /**< Content-Length and Transfer-Encoding together */
+    H1_ERR_CONNECTION,        /**< Connection is not a list of tokens */
+    H1_ERR_UPGRADE,           /**< Upgrade is not a list of protocols, or an empty one */
     H1_ERR_UPGRADE_BODY,      /**< CONNECT or Upgrade together with Content-Length (even 0) or
                                  Transfer-Encoding */
     H1_ERR_EXPECT,            /**< an expectation other than one 100-continue */
     H1_ERR_CHUNK_SIZE,        /**< no hex digit, more than 16, over 2^63-1, or a bad byte behind */
     H1_ERR_CHUNK_EXT,         /**< bad or too long chunk extension, or too much of them in a body */
     H1_ERR_CHUNK_END,         /**< no CRLF behind the chunk's data */
-    H1_ERR_TRAILER_FIELD, /**< not used by the parser itself: a field that may not be in trailers */
 };
 
 const char *h1_error_text(enum h1_error e);
@@ -154,7 +155,6 @@ struct h1_head {
     bool connection_keep_alive;
     bool connection_upgrade; /**< Connection: upgrade; never in an HTTP/1.0 request (RFC 9110, 7.8)
                               */
-    bool connection_names;   /**< Connection names more than these three: fields to be dropped */
     bool expect_continue;    /**< Expect: 100-continue; never in HTTP/1.0 (RFC 9110, 10.1.1) */
     uint32_t host_field;     /**< request: index of Host in fields, UINT32_MAX without */
     uint32_t upgrade_field;  /**< index of the first Upgrade in fields, UINT32_MAX without */

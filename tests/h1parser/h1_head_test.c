@@ -56,12 +56,13 @@ static const char *const error_names[] = {
     [H1_ERR_TRANSFER_ENCODING] = "TRANSFER_ENCODING",
     [H1_ERR_CODING_UNKNOWN] = "CODING_UNKNOWN",
     [H1_ERR_LENGTH_AND_CODING] = "LENGTH_AND_CODING",
+    [H1_ERR_CONNECTION] = "CONNECTION",
+    [H1_ERR_UPGRADE] = "UPGRADE",
     [H1_ERR_UPGRADE_BODY] = "UPGRADE_BODY",
     [H1_ERR_EXPECT] = "EXPECT",
     [H1_ERR_CHUNK_SIZE] = "CHUNK_SIZE",
     [H1_ERR_CHUNK_EXT] = "CHUNK_EXT",
     [H1_ERR_CHUNK_END] = "CHUNK_END",
-    [H1_ERR_TRAILER_FIELD] = "TRAILER_FIELD",
 };
 
 /* ---------------------------------------------------------------- ways of reading */
@@ -250,15 +251,16 @@ static void put_fields(char *out, size_t *len, const struct result *r)
     }
 }
 
-/* close, keep-alive, upgrade, names-others, expect: those that are set. */
+/* close, keep-alive, upgrade, expect: those that are set. */
 static void put_flags(char *out, size_t *len, const struct result *r)
 {
     const struct {
         bool set;
         const char *letter;
     } flags[] = {
-        {r->head.connection_close, "c"},   {r->head.connection_keep_alive, "k"},
-        {r->head.connection_upgrade, "u"}, {r->head.connection_names, "n"},
+        {r->head.connection_close, "c"},
+        {r->head.connection_keep_alive, "k"},
+        {r->head.connection_upgrade, "u"},
         {r->head.expect_continue, "e"},
     };
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {

@@ -204,7 +204,7 @@ static void requests_get_their_framing_anew(void **state)
 #define POST11 "POST /p HTTP/1.1\nHost: a.example\n"
 #define POST20 ":method: POST\n:scheme: http\n:authority: a.example\n:path: /p\n"
     static const struct request_case cases[] = {
-        {"a length is written in one way", PLAIN, 11, 1, POST11 "Content-Length: 007\n",
+        {"a length is written in one way", PLAIN, 11, 1, POST11 "Content-Length: 7, 7\n",
          OUT1 "content-length: 7\n", false},
         {"the largest length", PLAIN, 11, 1, POST11 "Content-Length: 9223372036854775807\n",
          OUT1 "content-length: 9223372036854775807\n", false},
@@ -349,7 +349,7 @@ static void responses_keep_what_is_for_the_client(void **state)
          false},
         {"what the operator adds comes last", "add-response-header=X-A: 1\nno-server-rewrite", NULL,
          11, 1, OK11 "X-A: 0\n", "x-a: 0\nvia: 1.1 nghttpx\nx-a: 1\n", false},
-        {"a length is made anew", QUIET, NULL, 11, 1, OK11 "Content-Length: 007\nDate: d\n",
+        {"a length is made anew", QUIET, NULL, 11, 1, OK11 "Content-Length: 7, 7\nDate: d\n",
          "date: d\ncontent-length: 7\n", false},
         {"the length that HEAD asks for is kept", QUIET, "HEAD /p HTTP/1.1\nHost: a.example\n", 11,
          2, OK11 "Content-Length: 7\n", ":status: 200\ncontent-length: 7\n", false},
