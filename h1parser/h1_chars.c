@@ -3,13 +3,14 @@
  */
 #include "h1_scan.h"
 
-#define ALNUM (H1_C_TOKEN | H1_C_VALUE | H1_C_TARGET | H1_C_REGNAME | H1_C_UNRESERVED)
-#define TVTR  (H1_C_TOKEN | H1_C_VALUE | H1_C_TARGET | H1_C_REGNAME)
-#define TVT   (H1_C_TOKEN | H1_C_VALUE | H1_C_TARGET)
-#define VTR   (H1_C_VALUE | H1_C_TARGET | H1_C_REGNAME)
-#define VT    (H1_C_VALUE | H1_C_TARGET)
-#define TOKEN (H1_C_TOKEN | H1_C_VALUE)
-#define VALUE H1_C_VALUE
+/* What an octet is part of, besides values. */
+#define UNRESERVED       (NAME_HOST_TARGET | H1_C_UNRESERVED)
+#define NAME_HOST_TARGET (H1_C_TOKEN | H1_C_VALUE | H1_C_TARGET | H1_C_REGNAME)
+#define NAME_TARGET      (H1_C_TOKEN | H1_C_VALUE | H1_C_TARGET)
+#define HOST_TARGET      (H1_C_VALUE | H1_C_TARGET | H1_C_REGNAME)
+#define TARGET           (H1_C_VALUE | H1_C_TARGET)
+#define NAME             (H1_C_TOKEN | H1_C_VALUE)
+#define VALUE            H1_C_VALUE
 
 /*
  * TARGET is wider than a URI (RFC 3986, 2): browsers and command line clients send " < > ^ ` { | }
@@ -17,45 +18,49 @@
  * is looked at apart: some take it for a slash (h1_target.c).
  */
 const uint8_t h1_class[256] = {
-    ['0' ... '9'] = ALNUM,
-    ['A' ... 'Z'] = ALNUM,
-    ['a' ... 'z'] = ALNUM,
-    ['-'] = ALNUM,
-    ['.'] = ALNUM,
-    ['_'] = ALNUM,
-    ['~'] = ALNUM,
-    ['!'] = TVTR,
-    ['$'] = TVTR,
-    ['&'] = TVTR,
-    ['\''] = TVTR,
-    ['*'] = TVTR,
-    ['+'] = TVTR,
-    ['%'] = TVT,
-    ['^'] = TVT,
-    ['`'] = TVT,
-    ['|'] = TVT,
-    ['('] = VTR,
-    [')'] = VTR,
-    [';'] = VTR,
-    ['='] = VTR,
-    ['"'] = VT,
-    [','] = VT,
-    ['/'] = VT,
-    [':'] = VT,
-    ['<'] = VT,
-    ['>'] = VT,
-    ['?'] = VT,
-    ['@'] = VT,
-    ['['] = VT,
-    [']'] = VT,
-    ['{'] = VT,
-    ['}'] = VT,
-    ['#'] = TOKEN,
+    ['0' ... '9'] = UNRESERVED,
+    ['A' ... 'Z'] = UNRESERVED,
+    ['a' ... 'z'] = UNRESERVED,
+    ['-'] = UNRESERVED,
+    ['.'] = UNRESERVED,
+    ['_'] = UNRESERVED,
+    ['~'] = UNRESERVED,
+    ['!'] = NAME_HOST_TARGET,
+    ['$'] = NAME_HOST_TARGET,
+    ['&'] = NAME_HOST_TARGET,
+    ['\''] = NAME_HOST_TARGET,
+    ['*'] = NAME_HOST_TARGET,
+    ['+'] = NAME_HOST_TARGET,
+    ['%'] = NAME_TARGET,
+    ['^'] = NAME_TARGET,
+    ['`'] = NAME_TARGET,
+    ['|'] = NAME_TARGET,
+    ['('] = HOST_TARGET,
+    [')'] = HOST_TARGET,
+    [';'] = HOST_TARGET,
+    ['='] = HOST_TARGET,
+    ['"'] = TARGET,
+    [','] = TARGET,
+    ['/'] = TARGET,
+    [':'] = TARGET,
+    ['<'] = TARGET,
+    ['>'] = TARGET,
+    ['@'] = TARGET,
+    ['['] = TARGET,
+    [']'] = TARGET,
+    ['{'] = TARGET,
+    ['}'] = TARGET,
+    ['#'] = NAME,
     ['\\'] = VALUE,
+    ['?'] = VALUE,
     [' '] = VALUE,
     ['\t'] = VALUE,
     [0x80 ... 0xff] = VALUE,
 };
+
+const uint8_t h1_tchar_rows[16] = {0xe8, 0xfc, 0xf8, 0xfc, 0xfc, 0xfc, 0xfc, 0xfc,
+                                   0xf8, 0xf8, 0xf4, 0x54, 0xd0, 0x54, 0xf4, 0x70};
+const uint8_t h1_row_bits[16] = {0, 0, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80};
 
 const uint8_t h1_name_lower[256] = {
     ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',

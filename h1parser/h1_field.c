@@ -36,7 +36,7 @@ static void trim(struct h1_span *value, const uint8_t *buf, const uint8_t *end)
 }
 
 /* What may be between the value and the LF of its line, which c is the first octet of. */
-static enum h1_error behind_value(const struct h1_head *h, uint8_t c)
+static enum h1_error after_value(const struct h1_head *h, uint8_t c)
 {
     if (c == '\r' || (c == '\n' && h->options.bare_lf)) {
         return H1_ERR_NONE;
@@ -59,95 +59,116 @@ static enum h1_error end_field(struct h1_head *h, struct h1_field *f, uint8_t *b
     return h1_take_field(h, f, buf) ? H1_ERR_NONE : h->error;
 }
 
-enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end)
+static enum h1_step go(struct h1_head *h, enum h1_state state, const uint8_t *buf, const uint8_t *p)
 {
-    const struct h1_scan *scan = h1_scan_in_use();
-    enum h1_state state = (enum h1_state)h->state;
-    enum h1_error error = H1_ERR_NONE;
-    uint8_t *p = buf + h->scan_off;
-    struct h1_field *f;
-
-    while (p < end) {
-        f = h->fields != NULL ? h->fields + h->nfields : NULL; /* without, no line gets far */
-        switch (state) {
-        case H1_S_LINE:
-            p = scan->lines(h, buf, p, end);
-            if (p == NULL) {
-                return H1_STEP_FAIL;
-            }
-            if (p == end) {
-                continue;
-            }
-            if (end - p >= 2 && memcmp(p, "\r\n", 2) == 0) { /* as below, at once */
-                h->scan_off = (uint32_t)(p + 2 - buf);
-                return H1_STEP_DONE;
-            }
-            if (!h1_is(*p, H1_C_TOKEN)) {
-                error = no_name(h, *p);
-                p += *p == '\r';
-                state = H1_S_END_LF;
-                break;
-            }
-            if (h1_room_for_fields(h) == 0) {
-                return h1_fail(h, H1_ERR_TOO_MANY_FIELDS);
-            }
-            f = h->fields + h->nfields;
-            f->name.off = (uint32_t)(p - buf);
-            state = H1_S_NAME;
-            __attribute__((fallthrough));
-        case H1_S_NAME:
-            p += scan->name(p, end);
-            if (p == end) {
-                continue;
-            }
-            if (*p != ':') { /* a blank before it (RFC 9112, 5.1), or there is none */
-                return h1_fail(h, H1_ERR_FIELD_NAME);
-            }
-            f->name.len = (uint32_t)(p - buf) - f->name.off;
-            p++;
-            state = H1_S_BLANK;
-            __attribute__((fallthrough));
-        case H1_S_BLANK:
-            while (p < end && h1_is_blank(*p)) {
-                p++;
-            }
-            if (p == end) {
-                continue;
-            }
-            f->value.off = (uint32_t)(p - buf);
-            state = H1_S_VALUE;
-            __attribute__((fallthrough));
-        case H1_S_VALUE:
-            p += scan->value(p, end);
-            if (p == end) {
-                continue;
-            }
-            trim(&f->value, buf, p);
-            error = behind_value(h, *p);
-            p += *p == '\r';
-            state = H1_S_VALUE_LF;
-            break;
-        case H1_S_VALUE_LF:
-            if (*p != '\n') {
-                return h1_fail(h, H1_ERR_LINE_END);
-            }
-            p++;
-            error = end_field(h, f, buf, p);
-            state = H1_S_LINE;
-            break;
-        default:
-            assert(state == H1_S_END_LF);
-            if (*p != '\n') {
-                return h1_fail(h, H1_ERR_LINE_END);
-            }
-            h->scan_off = (uint32_t)(p + 1 - buf);
-            return H1_STEP_DONE;
-        }
-        if (error != H1_ERR_NONE) {
-            return h1_fail(h, error);
-        }
-    }
     h->state = state;
     h->scan_off = (uint32_t)(p - buf);
-    return H1_STEP_MORE;
+    return H1_STEP_NEXT;
+}
+
+/* The line that is being read. There is room for it: its name has begun. */
+static struct h1_field *this_field(struct h1_head *h)
+{
+    return h->fields + h->nfields;
+}
+
+static enum h1_step step_line(struct h1_head *h, uint8_t *buf, const uint8_t *end)
+{
+    uint8_t *p = h1_scan_in_use()->lines(h, buf, buf + h->scan_off, end);
+    if (p == NULL) {
+        return H1_STEP_FAIL;
+    }
+    h->scan_off = (uint32_t)(p - buf);
+    if (p == end) {
+        return H1_STEP_MORE;
+    }
+    if (!h1_is(*p, H1_C_TOKEN)) {
+        enum h1_error error = no_name(h, *p);
+        return error != H1_ERR_NONE ? h1_fail(h, error) : go(h, H1_S_END_LF, buf, p + (*p == '\r'));
+    }
+    if (h1_room_for_fields(h) == 0) {
+        return h1_fail(h, H1_ERR_TOO_MANY_FIELDS);
+    }
+    this_field(h)->name.off = h->scan_off;
+    h->state = H1_S_NAME;
+    return H1_STEP_NEXT;
+}
+
+static enum h1_step step_name(struct h1_head *h, const uint8_t *buf, const uint8_t *end)
+{
+    const uint8_t *p = buf + h->scan_off;
+    struct h1_span *name = &this_field(h)->name;
+    p += h1_scan_in_use()->name(p, end);
+    h->scan_off = (uint32_t)(p - buf);
+    if (p == end) {
+        return H1_STEP_MORE;
+    }
+    if (*p != ':') { /* a blank before it (RFC 9112, 5.1), or there is none */
+        return h1_fail(h, H1_ERR_FIELD_NAME);
+    }
+    name->len = h->scan_off - name->off;
+    return go(h, H1_S_BLANK, buf, p + 1);
+}
+
+static enum h1_step step_blank(struct h1_head *h, const uint8_t *buf, const uint8_t *end)
+{
+    const uint8_t *p = buf + h->scan_off;
+    while (p < end && h1_is_blank(*p)) {
+        p++;
+    }
+    h->scan_off = (uint32_t)(p - buf);
+    if (p == end) {
+        return H1_STEP_MORE;
+    }
+    this_field(h)->value.off = h->scan_off;
+    h->state = H1_S_VALUE;
+    return H1_STEP_NEXT;
+}
+
+static enum h1_step step_value(struct h1_head *h, const uint8_t *buf, const uint8_t *end)
+{
+    const uint8_t *p = buf + h->scan_off;
+    p += h1_scan_in_use()->value(p, end);
+    h->scan_off = (uint32_t)(p - buf);
+    if (p == end) {
+        return H1_STEP_MORE;
+    }
+    trim(&this_field(h)->value, buf, p);
+    enum h1_error error = after_value(h, *p);
+    return error != H1_ERR_NONE ? h1_fail(h, error) : go(h, H1_S_VALUE_LF, buf, p + (*p == '\r'));
+}
+
+/* The LF of a field line, or of the empty line. */
+static enum h1_step step_lf(struct h1_head *h, uint8_t *buf, const uint8_t *end)
+{
+    uint8_t *p = buf + h->scan_off;
+    if (p == end) {
+        return H1_STEP_MORE;
+    }
+    if (*p++ != '\n') {
+        return h1_fail(h, H1_ERR_LINE_END);
+    }
+    h->scan_off = (uint32_t)(p - buf);
+    if (h->state == H1_S_END_LF) {
+        return H1_STEP_DONE;
+    }
+    enum h1_error error = end_field(h, this_field(h), buf, p);
+    return error != H1_ERR_NONE ? h1_fail(h, error) : go(h, H1_S_LINE, buf, p);
+}
+
+enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end)
+{
+    switch ((enum h1_state)h->state) {
+    case H1_S_LINE:
+        return step_line(h, buf, end);
+    case H1_S_NAME:
+        return step_name(h, buf, end);
+    case H1_S_BLANK:
+        return step_blank(h, buf, end);
+    case H1_S_VALUE:
+        return step_value(h, buf, end);
+    default:
+        assert(h->state == H1_S_VALUE_LF || h->state == H1_S_END_LF);
+        return step_lf(h, buf, end);
+    }
 }

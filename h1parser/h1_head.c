@@ -78,26 +78,12 @@ static enum h1_step step_method(struct h1_head *h, uint8_t *buf, const uint8_t *
         return h1_fail(h, H1_ERR_METHOD);
     }
     h->method = h1_method_lookup((const char *)buf + h->method_text.off, h->method_text.len);
-    h->aux = 0;
     return go(h, H1_S_TARGET, h->scan_off + 1);
 }
 
-/* aux is 1 once a '?' was seen: the backslash, which some take for a slash, may stand behind it. */
 static enum h1_step step_target(struct h1_head *h, uint8_t *buf, const uint8_t *end)
 {
-    const uint8_t *p = buf + h->scan_off;
-    for (;;) {
-        p += h1_scan_in_use()->target(p, end);
-        if (p == end || *p != '\\') {
-            break;
-        }
-        if (h->aux == 0 &&
-            memchr(buf + h->line_off, '?', (size_t)(p - buf) - h->line_off) == NULL) {
-            return h1_fail(h, H1_ERR_TARGET);
-        }
-        h->aux = 1;
-        p++;
-    }
+    const uint8_t *p = h1_scan_target(buf + h->scan_off, end, &h->query);
     h->scan_off = (uint32_t)(p - buf);
     if (p == end) {
         return H1_STEP_MORE;
@@ -119,26 +105,18 @@ static enum h1_step step_target(struct h1_head *h, uint8_t *buf, const uint8_t *
 /* HTTP-version (RFC 9112, 2.3) in the n octets at p, that are all there is so far. */
 static enum h1_step match_version(struct h1_head *h, const uint8_t *p, size_t n)
 {
-    static const char text[] = "HTTP/1.";
-    bool usual = n >= VERSION_LEN && memcmp(p, text, VERSION_LEN - 1) == 0;
-    for (size_t i = 0; !usual && i < n && i < VERSION_LEN - 1; i++) {
-        if (p[i] != (uint8_t)text[i]) {
-            bool other_major = i == 5 && h1_is_digit(p[i]);
-            return h1_fail(h, other_major ? H1_ERR_VERSION : H1_ERR_START_LINE);
+    enum { MINOR = 7 };
+    static const char shape[] = "HTTP/0.0"; /* 0: any digit */
+    if (n >= VERSION_LEN && memcmp(p, "HTTP/1.", MINOR) == 0 && (p[MINOR] | 1) == '1') {
+        h->minor_version = p[MINOR] - '0';
+        return H1_STEP_NEXT;
+    }
+    for (size_t i = 0; i < n && i < VERSION_LEN; i++) {
+        if (shape[i] == '0' ? !h1_is_digit(p[i]) : p[i] != (uint8_t)shape[i]) {
+            return h1_fail(h, H1_ERR_START_LINE);
         }
     }
-    if (n < VERSION_LEN) {
-        return H1_STEP_MORE;
-    }
-    uint8_t minor = p[VERSION_LEN - 1];
-    if (!h1_is_digit(minor)) {
-        return h1_fail(h, H1_ERR_START_LINE);
-    }
-    if (minor > '1') {
-        return h1_fail(h, H1_ERR_VERSION);
-    }
-    h->minor_version = minor - '0';
-    return H1_STEP_NEXT;
+    return n < VERSION_LEN ? H1_STEP_MORE : h1_fail(h, H1_ERR_VERSION);
 }
 
 static enum h1_step step_request_version(struct h1_head *h, uint8_t *buf, const uint8_t *end)
@@ -194,7 +172,6 @@ static enum h1_step step_status_line(struct h1_head *h, uint8_t *buf, const uint
     }
     /* The SP before no reason is a MUST, but many servers leave it out, and there is nothing to be
      * mistaken about. */
-    h->reason = (struct h1_span){next, 0};
     return end_start_line(h, buf, p + STATUS_LEN, end);
 }
 

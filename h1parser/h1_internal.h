@@ -13,12 +13,17 @@
 enum {
     H1_C_TOKEN = 1,       /* tchar: RFC 9110, 5.6.2 */
     H1_C_VALUE = 2,       /* field-vchar, SP, HTAB: RFC 9110, 5.5 */
-    H1_C_TARGET = 4,      /* what a request target is made of, but for the backslash */
+    H1_C_TARGET = 4,      /* what a request target is made of, but for '?' and the backslash */
     H1_C_REGNAME = 8,     /* unreserved and sub-delims without the comma: RFC 3986, 3.2.2 */
     H1_C_UNRESERVED = 16, /* RFC 3986, 2.3 */
 };
 
 extern const uint8_t h1_class[256];
+
+/* The same of H1_C_TOKEN, for vectors, which look octets up by four bits: by its low four bits, in
+ * which rows (high four bits) an octet is a tchar, a bit for each; and the bit of each row. */
+extern const uint8_t h1_tchar_rows[16];
+extern const uint8_t h1_row_bits[16];
 
 /* A tchar's lower-case form, 0 for every byte that is none. */
 extern const uint8_t h1_name_lower[256];
@@ -130,6 +135,10 @@ static inline uint32_t h1_room_for_fields(const struct h1_head *h)
 /* The states LINE to END_LF: field lines up to the empty line. `end` is behind the last octet that
  * may be looked at. */
 enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end);
+
+/* Where the target at p ends: at an octet that it cannot have, or at `end`. *query says whether a
+ * '?' was seen, before and now: the backslash, which some take for a slash, may only follow it. */
+const uint8_t *h1_scan_target(const uint8_t *p, const uint8_t *end, bool *query);
 
 /* Takes a request target apart that has the right bytes in it: h->target to h->form and spans. */
 enum h1_error h1_parse_target(struct h1_head *h, const char *buf);

@@ -18,7 +18,7 @@ struct h1_scan {
     size_t (*name)(const uint8_t *p, const uint8_t *end);
     /* A field value or a reason phrase, with the blanks in it and behind it (H1_C_VALUE). */
     size_t (*value)(const uint8_t *p, const uint8_t *end);
-    /* A request target, up to its end or a backslash (H1_C_TARGET). */
+    /* A request target, up to its end, a '?' or a backslash (H1_C_TARGET). */
     size_t (*target)(const uint8_t *p, const uint8_t *end);
     /* Makes a field name of n octets at p lower case. The octets up to `end` may be written as they
      * are. */
@@ -115,8 +115,10 @@ static inline size_t h1_target_plain(const uint8_t *p, const uint8_t *end)
     for (; end - p >= 8; p += 8) {
         uint64_t x = h1_word(p);
         uint64_t high = x & H1_EACH(0x80);
-        if ((H1_SOME_LESS(x, 0x21) | H1_SOME_EQUAL(x, 0x7f) | H1_SOME_EQUAL(x, '#') |
-             H1_SOME_EQUAL(x, '\\') | high) != 0) {
+        /* With 0x40 in it, '?' is DEL. */
+        uint64_t del = H1_SOME_EQUAL(x | H1_EACH(0x40), 0x7f);
+        if ((H1_SOME_LESS(x, 0x21) | del | H1_SOME_EQUAL(x, '#') | H1_SOME_EQUAL(x, '\\') | high) !=
+            0) {
             return (size_t)(p - begin) + h1_scan_class(p, p + 8, H1_C_TARGET);
         }
     }

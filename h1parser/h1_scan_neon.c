@@ -9,13 +9,6 @@
 
 #include <arm_neon.h>
 
-/* tchar (RFC 9110, 5.6.2) by its low four bits: a bit for each row (its high four bits) in which it
- * is one. */
-static const uint8_t tchar_rows[16] = {0xe8, 0xfc, 0xf8, 0xfc, 0xfc, 0xfc, 0xfc, 0xfc,
-                                       0xf8, 0xf8, 0xf4, 0x54, 0xd0, 0x54, 0xf4, 0x70};
-/* The bit of a row; rows that have no tchar have none. */
-static const uint8_t row_bits[16] = {0, 0, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80};
-
 static const uint8_t lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 /* How many lanes there are before the first that is not 0: NEON has no mask of single bits, so each
@@ -36,20 +29,22 @@ static inline uint8x16_t not_value(uint8x16_t octets)
     return vorrq_u8(vbicq_u8(low, tab), del);
 }
 
-/* The lanes that are not of H1_C_TARGET: up to SP, DEL and above, '#', and the backslash. */
+/* The lanes that are not of H1_C_TARGET: up to SP, DEL and above, '#', '?', and the
+ * backslash. */
 static inline uint8x16_t not_target(uint8x16_t octets)
 {
     uint8x16_t low = vcltq_u8(octets, vdupq_n_u8(0x21));
     uint8x16_t high = vcgtq_u8(octets, vdupq_n_u8(0x7e));
     uint8x16_t hash = vceqq_u8(octets, vdupq_n_u8('#'));
     uint8x16_t backslash = vceqq_u8(octets, vdupq_n_u8('\\'));
-    return vorrq_u8(vorrq_u8(low, high), vorrq_u8(hash, backslash));
+    uint8x16_t question = vceqq_u8(octets, vdupq_n_u8('?'));
+    return vorrq_u8(vorrq_u8(vorrq_u8(low, high), question), vorrq_u8(hash, backslash));
 }
 
 static inline uint8x16_t not_token(uint8x16_t octets)
 {
-    uint8x16_t rows = vqtbl1q_u8(vld1q_u8(tchar_rows), vandq_u8(octets, vdupq_n_u8(0x0f)));
-    uint8x16_t row = vqtbl1q_u8(vld1q_u8(row_bits), vshrq_n_u8(octets, 4));
+    uint8x16_t rows = vqtbl1q_u8(vld1q_u8(h1_tchar_rows), vandq_u8(octets, vdupq_n_u8(0x0f)));
+    uint8x16_t row = vqtbl1q_u8(vld1q_u8(h1_row_bits), vshrq_n_u8(octets, 4));
     return vceqq_u8(vandq_u8(rows, row), vdupq_n_u8(0));
 }
 

@@ -19,12 +19,6 @@
 #define SSE42 __attribute__((target("sse4.2"), always_inline)) inline
 #define AVX2  __attribute__((target("avx2,bmi,bmi2"), always_inline)) inline
 
-/* tchar (RFC 9110, 5.6.2) by its low four bits: a bit for each row in which it is one. */
-#define TCHAR_ROWS                                                                                 \
-    0xe8, 0xfc, 0xf8, 0xfc, 0xfc, 0xfc, 0xfc, 0xfc, 0xf8, 0xf8, 0xf4, 0x54, 0xd0, 0x54, 0xf4, 0x70
-/* The bit of a row; rows that have no tchar have none. */
-#define ROW_BITS 0, 0, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0, 0, 0, 0, 0, 0, 0, 0
-
 /* ---------------------------------------------------------------- SSE4.2 */
 
 /* Which of 16 octets are not of H1_C_VALUE: below SP (but HTAB), and DEL. One bit each. */
@@ -43,24 +37,31 @@ static SSE42 unsigned maybe_not_value_16(__m128i octets)
     return (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(next, _mm_set1_epi8(0x21)));
 }
 
-/* Which of 16 octets are not of H1_C_TARGET: up to SP, DEL and above, '#', and the backslash. */
+/* Which of 16 octets are not of H1_C_TARGET: up to SP, DEL and above, '#', '?', and the backslash.
+ */
 static SSE42 unsigned not_target_16(__m128i octets)
 {
     /* As signed numbers 0x80 to 0xff are below SP too. */
     __m128i outside = _mm_cmplt_epi8(octets, _mm_set1_epi8(0x21));
-    __m128i del = _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7f));
+    /* With 0x40 in it, '?' is DEL. */
+    __m128i del = _mm_cmpeq_epi8(_mm_or_si128(octets, _mm_set1_epi8(0x40)), _mm_set1_epi8(0x7f));
     __m128i hash = _mm_cmpeq_epi8(octets, _mm_set1_epi8('#'));
     __m128i backslash = _mm_cmpeq_epi8(octets, _mm_set1_epi8('\\'));
     return (unsigned)_mm_movemask_epi8(
         _mm_or_si128(_mm_or_si128(outside, del), _mm_or_si128(hash, backslash)));
 }
 
+static SSE42 __m128i load_16(const uint8_t *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
 /* Which of 16 octets are no tchar. A shuffle gives 0 for an octet over 0x7f. */
 static SSE42 unsigned not_token_16(__m128i octets)
 {
-    __m128i rows = _mm_shuffle_epi8(_mm_setr_epi8(TCHAR_ROWS), octets);
+    __m128i rows = _mm_shuffle_epi8(load_16(h1_tchar_rows), octets);
     __m128i high = _mm_and_si128(_mm_srli_epi16(octets, 4), _mm_set1_epi8(0x0f));
-    __m128i row = _mm_shuffle_epi8(_mm_setr_epi8(ROW_BITS), high);
+    __m128i row = _mm_shuffle_epi8(load_16(h1_row_bits), high);
     __m128i none = _mm_cmpeq_epi8(_mm_and_si128(rows, row), _mm_setzero_si128());
     return (unsigned)_mm_movemask_epi8(none);
 }
@@ -232,7 +233,8 @@ static AVX2 uint32_t maybe_not_value_32(__m256i octets)
 static AVX2 uint32_t not_target_32(__m256i octets)
 {
     __m256i outside = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x21), octets);
-    __m256i del = _mm256_cmpeq_epi8(octets, _mm256_set1_epi8(0x7f));
+    __m256i marked = _mm256_or_si256(octets, _mm256_set1_epi8(0x40));
+    __m256i del = _mm256_cmpeq_epi8(marked, _mm256_set1_epi8(0x7f));
     __m256i hash = _mm256_cmpeq_epi8(octets, _mm256_set1_epi8('#'));
     __m256i backslash = _mm256_cmpeq_epi8(octets, _mm256_set1_epi8('\\'));
     return (uint32_t)_mm256_movemask_epi8(

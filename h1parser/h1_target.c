@@ -115,28 +115,24 @@ bool h1_authority_split(const char *s, size_t len, size_t *host_len, int *port)
 
 /* ---------------------------------------------------------------- the four forms */
 
+const uint8_t *h1_scan_target(const uint8_t *p, const uint8_t *end, bool *query)
+{
+    const struct h1_scan *scan = h1_scan_in_use();
+    for (;;) {
+        p += scan->target(p, end);
+        if (p == end || (*p != '?' && (*p != '\\' || !*query))) {
+            return p;
+        }
+        *query = true;
+        p++;
+    }
+}
+
 bool h1_path_valid(const char *s, size_t len)
 {
-    const uint8_t *p = (const uint8_t *)s;
-    const uint8_t *end = p + len;
-    if (len == 0 || *p != '/') {
-        return false;
-    }
-    for (;;) {
-        p += h1_scan_in_use()->target(p, end);
-        if (p == end) {
-            return true;
-        }
-        size_t before = (size_t)(p - (const uint8_t *)s);
-        if (*p != '\\' || memchr(s, '?', before) == NULL) {
-            return false;
-        }
-        /* In the query: from here on only the bytes count. */
-        while (p < end && (*p == '\\' || h1_is(*p, H1_C_TARGET))) {
-            p++;
-        }
-        return p == end;
-    }
+    const uint8_t *end = (const uint8_t *)s + len;
+    bool query = false;
+    return len > 0 && s[0] == '/' && h1_scan_target((const uint8_t *)s, end, &query) == end;
 }
 
 static struct h1_span span_of(const char *buf, const char *from, const char *to)
@@ -150,7 +146,8 @@ static enum h1_error parse_absolute(struct h1_head *h, const char *buf)
     const char *s = buf + h->target.off;
     const char *end = s + h->target.len;
     const char *colon = memchr(s, ':', h->target.len);
-    if (colon == NULL || end - colon < 3 || colon[1] != '/' || colon[2] != '/') {
+    /* The SP after the target is there, and ends the comparison. */
+    if (colon == NULL || colon[1] != '/' || colon[2] != '/') {
         return H1_ERR_TARGET;
     }
     size_t scheme_len = (size_t)(colon - s);

@@ -164,7 +164,7 @@ struct h1_head {
     uint32_t state;
     uint32_t line_off; /* where the element that is being scanned begins */
     uint32_t scan_off; /* octets that were looked at and need not be looked at again */
-    uint32_t aux;      /* a note from one part of a line to a later part of it */
+    bool query;        /* a '?' was seen in the target */
 };
 
 /** Begins a head. `fields` (caller's) must stay where it is until the head was used.

@@ -83,28 +83,6 @@ static void query_is_not_looked_at_again(void **state)
     assert_int_equal(h.target.len, 33);
 }
 
-/* A megabyte of backslashes behind a '?' that comes late: a search from the start for each of them
- * would take minutes. */
-static void backslashes_take_linear_time(void **state)
-{
-    (void)state;
-    size_t half = 1 << 20;
-    size_t len = 2 * half;
-    uint8_t *buf = malloc(len);
-    assert_non_null(buf);
-    memset(buf, 'a', half);
-    memcpy(buf, "GET /", 5);
-    buf[half - 1] = '?';
-    memset(buf + half, '\\', half);
-    struct h1_head h;
-    h1_head_init(&h, H1_REQUEST, NULL, 0,
-                 (struct h1_options){.head_bytes = UINT32_MAX, .fields = 0});
-    for (size_t n = half; n <= len; n += 7) {
-        assert_int_equal(h1_head_parse(&h, buf, n), H1_MORE);
-    }
-    free(buf);
-}
-
 /* ---------------------------------------------------------------- octets looked at */
 
 static size_t looked_at;
@@ -205,6 +183,28 @@ static void a_large_head_in_small_pieces_takes_linear_time(void **state)
         assert_int_equal(rc, H1_DONE);
         assert_int_equal(h.nfields, 1503);
         assert_in_range(looked_at, BIG_HEAD, 4 * BIG_HEAD + 2 * pieces + sizes[i] * 1500);
+    }
+    h1_scan_use(NULL);
+}
+
+/* Backslashes after a '?' that comes late: none of them is a reason to go back. */
+static void backslashes_take_linear_time(void **state)
+{
+    (void)state;
+    enum { HALF = 1 << 16, LEN = 2 * HALF };
+    static uint8_t buf[LEN];
+    memset(buf, 'a', HALF);
+    memcpy(buf, "GET /", 5);
+    buf[HALF - 1] = '?';
+    memset(buf + HALF, '\\', HALF);
+    struct h1_head h;
+    h1_head_init(&h, H1_REQUEST, NULL, 0,
+                 (struct h1_options){.head_bytes = UINT32_MAX, .fields = 0});
+    h1_scan_use(&counted);
+    looked_at = 0;
+    for (size_t n = 1; n <= LEN; n += 7) {
+        assert_int_equal(h1_head_parse(&h, buf, n), H1_MORE);
+        assert_in_range(looked_at, 0, 3 * n + 10);
     }
     h1_scan_use(NULL);
 }
