@@ -9,7 +9,7 @@ LEAST_CASES = 400  # what the parser was asked to have
 
 
 def rows_of(document):
-    """{rule: (accepts something, refuses something)}"""
+    """{rule: (accepts something, refuses something, errors of what it refuses)}"""
     rows, heading = {}, None
     with open(document, encoding="utf-8") as text:
         for line in text:
@@ -18,12 +18,12 @@ def rows_of(document):
                 heading = None
             elif cells[0] == "rule":
                 heading = cells
-                if heading[2:4] != ["accepted", "refused"]:
+                if heading[2:5] != ["accepted", "refused", "error"]:
                     sys.exit(f"{document}: a table of rules has other columns: {line}")
             elif heading and not cells[0].startswith("---"):
                 if len(cells) != len(heading) or cells[0] in rows:
                     sys.exit(f"{document}: a row of another width, or a second one of its name: {line}")
-                rows[cells[0]] = (bool(cells[2]), bool(cells[3]))
+                rows[cells[0]] = (bool(cells[2]), bool(cells[3]), set(re.findall(r"`([A-Z_]+)`", cells[4])))
     return rows
 
 
@@ -44,16 +44,15 @@ def main():
     document, *files = sys.argv[1:]
     rows = rows_of(document)
     accepted = dict.fromkeys(rows, 0)
-    refused = dict.fromkeys(rows, 0)
-    faults, count = [], 0
+    refused = {rule: [] for rule in rows}
+    faults, count, names = [], 0, set()
     for path in files:
-        names = set()
         for rule, name, outcome in cases_of(path):
             count += 1
-            if name in names:
-                # The same name under another kind of message is allowed; within one rule it is a slip.
-                faults += [f"{path}: {name} is there twice"] if (rule, name) in names else []
-            names |= {name, (rule, name)}
+            # Under two rules, for two kinds of messages, a name may be there twice; within one it is a slip.
+            if (path, rule, name) in names:
+                faults.append(f"{path}: {name} is there twice")
+            names.add((path, rule, name))
             if rule == "-":
                 continue
             if rule not in rows:
@@ -61,21 +60,23 @@ def main():
             elif outcome == "ok":
                 accepted[rule] += 1
             elif outcome != "more":
-                refused[rule] += 1
-    for rule, (accepts, refuses) in rows.items():
+                refused[rule].append(outcome)
+                if outcome not in rows[rule][2]:
+                    faults.append(f"{path}: {name}: {outcome} is no error of the rule {rule!r}")
+    for rule, (accepts, refuses, errors) in rows.items():
         if not (accepts or refuses):
             faults.append(f"{document}: {rule!r} says nothing")
         if accepts and accepted[rule] == 0:
             faults.append(f"{rule!r} has no case that is accepted")
-        if refuses and refused[rule] == 0:
-            faults.append(f"{rule!r} has no case that is refused")
-        if not refuses and refused[rule] > 0:
-            faults.append(f"{rule!r} refuses nothing by its row, but has a case that is refused")
+        if bool(errors) != refuses:
+            faults.append(f"{document}: {rule!r} refuses without an error, or the other way round")
+        for error in errors - set(refused[rule]):
+            faults.append(f"{rule!r} has no case that is refused with {error}")
     if count < LEAST_CASES:
         faults.append(f"only {count} cases")
     if faults:
         sys.exit("\n".join(faults))
-    print(f"{len(rows)} rules, {count} cases: {sum(accepted.values())} accepted, {sum(refused.values())} refused")
+    print(f"{len(rows)} rules, {count} cases: {sum(accepted.values())} accepted, {sum(map(len, refused.values()))} refused")
 
 
 main()
