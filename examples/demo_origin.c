@@ -217,7 +217,7 @@ static void echo_data(struct client *c, const uint8_t *data, size_t len)
     if (c->framing.kind == H1_BODY_CHUNKED) {
         h1_put_chunk_head(&o, len);
         put_bytes(&o, data, len);
-        h1_put_end(&o); /* the CRLF behind a chunk's data */
+        h1_put_chunk_end(&o);
     } else {
         put_bytes(&o, data, len);
     }

@@ -9,7 +9,8 @@
 
 #include <assert.h>
 
-/* A line begins with c, which no field name does: H1_ERR_NONE if that is the end of the lines. */
+/* c, which begins a line, cannot begin a field name. H1_ERR_NONE: it is the empty line that ends
+ * the fields. Else what is wrong with it. */
 static enum h1_error no_name(const struct h1_head *h, uint8_t c)
 {
     if (c == '\r' || (c == '\n' && h->options.bare_lf)) {

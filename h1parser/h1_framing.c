@@ -3,6 +3,8 @@
  */
 #include "h1_internal.h"
 
+#include <assert.h>
+
 /* clang-format off */
 /*
  * RFC 9112, 6.3. First what is refused, whatever the method and the status (framing.error):
@@ -104,7 +106,7 @@ static bool persistent(const struct h1_head *h, const struct h1_framing *f)
     return h->minor_version == 1 || h->connection_keep_alive;
 }
 
-struct h1_framing h1_body_framing(const struct h1_head *h, enum h1_method request_method)
+struct h1_framing h1_framing_of(const struct h1_head *h, enum h1_method request_method)
 {
     struct h1_framing framing = {.kind = H1_BODY_NONE};
     framing.error = h->kind == H1_REQUEST ? request_error(h) : response_error(h);
@@ -119,4 +121,10 @@ struct h1_framing h1_body_framing(const struct h1_head *h, enum h1_method reques
     framing.interim = h->kind == H1_RESPONSE && h->status < 200 && h->status != 101;
     framing.keep_alive = persistent(h, &framing);
     return framing;
+}
+
+struct h1_framing h1_body_framing(const struct h1_head *h, enum h1_method request_method)
+{
+    assert(h->kind != H1_TRAILERS && h->state == H1_S_DONE);
+    return h1_framing_of(h, request_method);
 }

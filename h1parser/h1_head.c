@@ -43,7 +43,7 @@ static enum h1_step end_start_line(struct h1_head *h, const uint8_t *buf, const 
 }
 
 /* RFC 9112, 2.2: a server SHOULD ignore at least one empty line before a request, for the sake of
- * old clients that send CR LF behind a body. One is enough; more of them is somebody at play. */
+ * old clients that send CR LF behind a body. One is enough: nobody honest sends more. */
 static enum h1_step step_empty(struct h1_head *h, uint8_t *buf, const uint8_t *end)
 {
     const uint8_t *p = buf + h->scan_off;
@@ -213,7 +213,7 @@ static enum h1_step finish(struct h1_head *h)
     }
     if (h->kind != H1_TRAILERS) {
         /* Whether the framing is in order never depends on the method that was answered. */
-        enum h1_error error = h1_body_framing(h, H1_METHOD_OTHER).error;
+        enum h1_error error = h1_framing_of(h, H1_METHOD_OTHER).error;
         if (error != H1_ERR_NONE) {
             return h1_fail(h, error);
         }

@@ -140,6 +140,9 @@ enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end
  * '?' was seen, before and now: the backslash, which some take for a slash, may only follow it. */
 const uint8_t *h1_scan_target(const uint8_t *p, const uint8_t *end, bool *query);
 
+/* h1_body_framing(), of a head whose fields are all in. */
+struct h1_framing h1_framing_of(const struct h1_head *h, enum h1_method request_method);
+
 /* Takes a request target apart that has the right bytes in it: h->target to h->form and spans. */
 enum h1_error h1_parse_target(struct h1_head *h, const char *buf);
 

@@ -87,7 +87,8 @@ h1_lines(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end,
         if (*value == ' ') {
             value++;
         }
-        if (*value <= ' ' || behind[-1] == ' ') { /* one blank more, or no value: this is the CR */
+        /* A second blank, or no value at all: then this is the CR. */
+        if (*value <= ' ' || behind[-1] == ' ') {
             break;
         }
         f->name.off = (uint32_t)(p - buf);

@@ -68,8 +68,9 @@ static inline size_t h1_name_plain(const uint8_t *p, const uint8_t *end)
 }
 
 /*
- * Tests of eight octets in a word. They miss none that is to be found. They may take an octet
- * behind it for one as well (a borrow), so what they find is looked at octet by octet.
+ * Tests of eight octets in a word: not 0 if one of them is less than c, or is c. After the first
+ * that is, a borrow may mark others that are not, so where it is has to be looked up octet by
+ * octet.
  */
 #define H1_SOME_LESS(x, c)  (((x)-H1_EACH(c)) & ~(x)&H1_EACH(0x80)) /* c <= 0x80 */
 #define H1_SOME_EQUAL(x, c) H1_SOME_LESS((x) ^ H1_EACH(c), 1)

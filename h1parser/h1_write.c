@@ -112,6 +112,11 @@ void h1_put_chunk_head(struct h1_out *o, uint64_t size)
     }
 }
 
+void h1_put_chunk_end(struct h1_out *o)
+{
+    h1_put_end(o); /* the same two octets */
+}
+
 void h1_put_last_chunk(struct h1_out *o)
 {
     uint8_t *p = reserve(o, 3);

@@ -4,8 +4,13 @@
  *
  * The caller owns every byte and every array. A head is parsed where it lies: results are offsets
  * into the caller's buffer, which may move (be reallocated) between calls as long as the bytes stay
- * the same. Field names are lower-cased in place. Nothing is parsed twice: a head that comes byte
- * by byte costs linear time.
+ * the same. Field names are lower-cased in place. A head that comes byte by byte costs linear time.
+ *
+ * Nothing is shared between heads, bodies and outputs: each may be used by any thread, by one at a
+ * time. Every text that a function returns is static and constant.
+ *
+ * What a peer sends never trips an assertion. What a caller does wrong (documented as "must") does,
+ * in release builds too.
  *
  * Strict by default: what two parsers could read in two ways is an error here (see
  * docs/h1parser.md).
@@ -34,7 +39,8 @@ struct h1_span {
 struct h1_field {
     struct h1_span name;
     struct h1_span value;
-    uint8_t token; /**< enum h1_token */
+    uint8_t
+        token; /**< enum h1_token; never one of HTTP/2's pseudo-header fields (H1_TOKEN_PSEUDO_…) */
 };
 
 enum h1_kind { H1_REQUEST, H1_RESPONSE, H1_TRAILERS };
@@ -88,6 +94,7 @@ enum h1_error {
     H1_ERR_CHUNK_END,         /**< no CRLF behind the chunk's data */
 };
 
+/** A sentence, static; "unknown error" for what is none. */
 const char *h1_error_text(enum h1_error e);
 /** The status for a request that failed so: 400, 414, 417, 431, 501 or 505. (A response that failed
  * is a 502, whatever the error.) */
@@ -108,14 +115,18 @@ enum h1_underscores {
     H1_UNDERSCORES_REFUSE, /**< H1_ERR_UNDERSCORE */
 };
 
-/** How a head is read. With all of it 0 but the limits, nothing but RFC 9112 as docs/h1parser.md
- * has it. */
+/** How a head is read. With all options but the limits zero, only what docs/h1parser.md accepts is
+ * accepted. */
 struct h1_options {
-    uint32_t head_bytes; /**< the whole head with its start line and line ends, octets; not 0 */
-    uint32_t fields;     /**< field lines, dropped ones too; at most fields_cap */
-    /** A bare LF ends a line too: the start line, a field line, the empty line behind them. Not
-     * the empty line before a request, and nothing that belongs to a chunked body (chunk lines,
-     * H1_TRAILERS). A bare CR is refused all the same. */
+    /** The whole head with leading empty line, start line and line ends, octets; must not be 0. A
+     * head never has more than 4 GiB. */
+    uint32_t head_bytes;
+    /** Field lines, dropped ones too; 0: none at all. Never more than fields_cap are kept: a
+     * dropped one takes no place. */
+    uint32_t fields;
+    /** A bare LF ends a line too: the start line, a field line, the empty line after them. Not the
+     * empty line before a request, and nothing that belongs to a chunked body (chunk lines,
+     * H1_TRAILERS, where this is ignored). A bare CR is refused all the same. */
     bool bare_lf;
     enum h1_underscores underscores;
 };
@@ -147,7 +158,9 @@ struct h1_head {
     struct h1_span reason;   /**< response */
     struct h1_field *fields; /**< as given to h1_head_init */
     uint32_t nfields;
-    uint32_t dropped; /**< field lines that options.underscores has left out */
+    /** Field lines that options.underscores has left out. They are checked like others, are in no
+     * field, and say nothing: no field that the parser understands has an underscore. */
+    uint32_t dropped;
     /* What the fields say about framing and connection, collected while they are parsed. */
     int64_t content_length; /**< -1 without */
     bool chunked;           /**< Transfer-Encoding: chunked */
@@ -167,16 +180,25 @@ struct h1_head {
     bool query;        /* a '?' was seen in the target */
 };
 
-/** Begins a head. `fields` (caller's) must stay where it is until the head was used.
- * options.head_bytes must not be 0. */
+/**
+ * Begins a head. `fields` (the caller's, fields_cap of them; NULL without any) must stay valid as
+ * long as h->fields is read. It may be moved between two calls: set h->fields.
+ */
 void h1_head_init(struct h1_head *h, enum h1_kind kind, struct h1_field *fields,
                   uint32_t fields_cap, struct h1_options options);
 
 /**
  * Goes on with a head. buf holds all bytes of it from its first one, `len` of them now; on each
- * call the same bytes and more. H1_DONE: h->head_len octets were the head, the rest of buf is body
- * or the next message. H1_MORE or H1_ERROR (h->error). For H1_TRAILERS the section begins right
- * behind the last chunk's line.
+ * call the same bytes and more (len must not shrink). H1_DONE: h->head_len octets were the head,
+ * the rest of buf is body or the next message. For H1_TRAILERS the section begins right after the
+ * last chunk's line. Done and failed heads stay so: asked again, they say the same.
+ *
+ * H1_ERROR: h->error says why, and of a request h->method is valid (H1_METHOD_OTHER before it was
+ * read), so that an answer to HEAD goes without a body; nothing else is. Where the next message
+ * begins is not known: answer, and close.
+ *
+ * H1_MORE when the connection ends: the head was cut, unless not a single octet of it has come
+ * (len == 0: the connection ended between two messages; one CR LF alone may count as that).
  *
  * H1_DONE says that h1_body_framing() finds no error either. A head that is not complete when
  * options.head_bytes octets of it are there is an error at once, not one octet later: a buffer of
@@ -210,7 +232,8 @@ struct h1_framing {
 };
 
 /**
- * The one place that decides where a body ends (RFC 9112, 6.3). For a response `request_method` is
+ * The one place that decides where a body ends (RFC 9112, 6.3). The head must be done, and must not
+ * be a trailer section. For a response `request_method` is
  * the method that it answers; for a request it is not looked at.
  *
  * Interim responses (RFC 9110, 15.2) have no body, and say nothing about the connection, whatever
@@ -219,7 +242,7 @@ struct h1_framing {
  */
 struct h1_framing h1_body_framing(const struct h1_head *h, enum h1_method request_method);
 
-/** A body being read. */
+/** A body being read. `error` is valid after H1_ERROR, which is final. */
 struct h1_body {
     enum h1_body_kind kind;
     enum h1_error error;
@@ -236,7 +259,7 @@ void h1_body_init(struct h1_body *b, struct h1_framing framing);
 /**
  * Reads on. *used octets of buf were taken; with H1_DATA the body bytes are [*data, *data_len)
  * inside buf (and inside what was used), never none. H1_DONE: the body has ended, and nothing
- * behind it was taken; for H1_BODY_CHUNKED a trailer section follows (parse it as H1_TRAILERS, even
+ * after it was taken; for H1_BODY_CHUNKED a trailer section follows (parse it as H1_TRAILERS, even
  * when it is only the empty line). H1_MORE: all of buf was taken and the body goes on.
  * H1_BODY_CLOSE and H1_BODY_TUNNEL never end by themselves.
  *
@@ -265,6 +288,7 @@ bool h1_authority_split(const char *s, size_t len, size_t *host_len, int *port);
 bool h1_token_valid(const char *s, size_t len); /**< RFC 9110, 5.6.2; not empty */
 bool h1_field_value_valid(const char *s,
                           size_t len); /**< no CTL but HTAB, no blank at either end */
+/** The number of a method, case counts; H1_METHOD_OTHER for all that have none. */
 enum h1_method h1_method_lookup(const char *s, size_t len);
 
 /** Whether the bytes may stand in an origin-form target: begins with '/', no blank, control, '#',
@@ -313,20 +337,27 @@ struct h1_out {
     bool full;
 };
 
+/** minor_version must be 0 or 1. */
 void h1_put_request_line(struct h1_out *o, const char *method, size_t method_len,
                          const char *target, size_t target_len, int minor_version);
-/** The reason phrase is ours (h1_reason); a peer's is never repeated. */
+/** The reason phrase is ours (h1_reason); a peer's is never repeated. The status must have three
+ * digits; over 599 our parser would refuse it. */
 void h1_put_status_line(struct h1_out *o, int status, int minor_version);
+/** "name: value CRLF". The case of the name is kept; the value may be empty. */
 void h1_put_field(struct h1_out *o, const char *name, size_t name_len, const char *value,
                   size_t value_len);
+/** The same with a decimal number: Content-Length and the like. */
 void h1_put_field_uint(struct h1_out *o, const char *name, size_t name_len, uint64_t value);
 /** The empty line that ends a head or a trailer section. */
 void h1_put_end(struct h1_out *o);
 
-/** Octets that a chunk's size line can need: 16 hex digits and CRLF. The chunk's data is followed
- * by CRLF. */
+/** Octets that a chunk's size line can need: 16 hex digits and CRLF. */
 #define H1_CHUNK_HEAD_MAX 18
+/** A chunk's size line. The caller puts the data after it, and h1_put_chunk_end(). The size must
+ * not be 0, which would end the body; over 2^63-1 our parser would refuse it. */
 void h1_put_chunk_head(struct h1_out *o, uint64_t size);
+/** The CRLF that follows a chunk's data. */
+void h1_put_chunk_end(struct h1_out *o);
 /** "0 CRLF"; trailers and h1_put_end() follow. */
 void h1_put_last_chunk(struct h1_out *o);
 

@@ -100,9 +100,7 @@ size_t h1_write_body(struct h1_writer *w, struct exchange *x, struct pipe *p,
         *taken = pipe_read(p, o.pos, n);
         assert(*taken == n);
         o.pos += n;
-        o.pos[0] = '\r';
-        o.pos[1] = '\n';
-        o.pos += 2;
+        h1_put_chunk_end(&o);
     }
     if (pipe_done(p)) {
         w->finished = put_end(x, m, &o, o.pos == buf);

@@ -63,7 +63,7 @@ static void check_rewrite(const struct body *r)
         h1_put_chunk_head(&o, r->len);
         memcpy(o.pos, r->data, r->len);
         o.pos += r->len;
-        h1_put_end(&o); /* CRLF */
+        h1_put_chunk_end(&o);
     }
     h1_put_last_chunk(&o);
     assert(!o.full);

@@ -1,4 +1,4 @@
-#include "h1parser.h"
+#include "h1_internal.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,6 +35,7 @@ static struct h1_head head_of(const struct input *in)
     h.upgrade_field = in->upgrade ? 0 : UINT32_MAX;
     h.connection_close = in->close;
     h.connection_keep_alive = in->keep_alive;
+    h.state = H1_S_DONE;
     return h;
 }
 

@@ -31,6 +31,7 @@ static void write_response(struct h1_out *o)
     h1_put_field(o, "a", 1, "b", 1);
     h1_put_end(o);
     h1_put_chunk_head(o, 1);
+    h1_put_chunk_end(o);
     h1_put_chunk_head(o, 0xabcdef);
     h1_put_chunk_head(o, UINT64_MAX);
     h1_put_last_chunk(o);
@@ -40,7 +41,7 @@ static void write_response(struct h1_out *o)
 static const char response[] = "HTTP/1.0 404 Not Found\r\n"
                                "a: b\r\n"
                                "\r\n"
-                               "1\r\n"
+                               "1\r\n\r\n"
                                "abcdef\r\n"
                                "ffffffffffffffff\r\n"
                                "0\r\n"
