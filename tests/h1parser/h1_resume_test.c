@@ -204,7 +204,7 @@ static void backslashes_take_linear_time(void **state)
     looked_at = 0;
     for (size_t n = 1; n <= LEN; n += 7) {
         assert_int_equal(h1_head_parse(&h, buf, n), H1_MORE);
-        assert_in_range(looked_at, 0, 3 * n + 10);
+        assert_true(looked_at <= 3 * n + 10);
     }
     h1_scan_use(NULL);
 }
