@@ -29,15 +29,15 @@ enum {
 enum state {
     S_FAILED, /* 0, so that an empty place in the table below is a failure */
     S_SIZE,
-    S_EXT_SEMI,        /* blank behind the size or an extension: only ';' can come */
-    S_EXT_BEFORE_NAME, /* behind ';' */
+    S_EXT_SEMI,        /* blank after the size or an extension: only ';' can come */
+    S_EXT_BEFORE_NAME, /* after ';' */
     S_EXT_NAME,
-    S_EXT_EQUALS,       /* blank behind a name: '=' or ';' */
-    S_EXT_BEFORE_VALUE, /* behind '=' */
+    S_EXT_EQUALS,       /* blank after a name: '=' or ';' */
+    S_EXT_BEFORE_VALUE, /* after '=' */
     S_EXT_TOKEN,
     S_EXT_QUOTED,
-    S_EXT_ESCAPE,    /* behind '\' in a quoted string */
-    S_EXT_QUOTE_END, /* behind the closing quote */
+    S_EXT_ESCAPE,    /* after '\' in a quoted string */
+    S_EXT_QUOTE_END, /* after the closing quote */
     S_SIZE_LF,
     S_DATA,
     S_DATA_CR,

@@ -32,7 +32,7 @@ static const struct {
     [H1_ERR_EXPECT] = {417, "an expectation other than 100-continue"},
     [H1_ERR_CHUNK_SIZE] = {400, "malformed chunk size"},
     [H1_ERR_CHUNK_EXT] = {400, "malformed or too long chunk extension"},
-    [H1_ERR_CHUNK_END] = {400, "no CR LF behind the data of a chunk"},
+    [H1_ERR_CHUNK_END] = {400, "no CR LF after the data of a chunk"},
 };
 
 enum { ERROR_COUNT = sizeof errors / sizeof errors[0] };

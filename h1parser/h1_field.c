@@ -27,7 +27,7 @@ static enum h1_error no_name(const struct h1_head *h, uint8_t c)
     return h1_room_for_fields(h) > 0 ? H1_ERR_FIELD_NAME : H1_ERR_TOO_MANY_FIELDS;
 }
 
-/* Blanks behind a value, which ends before `end`, are not part of it (RFC 9110, 5.5). */
+/* Blanks after a value, which ends before `end`, are not part of it (RFC 9110, 5.5). */
 static void trim(struct h1_span *value, const uint8_t *buf, const uint8_t *end)
 {
     while (end > buf + value->off && h1_is_blank(end[-1])) {
@@ -47,10 +47,10 @@ static enum h1_error after_value(const struct h1_head *h, uint8_t c)
 
 /* A whole line was read into *f, the next place of h->fields. */
 static enum h1_error end_field(struct h1_head *h, struct h1_field *f, uint8_t *buf,
-                               const uint8_t *behind)
+                               const uint8_t *after)
 {
     uint8_t *name = buf + f->name.off;
-    h1_scan_in_use()->lower(name, f->name.len, behind);
+    h1_scan_in_use()->lower(name, f->name.len, after);
     f->token = h1_token_lookup((const char *)name, f->name.len);
     if (f->token == H1_TOKEN_NONE && h1_has_unwanted_underscore(h, name, f->name.len)) {
         h->dropped++; /* the next line takes its place */

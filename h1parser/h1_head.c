@@ -43,7 +43,7 @@ static enum h1_step end_start_line(struct h1_head *h, const uint8_t *buf, const 
 }
 
 /* RFC 9112, 2.2: a server SHOULD ignore at least one empty line before a request, for the sake of
- * old clients that send CR LF behind a body. One is enough: nobody honest sends more. */
+ * old clients that send CR LF after a body. One is enough: nobody honest sends more. */
 static enum h1_step step_empty(struct h1_head *h, uint8_t *buf, const uint8_t *end)
 {
     const uint8_t *p = buf + h->scan_off;

@@ -132,7 +132,7 @@ static inline uint32_t h1_room_for_fields(const struct h1_head *h)
     return more < h->fields_cap - h->nfields ? more : h->fields_cap - h->nfields;
 }
 
-/* The states LINE to END_LF: field lines up to the empty line. `end` is behind the last octet that
+/* The states LINE to END_LF: field lines up to the empty line. `end` is after the last octet that
  * may be looked at. */
 enum h1_step h1_parse_fields(struct h1_head *h, uint8_t *buf, const uint8_t *end);
 

@@ -28,7 +28,7 @@ struct h1_masks {
 };
 
 /* The masks of the block at p, with all bits set from `end` on. The last block is classified from
- * the 64 octets before `end`, so nothing behind it is read; there are that many. */
+ * the 64 octets before `end`, so nothing after it is read; there are that many. */
 __attribute__((always_inline)) static inline struct h1_masks
 h1_masks_at(const uint8_t *p, const uint8_t *end, struct h1_masks (*classify)(const uint8_t *))
 {
@@ -78,9 +78,9 @@ h1_lines(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end,
             m = h1_masks_at(block, end, classify);
             from = 0;
         }
-        const uint8_t *behind = block + from + __builtin_ctzll(m.no_value >> from);
+        const uint8_t *after = block + from + __builtin_ctzll(m.no_value >> from);
         size_t n = (size_t)(colon - p);
-        if (end - behind < 2 || memcmp(behind, "\r\n", 2) != 0 || colon == behind || n == 0) {
+        if (end - after < 2 || memcmp(after, "\r\n", 2) != 0 || colon == after || n == 0) {
             break;
         }
         const uint8_t *value = colon + 1;
@@ -88,13 +88,13 @@ h1_lines(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end,
             value++;
         }
         /* A second blank, or no value at all: then this is the CR. */
-        if (*value <= ' ' || behind[-1] == ' ') {
+        if (*value <= ' ' || after[-1] == ' ') {
             break;
         }
         f->name.off = (uint32_t)(p - buf);
         f->name.len = (uint32_t)n;
         f->value.off = (uint32_t)(value - buf);
-        f->value.len = (uint32_t)(behind - value);
+        f->value.len = (uint32_t)(after - value);
         f->token = token_of(p, n, end);
         if (f->token == H1_TOKEN_NONE || h1_field_readers[f->token] != NULL) {
             /* A name with a token has no other octets than that: controls, which could be taken for
@@ -105,7 +105,7 @@ h1_lines(struct h1_head *h, uint8_t *buf, uint8_t *p, const uint8_t *end,
             }
         }
         lower(p, n, end);
-        p += behind + 2 - p;
+        p += after + 2 - p;
         if (p - block >= H1_BLOCK) {
             block += H1_BLOCK;
             m = h1_masks_at(block, end, classify);

@@ -12,7 +12,7 @@
 /*
  * RFC 3986, 6.2.2.1 and 6.2.2.2. Never longer than before; `out` may be `s` or before it.
  *
- * A percent sign that encodes nothing stays, but nothing is decoded right behind it: else "%%32e"
+ * A percent sign that encodes nothing stays, but nothing is decoded right after it: else "%%32e"
  * would become "%2e", a dot segment that only the backend sees.
  */
 static size_t normalise_percent(const char *s, size_t len, char *out)

@@ -23,21 +23,21 @@ static uint8_t *lines_plain(struct h1_head *h, uint8_t *buf, uint8_t *p, const u
         if (*value == ' ') {
             value++;
         }
-        const uint8_t *behind = value + h1_value_plain(value, end);
-        if (end - behind < 2 || memcmp(behind, "\r\n", 2) != 0 || behind == value ||
-            h1_is_blank(value[0]) || h1_is_blank(behind[-1])) {
+        const uint8_t *after = value + h1_value_plain(value, end);
+        if (end - after < 2 || memcmp(after, "\r\n", 2) != 0 || after == value ||
+            h1_is_blank(value[0]) || h1_is_blank(after[-1])) {
             break;
         }
         f->name.off = (uint32_t)(p - buf);
         f->name.len = (uint32_t)n;
         f->value.off = (uint32_t)(value - buf);
-        f->value.len = (uint32_t)(behind - value);
+        f->value.len = (uint32_t)(after - value);
         f->token = h1_token_lookup((const char *)p, n);
         if (!h1_take_field(h, f, buf)) {
             break;
         }
-        h1_lower_plain(p, n, behind);
-        p += behind + 2 - p;
+        h1_lower_plain(p, n, after);
+        p += after + 2 - p;
     }
     h->nfields = (uint32_t)(f - h->fields);
     return h->error == H1_ERR_NONE ? p : NULL;

@@ -2,7 +2,7 @@
  * The scans that nearly all octets of a head pass through, and the choice of the instructions that
  * they are made with.
  *
- * A scan says how many octets at p are of its class. None looks at an octet at `end` or behind it,
+ * A scan says how many octets at p are of its class. None looks at an octet at `end` or after it,
  * so a head may end where readable memory ends. All forms of a scan give the same result on every
  * input (tests/h1parser/h1_scan_test.c), and what the parser says never depends on which is used.
  */
@@ -16,7 +16,7 @@ struct h1_scan {
     const char *instructions; /* "avx2", "sse4.2", "neon", "plain" */
     /* A field name (H1_C_TOKEN). */
     size_t (*name)(const uint8_t *p, const uint8_t *end);
-    /* A field value or a reason phrase, with the blanks in it and behind it (H1_C_VALUE). */
+    /* A field value or a reason phrase, with the blanks in it and after it (H1_C_VALUE). */
     size_t (*value)(const uint8_t *p, const uint8_t *end);
     /* A request target, up to its end, a '?' or a backslash (H1_C_TARGET). */
     size_t (*target)(const uint8_t *p, const uint8_t *end);
@@ -34,7 +34,7 @@ struct h1_scan {
 const struct h1_scan *h1_scan_in_use(void);
 
 /* For tests and measurements. The forms that this machine has, the best one first and the plain one
- * last; NULL behind it. */
+ * last; NULL after it. */
 const struct h1_scan *h1_scan_form(size_t index);
 /* Uses this form from now on; NULL: the best one. */
 void h1_scan_use(const struct h1_scan *form);
@@ -79,8 +79,8 @@ static inline uint64_t h1_lower_word(uint64_t x)
 {
     uint64_t seven = x & H1_EACH(0x7f); /* no carry goes from one octet to the next */
     uint64_t from_a = seven + H1_EACH(0x80 - 'A');
-    uint64_t behind_z = seven + H1_EACH(0x7f - 'Z');
-    return x | ((from_a & ~behind_z & ~x & H1_EACH(0x80)) >> 2);
+    uint64_t after_z = seven + H1_EACH(0x7f - 'Z');
+    return x | ((from_a & ~after_z & ~x & H1_EACH(0x80)) >> 2);
 }
 
 static inline void h1_lower_plain(uint8_t *p, size_t n, const uint8_t *end)

@@ -9,7 +9,7 @@
 
 enum { PORT_NONE = -1, PORT_BAD = -2 };
 
-/* What is behind the colon: nothing (RFC 3986, 3.2.3 lets it be empty), or 1 to 65535. */
+/* What is after the colon: nothing (RFC 3986, 3.2.3 lets it be empty), or 1 to 65535. */
 static int parse_port(const char *s, size_t len)
 {
     if (len == 0) {

@@ -89,9 +89,9 @@ enum h1_error {
     H1_ERR_UPGRADE_BODY,      /**< CONNECT or Upgrade together with Content-Length (even 0) or
                                  Transfer-Encoding */
     H1_ERR_EXPECT,            /**< an expectation other than one 100-continue */
-    H1_ERR_CHUNK_SIZE,        /**< no hex digit, more than 16, over 2^63-1, or a bad byte behind */
+    H1_ERR_CHUNK_SIZE,        /**< no hex digit, more than 16, over 2^63-1, or a bad byte after */
     H1_ERR_CHUNK_EXT,         /**< bad or too long chunk extension, or too much of them in a body */
-    H1_ERR_CHUNK_END,         /**< no CRLF behind the chunk's data */
+    H1_ERR_CHUNK_END,         /**< no CRLF after the chunk's data */
 };
 
 /** A sentence, static; "unknown error" for what is none. */
@@ -278,7 +278,7 @@ bool h1_body_may_end(const struct h1_body *b);
 
 /** host[:port] as RFC 9110, 7.2 and RFC 3986, 3.2.2 have it, where there is one reading only:
  * reg-name (no comma, nothing percent-encoded, no last label that looks like a number), IPv4 or
- * [IPv6]; no userinfo; not empty; a port is 1 to 65535 or nothing behind the colon. */
+ * [IPv6]; no userinfo; not empty; a port is 1 to 65535 or nothing after the colon. */
 bool h1_authority_valid(const char *s, size_t len);
 /** Takes an authority apart: the length of the host (brackets of IPv6 included), and the port (-1
  * without, or with nothing after the colon). False, with length 0 and no port, if it is not valid.
@@ -296,7 +296,7 @@ enum h1_method h1_method_lookup(const char *s, size_t len);
 bool h1_path_valid(const char *s, size_t len);
 
 /** Takes the next element off a comma list (RFC 9110, 5.6.1), blanks around it and empty elements
- * skipped: true with [*elem, *elem_len) and *pos behind it, false at the end. For lists of tokens
+ * skipped: true with [*elem, *elem_len) and *pos after it, false at the end. For lists of tokens
  * (Connection, TE, Upgrade): a quoted string is not looked into. */
 bool h1_list_next(const char **pos, const char *end, const char **elem, size_t *elem_len);
 
