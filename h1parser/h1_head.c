@@ -3,7 +3,8 @@
  * field lines are in h1_field.c.
  *
  * Every state stands at one element of the head. It takes as much of the element as is there and
- * notes in scan_off how far it got, so a head that comes in pieces is never looked at twice.
+ * notes in scan_off how far it got, so each octet is looked at a constant number of times, however
+ * small the pieces are (docs/h1parser.md, Costs).
  */
 #include "h1_scan.h"
 

@@ -263,8 +263,8 @@ void h1_body_init(struct h1_body *b, struct h1_framing framing);
  * when it is only the empty line). H1_MORE: all of buf was taken and the body goes on.
  * H1_BODY_CLOSE and H1_BODY_TUNNEL never end by themselves.
  *
- * Call it until it returns something else than H1_DATA, with len 0 too: the end of a body is told
- * by a call of its own.
+ * Call it until it returns something else than H1_DATA, with len 0 too: the end of a body is
+ * reported by a separate call.
  */
 enum h1_rc h1_body_next(struct h1_body *b, const uint8_t *buf, size_t len, size_t *used,
                         const uint8_t **data, size_t *data_len);
