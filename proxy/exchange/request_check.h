@@ -9,7 +9,8 @@
 
 /**
  * Checks a request whose head is set, and brings parts of it into the one form that goes on: the
- * authority, Max-Forwards (one less), fields without those that request_drops_name(); sets expect_continue. EXCHANGE_OK, or why it goes no further.
+ * authority, Max-Forwards (one less), fields without those that request_drops_name(); sets
+ * expect_continue. EXCHANGE_OK, or why it goes no further.
  */
 enum exchange_error request_check(struct exchange *x);
 
