@@ -229,6 +229,9 @@ bool cfg_unreadable(struct cfg_report *r, struct cfg_text path, int error, size_
         return cfg_error(r, path, "%s is too large; expected a file of at most %zu MiB", name.s,
                          most >> 20);
     }
+    if (error == ESPIPE || error == ENXIO) { /* ENXIO: open() of a socket */
+        return cfg_error(r, path, "%s is a FIFO, a socket or a device; expected a file", name.s);
+    }
     return cfg_error(r, path, "cannot read %s: %s; expected a file that can be read", name.s,
                      strerror(error));
 }

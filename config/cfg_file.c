@@ -18,6 +18,8 @@
 #define DEPTH_MOST 32
 /* Two includes in each of some tens of files would otherwise be read 2^depth times. */
 #define FILES_MOST 1000
+/* And a large one that is included again and again would keep a reload busy for minutes. */
+#define OCTETS_MOST ((size_t)64 << 20)
 
 static struct cfg_text trimmed(struct cfg_text t)
 {
@@ -139,8 +141,7 @@ static bool is_open(const struct cfg_open_file *f, const struct stat *st)
     return f != NULL;
 }
 
-bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_text,
-                   bool must_exist)
+bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_text)
 {
     struct cfg_report *r = &l->report;
     struct stat st;
@@ -149,9 +150,6 @@ bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_
         depth++;
     }
     bool exists = stat(path, &st) == 0;
-    if (!exists && !must_exist && (errno == ENOENT || errno == ENOTDIR)) {
-        return true;
-    }
     if (exists && is_open(l->innermost, &st)) {
         return cfg_error(r, path_text, "%s includes itself; expected no cycle of files",
                          cfg_quote(path_text).s);
@@ -162,9 +160,6 @@ bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_
                          cfg_quote(path_text).s, DEPTH_MOST, FILES_MOST);
     }
     l->files_read++;
-    if (exists && S_ISREG(st.st_mode) && st.st_size > (off_t)FILE_MOST) {
-        return cfg_unreadable(r, path_text, EFBIG, FILE_MOST);
-    }
     int error;
     struct cfg_text text;
     char *bytes = cfg_read_file(path, FILE_MOST, &text.len, &error);
@@ -172,6 +167,13 @@ bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_
         return cfg_unreadable(r, path_text, error, FILE_MOST);
     }
     text.s = bytes;
+    l->octets_read += text.len;
+    if (l->octets_read > OCTETS_MOST) {
+        free(bytes);
+        return cfg_error(r, path_text,
+                         "with %s the files are too large; expected at most %zu MiB in all of them",
+                         cfg_quote(path_text).s, OCTETS_MOST >> 20);
+    }
     if (memchr(bytes, '\0', text.len) != NULL) { /* one line says more than a hundred about each */
         free(bytes);
         return cfg_error(r, path_text, "%s has NUL bytes; expected a text file",

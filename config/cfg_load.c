@@ -57,7 +57,14 @@ static bool load_file(struct cfg_loader *l, const char *given, bool check)
     if (l->cfg->conf == NULL) {
         return false;
     }
-    if (given != NULL && access(given, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    bool missing = access(l->cfg->conf, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    if (missing && l->had_file) {
+        return cfg_error(&l->report, path,
+                         "there is no %s any more; expected the file that the configuration came "
+                         "from",
+                         cfg_quote(path).s);
+    }
+    if (missing && given != NULL) {
         /* The original starts without a word; a check is there to find such things. */
         if (check) {
             return cfg_error(&l->report, path, "there is no %s; expected the path of a file",
@@ -66,7 +73,11 @@ static bool load_file(struct cfg_loader *l, const char *given, bool check)
         cfg_warning(&l->report, path, "there is no %s; going on without a file", cfg_quote(path).s);
         return true;
     }
-    return cfg_file_load(l, l->cfg->conf, path, given != NULL);
+    if (missing) {
+        return true;
+    }
+    cfg_set_has_file(l->cfg);
+    return cfg_file_load(l, l->cfg->conf, path);
 }
 
 static bool replace(struct cfg_report *r, char **slot, const char *value)
@@ -80,6 +91,16 @@ static bool replace(struct cfg_report *r, char **slot, const char *value)
     return true;
 }
 
+/* PRIVATE_KEY and CERT, which are as good as the options. */
+static bool set_positional(struct cfg_loader *l, const char *option, const char *value)
+{
+    const struct cfg_option *o = cfg_option_find(cfg_text(option));
+    struct cfg_text text = cfg_text(value);
+    assert(o != NULL);
+    l->report.at = (struct cfg_source){.option = option, .text = text};
+    return cfg_option_set(l, o, text);
+}
+
 static bool set_args(struct cfg_loader *l, const struct cfg_args *args)
 {
     bool good = true;
@@ -88,11 +109,11 @@ static bool set_args(struct cfg_loader *l, const struct cfg_args *args)
         l->report.at = (struct cfg_source){.option = a->option->name, .text = a->value};
         good = cfg_option_set(l, a->option, a->value) && good;
     }
-    l->report.at = (struct cfg_source){0};
     if (args->key != NULL) {
-        good = replace(&l->report, &l->cfg->private_key_file, args->key) &&
-               replace(&l->report, &l->cfg->certificate_file, args->certificate) && good;
+        good = set_positional(l, "private-key-file", args->key) &&
+               set_positional(l, "certificate-file", args->certificate) && good;
     }
+    l->report.at = (struct cfg_source){0};
     return good;
 }
 
@@ -158,9 +179,15 @@ static enum cfg_rc print(const struct cfg_option *what, FILE *out)
 
 enum cfg_rc cfg_load(int argc, char *const *argv, FILE *out_text, FILE *err, struct config **out)
 {
+    return cfg_load_again(argc, argv, out_text, err, out, false);
+}
+
+enum cfg_rc cfg_load_again(int argc, char *const *argv, FILE *out_text, FILE *err,
+                           struct config **out, bool had_file)
+{
     struct cfg_args args = {0};
     enum cfg_rc rc = CFG_ERROR;
-    struct cfg_loader l = {.report = {.err = err}, .cfg = cfg_new()};
+    struct cfg_loader l = {.report = {.err = err}, .cfg = cfg_new(), .had_file = had_file};
     *out = NULL;
     if (l.cfg == NULL) {
         cfg_out_of_memory(&l.report);

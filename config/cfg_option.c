@@ -263,7 +263,7 @@ bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg
     switch (o->type) {
     case CFG_TYPE_INCLUDE: {
         char *path = cfg_copy(r, value);
-        bool good = path != NULL && cfg_file_load(l, path, value, true);
+        bool good = path != NULL && cfg_file_load(l, path, value);
         free(path);
         return good;
     }

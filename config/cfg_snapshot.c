@@ -10,6 +10,7 @@
 struct snapshot {
     struct config cfg;
     struct cfg_faults faults;
+    bool has_file;
     atomic_uint references;
 };
 
@@ -82,6 +83,16 @@ void cfg_unref(const struct config *cfg)
         cfg_faults_clear(&s->faults);
         free(s);
     }
+}
+
+bool cfg_has_file(const struct config *cfg)
+{
+    return snapshot_of(cfg)->has_file;
+}
+
+void cfg_set_has_file(struct config *cfg)
+{
+    snapshot_of(cfg)->has_file = true;
 }
 
 struct cfg_faults *cfg_faults_of(struct config *cfg)

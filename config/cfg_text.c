@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 struct cfg_text cfg_text(const char *s)
@@ -109,9 +110,24 @@ static char *read_all(int fd, size_t most, size_t *len, int *error)
 
 char *cfg_read_file(const char *path, size_t most, size_t *len, int *error)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    struct stat st = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &st) != 0) {
         *error = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return NULL;
+    }
+    bool null = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !null) {
+        close(fd);
+        *error = ESPIPE;
+        return NULL;
+    }
+    if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > most) { /* without reading it first */
+        close(fd);
+        *error = EFBIG;
         return NULL;
     }
     char *text = read_all(fd, most, len, error);

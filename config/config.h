@@ -188,6 +188,16 @@ enum cfg_rc {
  */
 enum cfg_rc cfg_load(int argc, char *const *argv, FILE *out_text, FILE *err, struct config **out);
 
+/**
+ * The same for a program that serves already. `had_file`: the configuration in force came from a
+ * file (cfg_has_file()), and so one that is not there now is an error: the defaults are no
+ * successor of it.
+ */
+enum cfg_rc cfg_load_again(int argc, char *const *argv, FILE *out_text, FILE *err,
+                           struct config **out, bool had_file);
+/** A configuration file was read. */
+bool cfg_has_file(const struct config *cfg);
+
 /** A reference more to a snapshot, from any thread; returns it. It does not change while there is
  * one. */
 const struct config *cfg_ref(const struct config *cfg);

@@ -113,8 +113,9 @@ char *cfg_copy(struct cfg_report *r, struct cfg_text t);
  * memory. */
 void *cfg_append(struct cfg_report *r, void *array, size_t *count, size_t element_size);
 
-/** Reads a whole file, NUL-terminated, which the caller frees; NULL and errno's number without it,
- * EFBIG for one of more than `most` octets. */
+/** Reads a whole file, NUL-terminated, which the caller frees; NULL and errno's number without it:
+ * EFBIG for one of more than `most` octets, ESPIPE for what is no file (but /dev/null), such as a
+ * FIFO, for whose other end the program would wait. */
 char *cfg_read_file(const char *path, size_t most, size_t *len, int *error);
 
 /* ---------------------------------------------------------------- values (cfg_values.c) */
@@ -319,7 +320,9 @@ struct cfg_loader {
     struct config *cfg;
     const struct cfg_open_file *innermost; /**< NULL: the command line */
     size_t files_read;
-    bool defaults; /**< what is set at the moment was not written by anybody */
+    size_t octets_read; /**< of all files */
+    bool had_file;      /**< cfg_load_again() */
+    bool defaults;      /**< what is set at the moment was not written by anybody */
     /* Deprecated options that change what others say, once all are known. */
     char *sni;
     bool accept_proxy;
@@ -347,8 +350,7 @@ static inline const void *cfg_option_member(const struct config *cfg, const stru
 
 /** Reads a file; where that fails is reported at `path_text`. When it need not exist and does not,
  * nothing happens. (cfg_file.c) */
-bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_text,
-                   bool must_exist);
+bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_text);
 
 /** An option as it stood on the command line. */
 struct cfg_arg {
@@ -381,6 +383,8 @@ bool cfg_check(struct cfg_report *r, const struct config *cfg);
 struct config *cfg_new(void);
 /** The faults that are kept with it. */
 struct cfg_faults *cfg_faults_of(struct config *cfg);
+/** cfg_has_file() from now on. */
+void cfg_set_has_file(struct config *cfg);
 const struct cfg_faults *cfg_faults_of_const(const struct config *cfg);
 
 /* ---------------------------------------------------------------- printing (cfg_print.c,

@@ -147,7 +147,7 @@ static void a_file_that_is_named_must_be_readable(void **state)
         const char *path, *why;
     } cases[] = {
         {"/", "--conf: cannot read \"/\": Is a directory"},
-        {"/dev/zero", "--conf: \"/dev/zero\" is too large; expected a file of at most 16 MiB"},
+        {"/dev/zero", "--conf: \"/dev/zero\" is a FIFO, a socket or a device; expected a file"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const char *const args[] = {"--conf", cases[i].path, "-f*,3000;no-tls", NULL};
@@ -328,6 +328,54 @@ static void includes_are_bounded_in_depth_and_number(void **state)
     loaded_free(&l);
 }
 
+static void a_chain_of_includes_may_have_32_files(void **state)
+{
+    (void)state;
+    char path[128], name[32], text[300];
+    for (int last = 31; last < 33; last++) {
+        for (int i = 1; i <= last; i++) {
+            snprintf(name, sizeof(name), "chain%d.conf", i);
+            snprintf(text, sizeof(text), "include=%s/chain%d.conf\n", test_folder(), i + 1);
+            test_file(path, name, i < last ? text : "workers=7\n", i < last ? strlen(text) : 10);
+        }
+        snprintf(text, sizeof(text), "include=%s/chain1.conf\n", test_folder());
+        struct loaded l = load_text(text); /* main.conf is the first one */
+        assert_int_equal(l.rc, last == 31 ? CFG_OK : CFG_ERROR);
+        if (last == 31) {
+            assert_int_equal(l.cfg->workers, 7);
+        } else {
+            assert_said(&l, "chain31.conf:1:9: ");
+            assert_said(&l, "is one file too many");
+        }
+        loaded_free(&l);
+    }
+}
+
+/* A thousand files of 16 MiB would keep whoever reads them busy for minutes. */
+static void files_are_bounded_together(void **state)
+{
+    (void)state;
+    enum { SIZE = 16 << 20, TIMES = 64 / 16 };
+    char *big = malloc(SIZE), path[128], text[1000] = "";
+    assert_non_null(big);
+    memset(big, '\n', SIZE);
+    test_file(path, "big.conf", big, SIZE);
+    free(big);
+    for (int i = 0; i < TIMES - 1; i++) {
+        snprintf(text + strlen(text), 160, "include=%s\n", path);
+    }
+    struct loaded l = load_text(text);
+    assert_int_equal(l.rc, CFG_OK);
+    loaded_free(&l);
+    snprintf(text + strlen(text), 160, "include=%s\n", path); /* 64 MiB, and main.conf itself */
+    l = load_text(text);
+    assert_int_equal(l.rc, CFG_ERROR);
+    assert_said(&l, "main.conf:4:9: ");
+    assert_said(&l, "expected at most 64 MiB in all of them");
+    loaded_free(&l);
+    test_file(path, "big.conf", "", 0);
+}
+
 static void conf_in_a_file_is_ignored(void **state)
 {
     (void)state;
@@ -362,6 +410,8 @@ int main(void)
         cmocka_unit_test(faults_of_an_included_file_name_that_file),
         cmocka_unit_test(a_cycle_of_includes_is_an_error),
         cmocka_unit_test(includes_are_bounded_in_depth_and_number),
+        cmocka_unit_test(a_chain_of_includes_may_have_32_files),
+        cmocka_unit_test(files_are_bounded_together),
         cmocka_unit_test(conf_in_a_file_is_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, clean_up);

@@ -83,6 +83,64 @@ static void the_last_conf_is_the_one(void **state)
     loaded_free(&l);
 }
 
+static enum cfg_rc load_again(const char *conf, bool had_file, char **said, bool *has_file)
+{
+    char arg[160];
+    size_t len;
+    struct config *cfg;
+    FILE *err = open_memstream(said, &len);
+    snprintf(arg, sizeof(arg), "--conf=%s", conf);
+    char *argv[] = {(char[]){"nghttpx"}, arg, (char[]){"-f*,1;no-tls"}, NULL};
+    enum cfg_rc rc = cfg_load_again(COUNT(argv) - 1, argv, stdout, err, &cfg, had_file);
+    fclose(err);
+    *has_file = cfg != NULL && cfg_has_file(cfg);
+    cfg_unref(cfg);
+    return rc;
+}
+
+/* A start goes on without a file that is not there; what serves already does not lose one so. */
+static void a_file_that_was_there_must_be_there_again(void **state)
+{
+    (void)state;
+    char path[128], *said;
+    bool has_file;
+    test_file(path, "main.conf", "workers=9\n", 10);
+    assert_int_equal(load_again(path, false, &said, &has_file), CFG_OK);
+    assert_true(has_file);
+    free(said);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(load_again(path, true, &said, &has_file), CFG_ERROR);
+    assert_non_null(strstr(said, "there is no \""));
+    assert_non_null(strstr(said, "any more; expected the file that the configuration came from"));
+    free(said);
+    assert_int_equal(load_again(path, false, &said, &has_file), CFG_OK);
+    assert_false(has_file);
+    free(said);
+}
+
+/* Else --print-config would print lines that are none of its own. */
+static void the_arguments_are_checked_as_options_are(void **state)
+{
+    (void)state;
+    const char *const args[] = {"--conf=/dev/null", "-f*,1;no-tls", "key\nworkers=9", "cert", NULL};
+    struct loaded l = load_args(args);
+    assert_int_equal(l.rc, CFG_ERROR);
+    assert_said(&l, "a control character (0x0a)");
+    loaded_free(&l);
+}
+
+static void the_last_format_is_the_one(void **state)
+{
+    (void)state;
+    const char *const args[] = {"--conf=/dev/null", "--check-config", "--format=json",
+                                "--format=text",    "--workers=x",    NULL};
+    struct loaded l = load_args(args);
+    assert_int_equal(l.rc, CFG_ERROR);
+    assert_said(&l, "\"x\" is no number");
+    assert_string_equal(l.out, "");
+    loaded_free(&l);
+}
+
 static void arrays_keep_their_order(void **state)
 {
     (void)state;
@@ -164,6 +222,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_command_line_overrides_the_file),
         cmocka_unit_test(the_last_conf_is_the_one),
+        cmocka_unit_test(a_file_that_was_there_must_be_there_again),
+        cmocka_unit_test(the_arguments_are_checked_as_options_are),
+        cmocka_unit_test(the_last_format_is_the_one),
         cmocka_unit_test(arrays_keep_their_order),
         cmocka_unit_test(whichever_allocation_fails_is_reported_and_nothing_leaks),
     };

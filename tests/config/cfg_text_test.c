@@ -87,6 +87,32 @@ static void files_are_read_whole_up_to_a_limit(void **state)
     test_folder_remove();
 }
 
+/* Else whoever starts or reloads the program would wait for somebody to write into it. */
+static void what_is_no_file_is_not_waited_for(void **state)
+{
+    (void)state;
+    static const char *const devices[] = {"/dev/zero", "/dev/full"};
+    char path[128];
+    int error = 0;
+    size_t len = 99;
+    snprintf(path, sizeof(path), "%s/fifo", test_folder());
+    (void)mkdir(test_folder(), 0700);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_null(cfg_read_file(path, 100, &len, &error));
+    assert_int_equal(error, ESPIPE);
+    for (size_t i = 0; i < COUNT(devices); i++) {
+        assert_null(cfg_read_file(devices[i], 100, &len, &error));
+        assert_int_equal(error, ESPIPE);
+    }
+    assert_null(cfg_read_file(test_folder(), 100, &len, &error));
+    assert_int_equal(error, EISDIR);
+    char *text = cfg_read_file("/dev/null", 100, &len, &error);
+    assert_non_null(text);
+    assert_int_equal(len, 0);
+    free(text);
+    test_folder_remove();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +120,7 @@ int main(void)
         cmocka_unit_test(comparing),
         cmocka_unit_test(arrays_grow_zeroed),
         cmocka_unit_test(files_are_read_whole_up_to_a_limit),
+        cmocka_unit_test(what_is_no_file_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
