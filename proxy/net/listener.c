@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "front/front.h"
+#include "net/sockets.h"
 #include "ops/log.h"
 #include "process/worker.h"
 
@@ -72,14 +73,15 @@ static void on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
     }
 }
 
-void listener_add(struct worker *w, const struct cfg_frontend *cfg, int fd)
+void listener_add(struct worker *w, const struct cfg_frontend *cfg, const struct listen_socket *s)
 {
     struct listener *l = xcalloc(1, sizeof(*l));
     l->worker = w;
     l->cfg = cfg;
-    l->fd = fd;
+    l->fd = s->fd;
+    l->gone = s->gone;
     timer_init(&l->rest, resume);
-    ev_io_init(&l->io, on_acceptable, fd, EV_READ);
+    ev_io_init(&l->io, on_acceptable, l->fd, EV_READ);
     ev_io_start(w->loop, &l->io);
     list_append(&w->listeners, &l->node);
 }
@@ -89,7 +91,8 @@ void listener_close_all(struct worker *w, bool serve_waiting)
     struct list *node;
     while ((node = list_shift(&w->listeners)) != NULL) {
         struct listener *l = container_of(node, struct listener, node);
-        while (serve_waiting && accept_one(l)) {
+        bool is_last = l->gone != NULL && atomic_load(l->gone);
+        while ((serve_waiting || is_last) && accept_one(l)) {
         }
         ev_io_stop(w->loop, &l->io);
         timer_remove(&l->rest);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -73,20 +74,107 @@ static bool same_place(const struct sockaddr *a, const struct sockaddr *b)
     }
 }
 
-static bool is_at(int fd, const struct sockaddr *place)
+/* In host order; 0: no internet address. */
+static unsigned port_of(const struct sockaddr *place)
 {
-    struct sockaddr_storage own = {0};
-    socklen_t len = sizeof(own);
-    return getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
-           same_place((struct sockaddr *)&own, place);
+    switch (place->sa_family) {
+    case AF_INET:
+        return ntohs(((const struct sockaddr_in *)(const void *)place)->sin_port);
+    case AF_INET6:
+        return ntohs(((const struct sockaddr_in6 *)(const void *)place)->sin6_port);
+    default:
+        return 0;
+    }
 }
 
-/* A socket file that was removed or replaced leads nowhere, though a socket is still bound to its
- * name. */
-static bool file_is_there(const struct sockaddr_un *un)
+/* "*" of its family. */
+static bool is_any(const struct sockaddr *place)
+{
+    switch (place->sa_family) {
+    case AF_INET:
+        return ((const struct sockaddr_in *)(const void *)place)->sin_addr.s_addr == INADDR_ANY;
+    case AF_INET6:
+        return IN6_IS_ADDR_UNSPECIFIED(
+            &((const struct sockaddr_in6 *)(const void *)place)->sin6_addr);
+    default:
+        return false;
+    }
+}
+
+/* An inherited [::] may serve IPv4 too (ipv6(7)); systemd's BindIPv6Only=default is such a one. */
+static bool serves_both(int fd, const struct sockaddr *own)
+{
+    int v6only = 1;
+    socklen_t len = sizeof(v6only);
+    return own->sa_family == AF_INET6 && is_any(own) &&
+           getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len) == 0 && v6only == 0;
+}
+
+static bool is_at(int fd, const struct sockaddr *place)
+{
+    struct sockaddr_storage name = {0};
+    const struct sockaddr *own = (const struct sockaddr *)&name;
+    socklen_t len = sizeof(name);
+    if (getsockname(fd, (struct sockaddr *)&name, &len) != 0) {
+        return false;
+    }
+    return same_place(own, place) || (place->sa_family == AF_INET && is_any(place) &&
+                                      port_of(own) == port_of(place) && serves_both(fd, own));
+}
+
+/* Whether a connection to the place could reach the socket: it is no wonder then that the place is
+ * not free. */
+static bool overlaps(int fd, const struct sockaddr *place)
+{
+    struct sockaddr_storage name = {0};
+    const struct sockaddr *own = (const struct sockaddr *)&name;
+    socklen_t len = sizeof(name);
+    if (getsockname(fd, (struct sockaddr *)&name, &len) != 0 || port_of(own) == 0 ||
+        port_of(own) != port_of(place)) {
+        return false;
+    }
+    if (own->sa_family != place->sa_family) {
+        return serves_both(fd, own);
+    }
+    return is_any(own) || is_any(place) || same_place(own, place);
+}
+
+static bool any_overlaps(const struct sockets *s, const struct sockaddr *place)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (overlaps(s->list[i].fd, place)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct socket_file file_at(const char *path)
 {
     struct stat st;
-    return lstat(un->sun_path, &st) == 0 && S_ISSOCK(st.st_mode);
+    if (lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+        return (struct socket_file){0};
+    }
+    return (struct socket_file){(uint64_t)st.st_dev, (uint64_t)st.st_ino};
+}
+
+/* Whether the path leads to that file. One that was removed or replaced leads nowhere, though a
+ * socket is still bound to its name; and while it is, nobody else gets its inode. */
+static bool is_file_at(const char *path, struct socket_file file)
+{
+    struct socket_file there = file_at(path);
+    return there.inode != 0 && there.inode == file.inode && there.device == file.device;
+}
+
+/* What the set has at the place; NULL: nothing. */
+static const struct listen_socket *find(const struct sockets *s, const struct sockaddr *place)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (is_at(s->list[i].fd, place)) {
+            return &s->list[i];
+        }
+    }
+    return NULL;
 }
 
 /* Takes over all sockets of the address. Returns how many. */
@@ -94,20 +182,43 @@ static size_t take_over(struct making *m, const struct sockaddr *place)
 {
     size_t taken = 0;
     for (size_t i = 0; i < m->old->n; i++) {
-        int fd = m->old->list[i].fd;
-        if (contains(m->set, fd) || !is_at(fd, place)) {
+        const struct listen_socket *one = &m->old->list[i];
+        if (contains(m->set, one->fd) || !is_at(one->fd, place)) {
             continue;
         }
-        if (place->sa_family == AF_UNIX && !file_is_there((const void *)place)) {
+        if (place->sa_family == AF_UNIX &&
+            !is_file_at(((const struct sockaddr_un *)(const void *)place)->sun_path, one->file)) {
             continue;
         }
-        (void)listen(fd, (int)m->cfg->backlog); /* the backlog may have changed */
-        put(m->set, (struct listen_socket){.fd = fd, .frontend = m->frontend, .slot = taken++});
+        (void)listen(one->fd, (int)m->cfg->backlog); /* the backlog may have changed */
+        put(m->set,
+            (struct listen_socket){
+                .fd = one->fd, .frontend = m->frontend, .slot = taken++, .file = one->file});
     }
     return taken;
 }
 
-bool sockets_adopt(struct sockets *s, int fd)
+/*
+ * The place has its socket already: a frontend is there twice, or "*" is two addresses that one
+ * inherited socket serves. False: the two frontends contradict each other.
+ */
+static bool check_double(const struct making *m, const char *where,
+                         const struct listen_socket *first)
+{
+    const struct cfg_frontend *a = &m->cfg->frontend[first->frontend];
+    const struct cfg_frontend *b = &m->cfg->frontend[m->frontend];
+    if (a == b) {
+        return true;
+    }
+    if (a->tls != b->tls || a->service != b->service) {
+        LOG(FATAL, "frontend: %s: is there twice, with different parameters", where);
+        return false;
+    }
+    LOG(NOTICE, "frontend: %s: is there twice; the first one counts", where);
+    return true;
+}
+
+bool sockets_adopt(struct sockets *s, int fd, struct socket_file file)
 {
     int listening = 0;
     socklen_t len = sizeof(listening);
@@ -119,7 +230,13 @@ bool sockets_adopt(struct sockets *s, int fd)
         fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
         return false;
     }
-    put(s, (struct listen_socket){.fd = fd});
+    struct sockaddr_un un = {0};
+    len = sizeof(un);
+    if (file.inode == 0 && getsockname(fd, (struct sockaddr *)&un, &len) == 0 &&
+        un.sun_family == AF_UNIX) {
+        file = file_at(un.sun_path);
+    }
+    put(s, (struct listen_socket){.fd = fd, .file = file});
     return true;
 }
 
@@ -136,17 +253,29 @@ static bool make_way(const char *where, const struct sockaddr_un *un)
         LOG(FATAL, "frontend: %s: exists and is not a socket; expected a socket or nothing", where);
         return false;
     }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool served = fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0;
+    /* Not blocking: one that does not get to accept has a full queue, and connect() would wait. */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool connected = fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0;
+    int error = connected || errno == EAGAIN ? EADDRINUSE : errno;
     if (fd >= 0) {
         close(fd);
     }
-    if (served) {
-        complain(where, "another program listens there", EADDRINUSE);
+    switch (error) {
+    case ECONNREFUSED: /* left behind by one that has ended */
+        (void)unlink(un->sun_path);
+        return true;
+    case ENOENT:
+        return true;
+    case EADDRINUSE:
+        complain(where, "another program listens there", error);
+        return false;
+    case EPROTOTYPE:
+        complain(where, "a socket of another kind is there", error);
+        return false;
+    default:
+        complain(where, "whether another program listens there cannot be told", error);
         return false;
     }
-    unlink(un->sun_path);
-    return true;
 }
 
 static bool open_unix(struct making *m, const char *path)
@@ -155,6 +284,10 @@ static bool open_unix(struct making *m, const char *path)
     char where[sizeof(un.sun_path) + 8];
     memcpy(un.sun_path, path, strlen(path) + 1);
     snprintf(where, sizeof(where), "unix:%s", un.sun_path);
+    const struct listen_socket *first = find(m->set, (struct sockaddr *)&un);
+    if (first != NULL) {
+        return check_double(m, where, first);
+    }
     if (take_over(m, (struct sockaddr *)&un) > 0) {
         return true;
     }
@@ -162,15 +295,19 @@ static bool open_unix(struct making *m, const char *path)
         return false;
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 ||
-        listen(fd, (int)m->cfg->backlog) != 0) {
+    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&un, sizeof(un)) == 0;
+    if (!bound || listen(fd, (int)m->cfg->backlog) != 0) {
         complain(where, "cannot listen", errno);
+        if (bound) {
+            (void)unlink(un.sun_path);
+        }
         if (fd >= 0) {
             close(fd);
         }
         return false;
     }
-    put(m->set, (struct listen_socket){.fd = fd, .frontend = m->frontend, .fresh = true});
+    put(m->set, (struct listen_socket){
+                    .fd = fd, .frontend = m->frontend, .fresh = true, .file = file_at(path)});
     return true;
 }
 
@@ -227,8 +364,13 @@ static bool open_address(struct making *m, const struct addrinfo *ai)
     char host[NI_MAXHOST] = "?", where[NI_MAXHOST + 16];
     getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
     snprintf(where, sizeof(where), "%s,%u", host, m->cfg->frontend[m->frontend].addr.port);
+    const struct listen_socket *first = find(m->set, ai->ai_addr);
+    if (first != NULL) {
+        return check_double(m, where, first);
+    }
     size_t slot = take_over(m, ai->ai_addr);
-    if (slot == 0 && !is_free(ai)) {
+    bool ours = any_overlaps(m->old, ai->ai_addr) || any_overlaps(m->set, ai->ai_addr);
+    if (!ours && !is_free(ai)) {
         complain(where, "cannot listen", errno);
         return false;
     }
@@ -270,14 +412,15 @@ static bool open_host(struct making *m, const struct cfg_address *addr)
             gai_strerror(rc));
         return false;
     }
-    bool ok = true;
-    size_t before = m->set->n;
+    bool ok = true, usable = false;
     for (struct addrinfo *ai = list; ai != NULL && ok; ai = ai->ai_next) {
-        /* a machine without IPv6 still serves "*" */
-        ok = !has_family(ai->ai_family) || open_address(m, ai);
+        if (has_family(ai->ai_family)) { /* a machine without IPv6 still serves "*" */
+            usable = true;
+            ok = open_address(m, ai);
+        }
     }
     freeaddrinfo(list);
-    if (ok && m->set->n == before) {
+    if (ok && !usable) {
         LOG(FATAL, "frontend: %s,%s: no address of a family that this machine has", addr->host,
             port);
         return false;
@@ -287,22 +430,44 @@ static bool open_host(struct making *m, const struct cfg_address *addr)
 
 /* ---------------------------------------------------------------- sets */
 
+/* Called once the list does not grow any more. */
+static bool share_gone(struct sockets *s)
+{
+    void *shared = mmap(NULL, s->n * sizeof(*s->gone), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
+        LOG(FATAL, "no memory for the listening sockets: %s", strerror(errno));
+        return false;
+    }
+    s->gone = shared;
+    for (size_t i = 0; i < s->n; i++) {
+        atomic_init(&s->gone[i], false);
+        s->list[i].gone = &s->gone[i];
+    }
+    return true;
+}
+
 bool sockets_open(struct sockets *s, const struct config *cfg, const struct sockets *old)
 {
     struct making m = {.set = s, .cfg = cfg, .old = old};
+    bool ok = true;
     *s = (struct sockets){0};
-    for (; m.frontend < cfg->nfrontend; m.frontend++) {
+    for (; ok && m.frontend < cfg->nfrontend; m.frontend++) {
         const struct cfg_address *addr = &cfg->frontend[m.frontend].addr;
-        if (!(addr->path != NULL ? open_unix(&m, addr->path) : open_host(&m, addr))) {
-            sockets_abandon(s);
-            return false;
-        }
+        ok = addr->path != NULL ? open_unix(&m, addr->path) : open_host(&m, addr);
+    }
+    if (!ok || !share_gone(s)) {
+        sockets_abandon(s);
+        return false;
     }
     return true;
 }
 
 void sockets_forget(struct sockets *s)
 {
+    if (s->gone != NULL) {
+        munmap(s->gone, s->n * sizeof(*s->gone));
+    }
     free(s->list);
     *s = (struct sockets){0};
 }
@@ -311,16 +476,40 @@ void sockets_retire(struct sockets *old, const struct sockets *now)
 {
     for (size_t i = 0; i < old->n; i++) {
         if (!contains(now, old->list[i].fd)) {
+            if (old->gone != NULL) {
+                atomic_store(&old->gone[i], true);
+            }
             close(old->list[i].fd);
         }
     }
     sockets_forget(old);
 }
 
+void sockets_leave(struct sockets *other, const struct sockets *own)
+{
+    for (size_t i = 0; i < other->n; i++) {
+        if (!contains(own, other->list[i].fd)) {
+            close(other->list[i].fd);
+        }
+    }
+    sockets_forget(other);
+}
+
+static void remove_file(const struct listen_socket *one)
+{
+    struct sockaddr_un un = {0};
+    socklen_t len = sizeof(un);
+    if (getsockname(one->fd, (struct sockaddr *)&un, &len) == 0 && un.sun_family == AF_UNIX &&
+        is_file_at(un.sun_path, one->file)) {
+        (void)unlink(un.sun_path);
+    }
+}
+
 void sockets_abandon(struct sockets *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (s->list[i].fresh) {
+            remove_file(&s->list[i]);
             close(s->list[i].fd);
         }
     }

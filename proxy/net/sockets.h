@@ -10,25 +10,39 @@
 #ifndef NET_SOCKETS_H
 #define NET_SOCKETS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct config;
+
+/** The file of a UNIX socket, by which it is known again when another one has its name. */
+struct socket_file {
+    uint64_t device;
+    uint64_t inode; /**< 0: none, or not known */
+};
 
 struct listen_socket {
     int fd;
     size_t frontend; /**< index in config->frontend */
     size_t slot;     /**< counts the sockets of one address: worker slot % workers has it */
     bool fresh;      /**< opened by this set, not taken over */
+    struct socket_file file;
+    const atomic_bool *gone; /**< set in sockets->gone; NULL: it is never given up */
 };
 
 struct sockets {
     struct listen_socket *list;
     size_t n;
+    /** One for each of the list, in memory that worker processes share: the main process has given
+     * that socket up, and who closes it as the last one resets what waits in it. */
+    atomic_bool *gone;
 };
 
-/** Puts an inherited descriptor into a set, for others to take over. False: no listening socket. */
-bool sockets_adopt(struct sockets *s, int fd);
+/** Puts an inherited descriptor into a set, for others to take over. `file` with an inode of 0: the
+ * one that its path leads to now. False: no listening socket. */
+bool sockets_adopt(struct sockets *s, int fd, struct socket_file file);
 
 /**
  * Makes the set for a configuration: takes over what `old` has of its addresses, opens the rest.
@@ -37,9 +51,12 @@ bool sockets_adopt(struct sockets *s, int fd);
  */
 bool sockets_open(struct sockets *s, const struct config *cfg, const struct sockets *old);
 
-/** `now` is in force: closes what only `old` has, and empties `old`. */
+/** `now` is in force: gives up what only `old` has, and empties `old`. */
 void sockets_retire(struct sockets *old, const struct sockets *now);
-/** The set does not come into force: closes what it opened itself, and empties it. */
+/** Closes what only `other` has, and empties it: a worker process has no use for it. */
+void sockets_leave(struct sockets *other, const struct sockets *own);
+/** The set does not come into force: closes what it opened itself, removes the files that it made,
+ * and empties it. */
 void sockets_abandon(struct sockets *s);
 /** Closes all of them. */
 void sockets_close(struct sockets *s);

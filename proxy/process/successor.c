@@ -163,7 +163,7 @@ static int descriptor_of(const char *value)
 
 static void adopt(struct sockets *s, int fd, const char *where)
 {
-    if (fd < 0 || !sockets_adopt(s, fd)) {
+    if (fd < 0 || !sockets_adopt(s, fd, (struct socket_file){0})) {
         LOG(WARN, "%s: no listening socket; it is not used", where);
     }
 }

@@ -190,7 +190,7 @@ void worker_listen(struct worker *w, const struct sockets *sockets)
     for (size_t i = 0; i < sockets->n; i++) {
         const struct listen_socket *s = &sockets->list[i];
         if (s->slot % w->cfg->workers == (size_t)w->index) {
-            listener_add(w, &w->cfg->frontend[s->frontend], s->fd);
+            listener_add(w, &w->cfg->frontend[s->frontend], s);
         }
     }
 }
