@@ -2,7 +2,6 @@
 #include "ops/access_log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include "exchange/message.h"
 #include "net/clock.h"
 #include "ops/log.h"
+#include "ops/log_file.h"
 #include "process/worker.h"
 #include "route/routes.h"
 
@@ -193,12 +193,13 @@ void log_format_free(struct log_format *f)
 static pthread_rwlock_t file_lock =
     PTHREAD_RWLOCK_INITIALIZER; /* held for reading while a worker writes */
 static const char *file_path;
+static bool for_user; /* the file is --user's */
 static int file_fd = -1;
 static bool to_syslog; /* instead of the file */
 
 static bool open_file(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    int fd = log_file_open(path, for_user);
     if (fd < 0) {
         return false;
     }
@@ -215,6 +216,7 @@ static bool open_file(const char *path)
 bool access_log_open(const struct config *cfg)
 {
     to_syslog = cfg->accesslog_syslog;
+    for_user = cfg->user != NULL;
     return to_syslog || cfg->accesslog_file == NULL || open_file(cfg->accesslog_file);
 }
 
@@ -222,7 +224,7 @@ void access_log_reopen(void)
 {
     if (file_path != NULL && !open_file(file_path)) {
         LOG(ERROR, "accesslog-file: %s: %s; the old file is still used", file_path,
-            strerror(errno));
+            log_file_why(errno));
     }
 }
 

@@ -13,7 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *log_path;
+#include "net/block.h"
+#include "ops/log_file.h"
+
+static char *log_path; /* NULL: stderr as it is */
+static bool for_user;  /* the file is --user's */
 static enum cfg_log_level log_level = CFG_LOG_NOTICE;
 static bool to_syslog;
 static bool to_journal;
@@ -28,9 +32,9 @@ static const char *const level_names[] = {
 
 /* Everything that is written to stderr, libraries' words too, belongs into the log: stderr itself
  * is pointed at it. */
-static bool redirect_stderr(void)
+static bool redirect_stderr(const char *path, bool users)
 {
-    int fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    int fd = log_file_open(path, users);
     if (fd < 0) {
         return false;
     }
@@ -74,24 +78,21 @@ static bool is_journal(void)
 
 bool log_open(const struct config *cfg)
 {
+    bool users = cfg->user != NULL;
+    bool to_file = !cfg->errorlog_syslog && strcmp(cfg->errorlog_file, "/dev/stderr") != 0;
+    if (to_file && !redirect_stderr(cfg->errorlog_file, users)) {
+        LOG(FATAL, "errorlog-file: %s: %s", cfg->errorlog_file, log_file_why(errno));
+        return false;
+    }
+    free(log_path); /* its own copy: a configuration may be gone before the log is opened again */
+    log_path = to_file ? xstrdup(cfg->errorlog_file) : NULL;
+    for_user = users;
     log_level = (enum cfg_log_level)cfg->log_level;
     if (cfg->errorlog_syslog || cfg->accesslog_syslog) {
         open_syslog((enum cfg_facility)cfg->syslog_facility);
     }
     to_syslog = cfg->errorlog_syslog;
-    if (to_syslog || strcmp(cfg->errorlog_file, "/dev/stderr") == 0) {
-        log_path = NULL;
-        to_journal = is_journal();
-        return true;
-    }
-    to_journal = false;
-    const char *before = log_path;
-    log_path = cfg->errorlog_file;
-    if (!redirect_stderr()) {
-        LOG(FATAL, "errorlog-file: %s: %s", log_path, strerror(errno));
-        log_path = before;
-        return false;
-    }
+    to_journal = !to_file && is_journal();
     return true;
 }
 
@@ -111,8 +112,9 @@ void log_leave_terminal(void)
 
 void log_reopen(void)
 {
-    if (log_path != NULL && !redirect_stderr()) {
-        LOG(ERROR, "errorlog-file: %s: %s; the old file is still used", log_path, strerror(errno));
+    if (log_path != NULL && !redirect_stderr(log_path, for_user)) {
+        LOG(ERROR, "errorlog-file: %s: %s; the old file is still used", log_path,
+            log_file_why(errno));
     }
 }
 

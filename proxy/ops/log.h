@@ -11,8 +11,7 @@
 
 /**
  * From now on messages go to the configured place: a file (opened to append; "/dev/stderr" stays as
- * it is) or syslog. `cfg` must outlive the log's use. False: the file cannot be opened, as the log
- * so far says.
+ * it is) or syslog. False: the file cannot be opened, as the log so far says, which goes on.
  */
 bool log_open(const struct config *cfg);
 /** The process that lines name first: the main one's id, in a worker process. */

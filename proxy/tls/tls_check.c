@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config.h"
 #include "ops/log.h"
@@ -33,10 +34,23 @@ static int no_pass_phrase(char *buf, int size, int writing, void *ctx)
     return -1;
 }
 
+bool tls_is_file(const char *option, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) {
+        return true; /* what is wrong with it is said by whoever opens it */
+    }
+    LOG(FATAL, "%s: %s: is a FIFO, a socket or a device; expected a file", option, path);
+    return false;
+}
+
 bool tls_load_key_pair(SSL_CTX *ctx, const char *cert_option, const char *cert,
                        const char *key_option, const char *key)
 {
     bool encrypted = false;
+    if (!tls_is_file(cert_option, cert) || !tls_is_file(key_option, key)) {
+        return false;
+    }
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1) {
         LOG(FATAL, "%s: %s: no certificate could be read: %s", cert_option, cert,
@@ -88,6 +102,9 @@ bool tls_check_subcerts(const struct config *cfg)
 
 static bool check_cas(const char *option, const char *path)
 {
+    if (!tls_is_file(option, path)) {
+        return false;
+    }
     SSL_CTX *ctx = SSL_CTX_new(TLS_method());
     bool good = ctx != NULL && SSL_CTX_load_verify_locations(ctx, path, NULL) == 1;
     if (!good) {
@@ -99,6 +116,9 @@ static bool check_cas(const char *option, const char *path)
 
 static bool check_dh_params(const char *path)
 {
+    if (!tls_is_file("dh-param-file", path)) {
+        return false;
+    }
     BIO *bio = BIO_new_file(path, "r");
     EVP_PKEY *params = bio != NULL ? PEM_read_bio_Parameters(bio, NULL) : NULL;
     bool good = params != NULL && EVP_PKEY_is_a(params, "DH");

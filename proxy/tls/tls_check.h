@@ -11,6 +11,8 @@ struct config;
  * a line is in it. */
 bool tls_load_key_pair(SSL_CTX *ctx, const char *cert_option, const char *cert,
                        const char *key_option, const char *key);
+/** False: it is a FIFO or the like, which would keep its reader waiting; a line is in the log. */
+bool tls_is_file(const char *option, const char *path);
 /** Whether the key pairs of --subcert can be loaded. */
 bool tls_check_subcerts(const struct config *cfg);
 /** Says the first error of OpenSSL's queue, and empties it. */

@@ -88,6 +88,9 @@ static bool demand_certificate(SSL_CTX *ctx, const struct config *cfg)
         return true;
     }
     if (path != NULL) {
+        if (!tls_is_file("verify-client-cacert", path)) {
+            return false;
+        }
         STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
         if (names == NULL || SSL_CTX_load_verify_locations(ctx, path, NULL) != 1) {
             sk_X509_NAME_pop_free(names, X509_NAME_free);
@@ -131,6 +134,10 @@ SSL_CTX *tls_client_ctx(const struct config *cfg)
     }
     if (SSL_CTX_set_default_verify_paths(ctx) != 1) {
         LOG(WARN, "the system's certificate store could not be loaded: %s", tls_first_error());
+    }
+    if (cfg->cacert != NULL && !tls_is_file("cacert", cfg->cacert)) {
+        SSL_CTX_free(ctx);
+        return NULL;
     }
     if (cfg->cacert != NULL && SSL_CTX_load_verify_locations(ctx, cfg->cacert, NULL) != 1) {
         LOG(FATAL, "cacert: %s: no certificates could be read: %s", cfg->cacert, tls_first_error());
