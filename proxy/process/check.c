@@ -5,14 +5,17 @@
 #include "process/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "ops/log.h"
+#include "ops/log_file.h"
 #include "process/system.h"
 #include "route/routes.h"
 #include "tls/tls.h"
@@ -32,10 +35,58 @@ static void take(enum cfg_log_level level, const char *text, void *arg)
     }
 }
 
+/* What is made when it is not there: then it is the folder that counts. 0, or an errno. */
+static int check_folder_of(const char *path)
+{
+    char *folder = strdup(path);
+    if (folder == NULL) {
+        return ENOMEM;
+    }
+    char *slash = strrchr(folder, '/');
+    const char *where = slash == NULL ? "." : slash == folder ? "/" : folder;
+    if (slash != NULL && slash != folder) {
+        *slash = '\0';
+    }
+    struct stat st;
+    int error = stat(where, &st) != 0             ? errno
+                : !S_ISDIR(st.st_mode)            ? ENOTDIR
+                : access(where, W_OK | X_OK) != 0 ? errno
+                                                  : 0;
+    free(folder);
+    return error;
+}
+
+/* A FIFO needs a reader when it is opened, so the one way to know is to try. 0, or an errno. */
+static int check_fifo(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        return errno;
+    }
+    close(fd);
+    return 0;
+}
+
+static bool check_unix(const char *path)
+{
+    struct stat st;
+    bool there = lstat(path, &st) == 0;
+    int error = there && !S_ISSOCK(st.st_mode) ? EEXIST : check_folder_of(path);
+    if (error != 0) {
+        LOG(FATAL, "frontend: unix:%s: %s", path,
+            error == EEXIST ? "exists and is not a socket; expected a socket or nothing"
+                            : strerror(error));
+    }
+    return error == 0;
+}
+
 static bool check_frontend(const struct cfg_frontend *f)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;
-    if (f->addr.path != NULL || strcmp(f->addr.host, "*") == 0) {
+    if (f->addr.path != NULL) {
+        return check_unix(f->addr.path);
+    }
+    if (strcmp(f->addr.host, "*") == 0) {
         return true;
     }
     int rc = getaddrinfo(f->addr.host, NULL, &hints, &list);
@@ -48,25 +99,34 @@ static bool check_frontend(const struct cfg_frontend *f)
     return true;
 }
 
-/* A log is made when it is not there, so then it is the folder that counts. */
 static bool check_log(const char *option, const char *path)
 {
-    if (path == NULL || access(path, W_OK) == 0) {
+    struct stat st;
+    if (path == NULL) {
         return true;
     }
-    int error = errno;
-    char *folder = error == ENOENT ? strdup(path) : NULL;
-    if (folder != NULL) {
-        char *slash = strrchr(folder, '/');
-        const char *where = slash == NULL ? "." : slash == folder ? "/" : folder;
-        if (slash != NULL && slash != folder) {
-            *slash = '\0';
-        }
-        error = access(where, W_OK | X_OK) == 0 ? 0 : errno;
-    }
-    free(folder);
+    int error = stat(path, &st) == 0 ? (S_ISDIR(st.st_mode)       ? EISDIR
+                                        : S_ISFIFO(st.st_mode)    ? check_fifo(path)
+                                        : access(path, W_OK) != 0 ? errno
+                                                                  : 0)
+                : errno == ENOENT    ? check_folder_of(path)
+                                     : errno;
     if (error != 0) {
-        LOG(FATAL, "%s: %s: %s", option, path, strerror(error));
+        LOG(FATAL, "%s: %s: %s", option, path, log_file_why(error));
+    }
+    return error == 0;
+}
+
+/* It is replaced, whatever it is but a folder. */
+static bool check_pid_file(const char *path)
+{
+    struct stat st;
+    if (path == NULL) {
+        return true;
+    }
+    int error = lstat(path, &st) == 0 && S_ISDIR(st.st_mode) ? EISDIR : check_folder_of(path);
+    if (error != 0) {
+        LOG(FATAL, "pid-file: %s: %s", path, strerror(error));
     }
     return error == 0;
 }
@@ -111,6 +171,7 @@ static bool check_all(const struct config *cfg)
     if (!cfg->accesslog_syslog) {
         good = check_log("accesslog-file", cfg->accesslog_file) && good;
     }
+    good = check_pid_file(cfg->pid_file) && good;
     return system_check_user(cfg) && good;
 }
 

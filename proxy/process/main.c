@@ -1,46 +1,51 @@
 /*
  * The program: reads the configuration and becomes the main process, or the only one.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "config.h"
 #include "net/sockets.h"
 #include "ops/log.h"
 #include "process/check.h"
+#include "process/life.h"
 #include "process/master.h"
 #include "process/service.h"
 #include "process/successor.h"
 #include "process/system.h"
 
+/* What only root may: afterwards this process is --user. */
+static bool leave_root(const struct config *cfg)
+{
+    if (!system_write_pid_file(cfg)) {
+        return false;
+    }
+    if (cfg->user != NULL) {
+        successor_took_over(); /* as --user we could not send a signal to root's process */
+    }
+    return system_become_user(cfg);
+}
+
 /* --single-process: no main process beside it, and so no reload, no restart, no swap. */
 static int run_alone(struct config *cfg)
 {
-    struct sockets inherited = {0}, sockets = {0};
-    struct service *s = NULL;
+    struct sockets sockets = {0};
     bool ok = false;
-    successor_inherit(&inherited);
-    if (system_check_user(cfg) && (s = service_new(cfg)) != NULL &&
-        sockets_open(&sockets, cfg, &inherited)) {
-        sockets_retire(&inherited, &sockets);
+    system_give_logs(cfg);
+    struct service *s = service_new(cfg);
+    if (s != NULL && life_begin(cfg, &sockets)) {
         system_limits(cfg);
-        ok = !cfg->daemon || system_daemonize();
-        ok = ok && log_open(cfg) && system_write_pid_file(cfg) && system_become_user(cfg);
-    }
-    if (ok) {
-        signal(SIGHUP, SIG_IGN);
-        signal(SIGUSR2, SIG_IGN);
-        system_daemon_ready();
-        system_notify("READY=1\nSTATUS=serving");
-        ok = service_run(s, &sockets, -1);
-        system_remove_pid_file(cfg);
+        if (log_open(cfg) && leave_root(cfg)) {
+            ok = service_run(s, &sockets, -1);
+            sockets_forget(&sockets); /* the service has closed them */
+            system_remove_pid_file(cfg);
+        } else {
+            sockets_abandon(&sockets);
+        }
     }
     if (s != NULL) {
         service_free(s);
-        sockets_forget(&sockets);
     }
     cfg_unref(cfg);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -49,7 +54,8 @@ static int run_alone(struct config *cfg)
 int main(int argc, char **argv)
 {
     struct config *cfg;
-    switch (cfg_load(argc, argv, stdout, stderr, &cfg)) {
+    system_hold_early_signals();
+    switch (cfg_load_again(argc, argv, stdout, stderr, &cfg, successor_needs_conf())) {
     case CFG_OK:
         break;
     case CFG_EXIT:

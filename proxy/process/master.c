@@ -1,11 +1,11 @@
 /* The main process. */
 #include "process/master.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +18,7 @@
 #include "net/list.h"
 #include "net/sockets.h"
 #include "ops/log.h"
+#include "process/life.h"
 #include "process/service.h"
 #include "process/successor.h"
 #include "process/system.h"
@@ -29,6 +30,10 @@
 #define LONGEST_DELAY 10.0
 /* What has been told to end at once, or whose grace is over, has this long. Seconds. */
 #define PATIENCE 2.0
+/* The worker process of a reload has this long to serve; if another reload waits for its end, this
+ * long. A start with a hundred thousand backends takes a second. Seconds. */
+#define LONGEST_START 60.0
+#define USUAL_START   5.0
 
 /* A worker process. */
 struct child {
@@ -37,10 +42,11 @@ struct child {
     int channel;
     bool ready;
     bool leaving; /* it was told to end */
+    bool ended;   /* by us, by force */
     ev_tstamp since;
     ev_io io;
     ev_child end;
-    ev_timer grace; /* leaving: until it is ended by force */
+    ev_timer grace; /* until it is ended by force */
     struct list node;
 };
 
@@ -63,7 +69,6 @@ struct master {
     ev_timer restart;
     ev_tstamp delay;
     unsigned restarts;
-    ev_timer watchdog;
     struct successor successor;
     bool serving; /* the first worker process was ready */
     bool stopping;
@@ -92,11 +97,23 @@ static void leave_start_directory(const struct master *m)
 
 /* ---------------------------------------------------------------- worker processes */
 
+static void end_by_force(struct child *c)
+{
+    c->ended = true;
+    kill(c->pid, SIGKILL);
+}
+
+/* One that does not listen (SIGSTOP, a debugger) must not keep the main process from its work. */
 static void tell(struct child *c, enum service_command command)
 {
     char octet = (char)command;
-    if (write(c->channel, &octet, 1) != 1) {
-        LOG(WARN, "worker process %d cannot be told: %s", (int)c->pid, strerror(errno));
+    if (write(c->channel, &octet, 1) == 1) {
+        return;
+    }
+    LOG(WARN, "worker process %d cannot be told: %s", (int)c->pid,
+        errno == EAGAIN ? "it does not listen" : strerror(errno));
+    if (command == SERVICE_STOP) {
+        end_by_force(c);
     }
 }
 
@@ -113,15 +130,28 @@ static void on_grace_over(struct ev_loop *loop, ev_timer *t, int revents)
     (void)loop;
     (void)revents;
     struct child *c = t->data;
-    LOG(WARN, "worker process %d: its time to finish is over; it is ended", (int)c->pid);
-    kill(c->pid, SIGKILL);
+    LOG(WARN, "worker process %d: its time to %s is over; it is ended", (int)c->pid,
+        c->leaving ? "finish" : "start");
+    end_by_force(c);
 }
 
 static void kill_after(struct child *c, ev_tstamp seconds)
 {
     ev_timer_stop(c->m->loop, &c->grace);
-    ev_timer_set(&c->grace, seconds, 0);
+    ev_timer_set(&c->grace, seconds > 0 ? seconds : 0, 0);
     ev_timer_start(c->m->loop, &c->grace);
+}
+
+/* The time to finish what is in progress. */
+static void give_time(struct child *c)
+{
+    uint64_t grace = c->m->cfg->worker_process_grace_shutdown_period;
+    ev_timer_stop(c->m->loop, &c->grace);
+    if (c == c->m->candidate && !c->ready) {
+        kill_after(c, PATIENCE);
+    } else if (grace > 0) {
+        kill_after(c, (ev_tstamp)grace / 1000);
+    }
 }
 
 /* Tells it to end; a grace period is given to those that a reload replaces. */
@@ -132,11 +162,10 @@ static void dismiss(struct child *c, enum service_command how)
     }
     c->leaving = true;
     tell(c, how);
-    uint64_t grace = c->m->cfg->worker_process_grace_shutdown_period;
     if (how == SERVICE_STOP) {
         kill_after(c, PATIENCE);
-    } else if (grace > 0) {
-        kill_after(c, (ev_tstamp)grace / 1000);
+    } else {
+        give_time(c);
     }
 }
 
@@ -150,11 +179,13 @@ static void forget(struct child *c)
     free(c);
 }
 
-/* The worker process: never returns. What belongs to the main process only is left behind. */
+/* The worker process: never returns. What belongs to the main process only is left behind, and
+ * among that the sockets of another configuration: addresses that a reload gives up, or opens. */
 _Noreturn static void be_child(struct master *m, struct config *cfg, struct sockets *sockets,
                                int channel)
 {
     enter_start_directory(m);
+    system_daemon_forget();
     list_each(node, &m->children)
     {
         close(container_of(node, struct child, node)->channel);
@@ -168,9 +199,7 @@ _Noreturn static void be_child(struct master *m, struct config *cfg, struct sock
         }
     }
     signal(SIGCHLD, SIG_DFL);
-    if (sockets != &m->sockets) {
-        sockets_retire(&m->sockets, sockets); /* addresses that a reload gives up */
-    }
+    sockets_leave(sockets == &m->sockets ? &m->next_sockets : &m->sockets, sockets);
 
     int status = EXIT_FAILURE;
     system_limits(cfg);
@@ -196,7 +225,10 @@ static struct child *spawn(struct master *m, struct config *cfg, struct sockets 
         LOG(ERROR, "no channel to a worker process: %s", strerror(errno));
         return NULL;
     }
+    (void)fcntl(ends[0], F_SETFL, O_NONBLOCK); /* this end only: see tell() */
+    enter_start_directory(m);
     system_give_logs(cfg);
+    leave_start_directory(m);
     pid_t pid = fork();
     if (pid < 0) {
         LOG(ERROR, "no worker process: %s", strerror(errno));
@@ -255,45 +287,67 @@ static void announce(struct master *m)
     (void)log_open(m->cfg);
     (void)system_write_pid_file(m->cfg);
     leave_start_directory(m);
-    system_notify("READY=1\nMAINPID=%d\nSTATUS=serving with worker process %d", (int)getpid(),
-                  (int)m->current->pid);
-    if (!m->serving) {
-        m->serving = true;
-        system_daemon_ready();
-        successor_took_over();
+    char status[64];
+    snprintf(status, sizeof(status), "serving with worker process %d", (int)m->current->pid);
+    m->serving = true;
+    life_ready(status);
+}
+
+/* One that is not in force any more, if the new one has none or another one. */
+static void remove_old_pid_file(struct master *m, const struct config *old)
+{
+    if (old->pid_file == NULL ||
+        (m->cfg->pid_file != NULL && strcmp(old->pid_file, m->cfg->pid_file) == 0)) {
+        return;
     }
+    enter_start_directory(m);
+    system_remove_pid_file(old);
+    leave_start_directory(m);
 }
 
 /* The candidate of a reload serves: it is the one from now on. */
 static void promote(struct master *m)
 {
-    cfg_unref(m->cfg);
+    struct config *old = m->cfg;
     m->cfg = m->next_cfg;
     m->next_cfg = NULL;
+    remove_old_pid_file(m, old);
+    cfg_unref(old);
     sockets_retire(&m->sockets, &m->next_sockets);
     m->sockets = m->next_sockets;
     m->next_sockets = (struct sockets){0};
     m->current = m->candidate;
     m->candidate = NULL;
+    ev_timer_stop(m->loop, &m->current->grace);
     ev_timer_stop(m->loop, &m->restart); /* the one before may have died meanwhile */
     LOG(NOTICE, "reloaded: worker process %d serves", (int)m->current->pid);
     list_each(node, &m->children)
     {
         struct child *c = container_of(node, struct child, node);
-        if (c != m->current) {
-            dismiss(c, SERVICE_HAND_OVER);
+        if (c != m->current) { /* one that never came to serve has nothing to finish */
+            dismiss(c, c->ready ? SERVICE_HAND_OVER : SERVICE_STOP);
         }
     }
     limit_children(m);
     announce(m);
 }
 
-static void give_reload_up(struct master *m)
+static void forget_reload(struct master *m)
 {
+    enter_start_directory(m);
     sockets_abandon(&m->next_sockets);
+    leave_start_directory(m);
     cfg_unref(m->next_cfg);
     m->next_cfg = NULL;
     m->candidate = NULL;
+    m->reload_again = false;
+}
+
+static void give_reload_up(struct master *m)
+{
+    bool again = m->reload_again;
+    forget_reload(m);
+    m->reload_again = again;
     LOG(ERROR, "reload failed: the configuration before stays in force");
     system_notify("READY=1\nSTATUS=reload failed; serving with the configuration before");
 }
@@ -313,16 +367,27 @@ static void on_said(struct ev_loop *loop, ev_io *io, int revents)
     struct master *m = c->m;
     char said;
     ssize_t n = read(c->channel, &said, 1);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
     if (n <= 0) {
         ev_io_stop(loop, io); /* how it ended is told by on_end() */
         return;
     }
-    assert(said == SERVICE_READY);
+    if (said != SERVICE_READY || c->ready) { /* whoever has taken it over must not harm us too */
+        LOG(ERROR, "worker process %d said %d, which means nothing; it is ended", (int)c->pid,
+            said);
+        ev_io_stop(loop, io);
+        kill(c->pid, SIGKILL);
+        return;
+    }
     c->ready = true;
-    if (c == m->candidate) {
+    if (m->stopping) {
+        give_time(c); /* a candidate that came too late has connections all the same */
+    } else if (c == m->candidate) {
         promote(m);
         after_reload(m);
-    } else if (c == m->current && !m->stopping) {
+    } else if (c == m->current) {
         announce(m);
         after_reload(m);
     }
@@ -330,34 +395,44 @@ static void on_said(struct ev_loop *loop, ev_io *io, int revents)
 
 /* ---------------------------------------------------------------- reload */
 
+static bool load_next(struct master *m)
+{
+    if (cfg_load_again(m->argc, m->argv, stdout, stderr, &m->next_cfg, cfg_has_file(m->cfg)) !=
+        CFG_OK) {
+        return false;
+    }
+    if (m->next_cfg->daemon != m->cfg->daemon || m->next_cfg->single_process) {
+        LOG(WARN, "daemon and single-process cannot change at a reload");
+        m->next_cfg->daemon = m->cfg->daemon;
+    }
+    return system_check_user(m->next_cfg) && system_check_pid_file(m->next_cfg) &&
+           sockets_open(&m->next_sockets, m->next_cfg, &m->sockets);
+}
+
 static void reload(struct master *m)
 {
     struct timespec now;
-    if (m->candidate != NULL || m->current == NULL || !m->current->ready) {
-        m->reload_again = true; /* when what is on its way has come to its end */
+    if (m->candidate != NULL) {
+        m->reload_again = true; /* when what is on its way has come to its end, */
+        kill_after(m->candidate, m->candidate->since + USUAL_START - ev_now(m->loop)); /* soon */
+        return;
+    }
+    if (!m->serving) { /* afterwards a worker process that cannot start is a reason to reload */
+        m->reload_again = true;
         return;
     }
     clock_gettime(CLOCK_MONOTONIC, &now);
     system_notify("RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=reloading",
                   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
     enter_start_directory(m);
-    enum cfg_rc rc = cfg_load(m->argc, m->argv, stdout, stderr, &m->next_cfg);
+    bool good = load_next(m);
     leave_start_directory(m);
-    if (rc != CFG_OK) {
+    m->candidate = good ? spawn(m, m->next_cfg, &m->next_sockets) : NULL;
+    if (m->candidate == NULL) {
         give_reload_up(m);
         return;
     }
-    if (m->next_cfg->daemon != m->cfg->daemon || m->next_cfg->single_process) {
-        LOG(WARN, "daemon and single-process cannot change at a reload");
-        m->next_cfg->daemon = m->cfg->daemon;
-    }
-    if (system_check_user(m->next_cfg) &&
-        sockets_open(&m->next_sockets, m->next_cfg, &m->sockets)) {
-        m->candidate = spawn(m, m->next_cfg, &m->next_sockets);
-    }
-    if (m->candidate == NULL) {
-        give_reload_up(m);
-    }
+    kill_after(m->candidate, LONGEST_START);
 }
 
 static void on_hup(struct ev_loop *loop, ev_signal *sig, int revents)
@@ -390,8 +465,8 @@ static void on_restart(struct ev_loop *loop, ev_timer *t, int revents)
 static void say_how(const struct child *c, int status)
 {
     bool never_served = !c->ready && WIFEXITED(status);
-    if (never_served) {
-        return; /* it has said what is wrong */
+    if (never_served || c->ended) {
+        return; /* it has said what is wrong, or we have */
     }
     if (WIFSIGNALED(status)) {
         LOG(ERROR, "worker process %d was ended by signal %d (SIG%s)", (int)c->pid,
@@ -412,8 +487,11 @@ static void replace(struct master *m, ev_tstamp lived)
                                       : m->delay * 2;
     m->delay = m->delay < LONGEST_DELAY ? m->delay : LONGEST_DELAY;
     m->restarts++;
-    LOG(NOTICE, "a worker process is started again in %.1f s (start %u)", m->delay,
-        m->restarts + 1);
+    if (m->delay > 0) {
+        LOG(NOTICE, "a worker process is started again in %.1f s", m->delay);
+    } else {
+        LOG(NOTICE, "a worker process is started again at once");
+    }
     ev_timer_set(&m->restart, m->delay, 0);
     ev_timer_start(m->loop, &m->restart);
 }
@@ -433,7 +511,7 @@ static void on_end(struct ev_loop *loop, ev_child *w, int revents)
     struct master *m = c->m;
     int status = w->rstatus;
     ev_tstamp lived = ev_now(loop) - c->since;
-    bool failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    bool failed = !c->ended && (!WIFEXITED(status) || WEXITSTATUS(status) != 0);
     bool was_current = c == m->current, was_candidate = c == m->candidate;
     say_how(c, status);
     if (failed && m->stopping) {
@@ -483,7 +561,7 @@ static void on_usr2(struct ev_loop *loop, ev_signal *sig, int revents)
         LOG(WARN, "SIGUSR2: %s", m->stopping ? "the program is ending" : "still starting");
         return;
     }
-    successor_start(&m->successor, loop, m->argv, m->directory, &m->sockets);
+    successor_start(&m->successor, loop, m->argv, m->directory, &m->sockets, cfg_has_file(m->cfg));
 }
 
 static void stop(struct master *m, bool now)
@@ -491,9 +569,9 @@ static void stop(struct master *m, bool now)
     bool handed_over = successor_is_alive(&m->successor);
     m->stopping = true;
     ev_timer_stop(m->loop, &m->restart);
-    system_notify("STOPPING=1\nSTATUS=%s", now ? "stopping" : "finishing what is in progress");
-    if (m->candidate != NULL) {
-        dismiss(m->candidate, SERVICE_STOP);
+    successor_leave(&m->successor, m->loop);
+    if (!handed_over) { /* to systemd this is one service, and it goes on */
+        life_stopping(now);
     }
     /* The last ones to have the sockets take what waits in them: the worker processes, if nobody
        else has them. */
@@ -504,6 +582,7 @@ static void stop(struct master *m, bool now)
                                                         : handed_over ? SERVICE_HAND_OVER
                                                                       : SERVICE_DRAIN);
     }
+    forget_reload(m);
     end_if_done(m);
 }
 
@@ -518,12 +597,14 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int revents)
     stop(m, now);
 }
 
-static void on_watchdog(struct ev_loop *loop, ev_timer *t, int revents)
+/* The new binary has ended, and may have said before that it serves. */
+static void on_no_successor(void *arg)
 {
-    (void)loop;
-    (void)t;
-    (void)revents;
-    system_notify("WATCHDOG=1");
+    struct master *m = arg;
+    enter_start_directory(m);
+    (void)system_write_pid_file(m->cfg);
+    leave_start_directory(m);
+    life_ready("the new binary did not start; this one serves on");
 }
 
 static const struct {
@@ -537,17 +618,7 @@ enum { NHANDLERS = sizeof(handlers) / sizeof(handlers[0]) };
 
 static bool start(struct master *m)
 {
-    struct sockets inherited = {0};
-    successor_inherit(&inherited);
-    bool ok = system_check_user(m->cfg) && sockets_open(&m->sockets, m->cfg, &inherited);
-    if (ok) {
-        sockets_retire(&inherited, &m->sockets);
-    }
-    if (ok && m->cfg->daemon && !system_daemonize()) {
-        LOG(FATAL, "daemon: %s", strerror(errno));
-        ok = false;
-    }
-    if (!ok) {
+    if (!life_begin(m->cfg, &m->sockets)) {
         return false;
     }
     log_set_main_pid((int)getpid());
@@ -569,11 +640,8 @@ static void run(struct master *m)
     }
     ev_timer_init(&m->restart, on_restart, 0, 0);
     m->restart.data = m;
-    ev_tstamp beat = (ev_tstamp)system_watchdog_us() / 2e6;
-    ev_timer_init(&m->watchdog, on_watchdog, beat, beat);
-    if (beat > 0) {
-        ev_timer_start(m->loop, &m->watchdog);
-    }
+    successor_init(&m->successor, on_no_successor, m);
+    life_watch(m->loop);
     system_hold_signals(false);
     m->current = spawn(m, m->cfg, &m->sockets);
     if (m->current == NULL) {
@@ -582,7 +650,7 @@ static void run(struct master *m)
         ev_run(m->loop, 0);
     }
     system_hold_signals(true);
-    ev_timer_stop(m->loop, &m->watchdog);
+    life_unwatch(m->loop);
     for (size_t i = 0; i < NHANDLERS; i++) {
         ev_signal_stop(m->loop, &signals[i]);
     }
@@ -599,9 +667,12 @@ int master_run(int argc, char **argv, struct config *cfg)
     } else {
         m.status = EXIT_FAILURE;
     }
+    enter_start_directory(&m);
     if (!successor_is_alive(&m.successor)) {
-        enter_start_directory(&m);
         system_remove_pid_file(m.cfg);
+    }
+    if (!m.serving) {
+        sockets_abandon(&m.sockets); /* nothing half-started stays behind */
     }
     sockets_close(&m.sockets);
     if (m.directory >= 0) {

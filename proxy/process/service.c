@@ -13,6 +13,8 @@
 #include "net/sockets.h"
 #include "ops/access_log.h"
 #include "ops/log.h"
+#include "ops/log_file.h"
+#include "process/life.h"
 #include "process/system.h"
 #include "process/worker.h"
 #include "route/routes.h"
@@ -75,7 +77,7 @@ static bool set_up(struct service *s)
 {
     const struct config *cfg = s->cfg;
     if (!access_log_open(cfg)) {
-        LOG(FATAL, "accesslog-file: %s: %s", cfg->accesslog_file, strerror(errno));
+        LOG(FATAL, "accesslog-file: %s: %s", cfg->accesslog_file, log_file_why(errno));
         return false;
     }
     if (!set_up_tls(s)) {
@@ -189,6 +191,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int revents)
     LOG(NOTICE, "SIG%s: %s", sigabbrev_np(sig->signum),
         now ? "stopping at once" : "finishing what is in progress");
     s->stopping = true;
+    life_stopping(now);
     post_all(s, now ? WORKER_STOP : WORKER_DRAIN);
 }
 
@@ -199,6 +202,13 @@ static void on_reopen(struct ev_loop *loop, ev_signal *sig, int revents)
     (void)sig;
     reopen_logs();
     LOG(NOTICE, "logs reopened");
+}
+
+static void on_unheard(struct ev_loop *loop, ev_signal *sig, int revents)
+{
+    (void)loop;
+    (void)revents;
+    LOG(WARN, "SIG%s: has no effect with --single-process", sigabbrev_np(sig->signum));
 }
 
 static void on_worker_done(struct ev_loop *loop, ev_async *a, int revents)
@@ -216,7 +226,8 @@ static void on_worker_done(struct ev_loop *loop, ev_async *a, int revents)
 static const struct {
     int signum;
     void (*cb)(struct ev_loop *, ev_signal *, int);
-} handlers[] = {{SIGQUIT, on_stop}, {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGUSR1, on_reopen}};
+} handlers[] = {{SIGQUIT, on_stop},   {SIGTERM, on_stop},   {SIGINT, on_stop},
+                {SIGUSR1, on_reopen}, {SIGHUP, on_unheard}, {SIGUSR2, on_unheard}};
 enum { NHANDLERS = sizeof(handlers) / sizeof(handlers[0]) };
 
 /* ---------------------------------------------------------------- running */
@@ -236,8 +247,15 @@ static bool start_threads(struct service *s, struct ev_loop *loop, ev_async *don
 static void tell_ready(const struct service *s)
 {
     char ready = SERVICE_READY;
-    if (s->channel >= 0 && write(s->channel, &ready, 1) != 1) {
+    if (s->channel < 0) {
+        life_ready("serving");
+        return;
+    }
+    if (write(s->channel, &ready, 1) != 1) {
         LOG(ERROR, "the main process cannot be told: %s", strerror(errno));
+    }
+    if (s->cfg->daemon) {
+        log_leave_terminal();
     }
 }
 
@@ -253,6 +271,9 @@ bool service_run(struct service *s, const struct sockets *sockets, int channel)
         ev_signal_init(&signals[i], handlers[i].cb, handlers[i].signum);
         signals[i].data = s;
         ev_signal_start(loop, &signals[i]);
+    }
+    if (channel < 0) {
+        life_watch(loop);
     }
     ev_async_init(&done, on_worker_done);
     done.data = s;
@@ -281,6 +302,9 @@ bool service_run(struct service *s, const struct sockets *sockets, int channel)
         ev_signal_stop(loop, &signals[i]);
     }
     ev_async_stop(loop, &done);
+    if (channel < 0) {
+        life_unwatch(loop);
+    }
     ev_loop_destroy(loop);
     return ok;
 }

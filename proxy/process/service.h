@@ -31,8 +31,8 @@ struct service *service_new(const struct config *cfg);
 /**
  * Serves at the sockets, whose descriptors become the service's, until it has been told to end and
  * all is served. `channel` is connected to the main process, and its closing ends the service at
- * once; -1: signals are heard (SIGQUIT, SIGTERM, SIGINT, SIGUSR1). False: threads could not be
- * started.
+ * once; -1: there is none, signals are heard (SIGQUIT, SIGTERM, SIGINT, SIGUSR1), and the end of
+ * the start is told to all that life_ready() tells. False: threads could not be started.
  */
 bool service_run(struct service *s, const struct sockets *sockets, int channel);
 

@@ -16,8 +16,10 @@
 #include "ops/log.h"
 #include "process/system.h"
 
-#define ACCEPT   "NGHTTPX_ACCEPT_"
-#define ORIG_PID "NGHTTPX_ORIG_PID"
+#define ACCEPT    "NGHTTPX_ACCEPT_"
+#define ORIG_PID  "NGHTTPX_ORIG_PID"
+#define CONF_READ "NGHTTPX_CONF_READ"
+#define OUR_KIND  "fd," /* in front of a socket of this program's */
 
 static char file[PATH_MAX]; /* an absolute path, symbolic links and all: an upgrade may move them */
 static pid_t predecessor;
@@ -57,50 +59,118 @@ void successor_remember_file(const char *argv0)
 
 /* ---------------------------------------------------------------- handing over */
 
+/* A new binary has this long to serve; if the operator asks again, this long. Seconds. */
+#define LONGEST_START 60.0
+#define USUAL_START   5.0
+
 static void on_end(struct ev_loop *loop, ev_child *w, int revents)
 {
     (void)revents;
     struct successor *s = w->data;
     ev_child_stop(loop, w);
+    ev_timer_stop(loop, &s->limit);
     s->alive = false;
-    LOG(ERROR, "the new binary (process %d) has ended %s %d; this process serves on", w->rpid,
+    LOG(ERROR, "the new binary (process %d) has ended %s %d%s", w->rpid,
         WIFSIGNALED(w->rstatus) ? "by signal" : "with status",
-        WIFSIGNALED(w->rstatus) ? WTERMSIG(w->rstatus) : WEXITSTATUS(w->rstatus));
-    system_notify("READY=1\nMAINPID=%d\nSTATUS=the new binary did not start", (int)getpid());
+        WIFSIGNALED(w->rstatus) ? WTERMSIG(w->rstatus) : WEXITSTATUS(w->rstatus),
+        s->over ? "" : "; this process serves on");
+    if (!s->over) {
+        s->failed(s->arg);
+    }
 }
 
-static bool export_socket(size_t number, int fd)
+static void on_limit(struct ev_loop *loop, ev_timer *t, int revents)
 {
-    char name[48], value[32];
+    (void)loop;
+    (void)revents;
+    struct successor *s = t->data;
+    LOG(ERROR, "the new binary (process %d) does not come to serve; it is ended", (int)s->pid);
+    kill(s->pid, SIGKILL);
+}
+
+static bool export_socket(size_t number, const struct listen_socket *one)
+{
+    char name[48], value[96];
     snprintf(name, sizeof(name), ACCEPT "%zu", number);
-    snprintf(value, sizeof(value), "fd,%d", fd);
-    return fcntl(fd, F_SETFD, 0) == 0 && setenv(name, value, 1) == 0;
+    if (one->file.inode != 0) {
+        snprintf(value, sizeof(value), OUR_KIND "%d,%llu:%llu", one->fd,
+                 (unsigned long long)one->file.device, (unsigned long long)one->file.inode);
+    } else {
+        snprintf(value, sizeof(value), OUR_KIND "%d", one->fd);
+    }
+    return fcntl(one->fd, F_SETFD, 0) == 0 && setenv(name, value, 1) == 0;
 }
 
 /* In the child. Only a failure returns. */
-static void execute(char **argv, int directory, const struct sockets *sockets)
+static void execute(char **argv, int directory, const struct sockets *sockets, bool conf_read)
 {
     char pid[16];
     snprintf(pid, sizeof(pid), "%d", (int)getppid());
     for (size_t i = 0; i < sockets->n; i++) {
-        if (!export_socket(i + 1, sockets->list[i].fd)) {
+        if (!export_socket(i + 1, &sockets->list[i])) {
             return;
         }
     }
-    if (setenv(ORIG_PID, pid, 1) != 0 || (directory >= 0 && fchdir(directory) != 0)) {
+    if (setenv(ORIG_PID, pid, 1) != 0 || (conf_read && setenv(CONF_READ, "1", 1) != 0) ||
+        (directory >= 0 && fchdir(directory) != 0)) {
         return;
     }
+    system_goes_on_for(getppid());
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execv(file, argv);
 }
 
+/* Returns 0 and the process, or an errno. */
+static int run(char **argv, int directory, const struct sockets *sockets, bool conf_read,
+               pid_t *pid)
+{
+    int failure[2], error = 0;
+    if (pipe2(failure, O_CLOEXEC) != 0) {
+        return errno;
+    }
+    *pid = fork();
+    if (*pid == 0) {
+        execute(argv, directory, sockets, conf_read);
+        error = errno;
+        ssize_t ignored = write(failure[1], &error, sizeof(error));
+        (void)ignored;
+        _exit(EXIT_FAILURE);
+    }
+    error = *pid < 0 ? errno : 0;
+    close(failure[1]);
+    if (*pid > 0 && read(failure[0], &error, sizeof(error)) <= 0) {
+        error = 0; /* the pipe was closed by the execution */
+    }
+    close(failure[0]);
+    if (*pid > 0 && error != 0) {
+        (void)waitpid(*pid, NULL, 0); /* it ends at once, and its end is told here */
+    }
+    return error;
+}
+
+void successor_init(struct successor *s, void (*failed)(void *arg), void *arg)
+{
+    *s = (struct successor){.failed = failed, .arg = arg};
+    ev_timer_init(&s->limit, on_limit, LONGEST_START, 0);
+    s->limit.data = s;
+}
+
+static void start_again(struct successor *s, struct ev_loop *loop)
+{
+    ev_tstamp left = s->since + USUAL_START - ev_now(loop);
+    LOG(WARN, "SIGUSR2: a new binary (process %d) is already starting", (int)s->pid);
+    ev_timer_stop(loop, &s->limit);
+    ev_timer_set(&s->limit, left > 0 ? left : 0, 0);
+    ev_timer_start(loop, &s->limit);
+}
+
 void successor_start(struct successor *s, struct ev_loop *loop, char **argv, int directory,
-                     const struct sockets *sockets)
+                     const struct sockets *sockets, bool conf_read)
 {
     if (s->alive) {
-        LOG(WARN, "SIGUSR2: a new binary is already starting");
+        start_again(s, loop);
         return;
     }
     if (file[0] == '\0') {
@@ -108,42 +178,31 @@ void successor_start(struct successor *s, struct ev_loop *loop, char **argv, int
         return;
     }
     LOG(NOTICE, "SIGUSR2: executing %s", file);
-    int failure[2];
-    if (pipe2(failure, O_CLOEXEC) != 0) {
-        LOG(ERROR, "SIGUSR2: %s", strerror(errno));
-        return;
-    }
     system_notify("RELOADING=1\nSTATUS=a new binary is starting");
-    pid_t pid = fork();
-    if (pid == 0) {
-        execute(argv, directory, sockets);
-        int error = errno;
-        ssize_t ignored = write(failure[1], &error, sizeof(error));
-        (void)ignored;
-        _exit(EXIT_FAILURE);
-    }
-    int error = pid < 0 ? errno : 0;
-    close(failure[1]);
-    if (pid > 0 && read(failure[0], &error, sizeof(error)) <= 0) {
-        error = 0; /* the pipe was closed by the execution */
-    }
-    close(failure[0]);
+    int error = run(argv, directory, sockets, conf_read, &s->pid);
     if (error != 0) {
         LOG(ERROR, "SIGUSR2: %s: %s; this process serves on", file, strerror(error));
-        system_notify("READY=1\nSTATUS=the new binary did not start");
-    }
-    if (pid <= 0) {
+        s->failed(s->arg);
         return;
     }
     s->alive = true;
-    ev_child_init(&s->end, on_end, pid, 0);
+    s->since = ev_now(loop);
+    ev_child_init(&s->end, on_end, s->pid, 0);
     s->end.data = s;
     ev_child_start(loop, &s->end);
+    ev_timer_set(&s->limit, LONGEST_START, 0);
+    ev_timer_start(loop, &s->limit);
 }
 
 bool successor_is_alive(const struct successor *s)
 {
     return s->alive;
+}
+
+void successor_leave(struct successor *s, struct ev_loop *loop)
+{
+    s->over = true;
+    ev_timer_stop(loop, &s->limit);
 }
 
 /* ---------------------------------------------------------------- taking over */
@@ -161,11 +220,28 @@ static int descriptor_of(const char *value)
                                                                                        : -1;
 }
 
-static void adopt(struct sockets *s, int fd, const char *where)
+/* Of a UNIX socket that this program has handed on. */
+static struct socket_file file_of(const char *value)
 {
-    if (fd < 0 || !sockets_adopt(s, fd, (struct socket_file){0})) {
+    unsigned long long device, inode;
+    if (sscanf(value, OUR_KIND "%*d,%llu:%llu", &device, &inode) != 2) {
+        return (struct socket_file){0};
+    }
+    return (struct socket_file){device, inode};
+}
+
+static void adopt(struct sockets *s, int fd, struct socket_file at, const char *where)
+{
+    if (fd < 0 || !sockets_adopt(s, fd, at)) {
         LOG(WARN, "%s: no listening socket; it is not used", where);
     }
+}
+
+bool successor_needs_conf(void)
+{
+    bool needs = getenv(CONF_READ) != NULL;
+    unsetenv(CONF_READ);
+    return needs;
 }
 
 void successor_inherit(struct sockets *inherited)
@@ -177,18 +253,28 @@ void successor_inherit(struct sockets *inherited)
         if (value == NULL) {
             break;
         }
-        adopt(inherited, descriptor_of(value), name);
+        adopt(inherited, descriptor_of(value), file_of(value), name);
         unsetenv(name);
     }
     const char *pid = getenv(ORIG_PID);
     if (pid != NULL) {
-        predecessor = (pid_t)atoi(pid);
+        /* Whoever starts us can write anything there: it is the parent, or it is nobody. */
+        if (strtol(pid, NULL, 10) == (long)getppid()) {
+            predecessor = getppid();
+        } else {
+            LOG(WARN, ORIG_PID ": %s did not start this process; it is left alone", pid);
+        }
         unsetenv(ORIG_PID);
     }
     int n = sd_listen_fds(1);
     for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++) {
-        adopt(inherited, fd, "LISTEN_FDS");
+        adopt(inherited, fd, (struct socket_file){0}, "LISTEN_FDS");
     }
+}
+
+bool successor_takes_over(void)
+{
+    return predecessor > 1;
 }
 
 void successor_took_over(void)

@@ -11,12 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "ops/log.h"
+#include "ops/log_file.h"
+
+void system_hold_early_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
 
 void system_hold_signals(bool hold)
 {
@@ -86,20 +98,11 @@ bool system_become_user(const struct config *cfg)
     return true;
 }
 
-static void give_file(const struct config *cfg, int fd)
+static void give_log(const struct passwd *pw, const char *path)
 {
-    const struct passwd *pw = cfg->user != NULL ? getpwnam(cfg->user) : NULL;
-    if (pw != NULL && geteuid() == 0 && fchown(fd, pw->pw_uid, pw->pw_gid) != 0) {
-        LOG(WARN, "user: %s: a file cannot be given to that user: %s", cfg->user, strerror(errno));
-    }
-}
-
-static void give_log(const struct config *cfg, const char *path)
-{
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
-    if (fd >= 0) { /* what is wrong with the path is said when it is opened for good */
-        give_file(cfg, fd);
-        close(fd);
+    if (!log_file_make(path, pw->pw_uid, pw->pw_gid)) {
+        LOG(WARN, "user: %s: %s cannot be made for that user: %s", pw->pw_name, path,
+            log_file_why(errno));
     }
 }
 
@@ -108,11 +111,15 @@ void system_give_logs(const struct config *cfg)
     if (cfg->user == NULL || geteuid() != 0) {
         return;
     }
+    const struct passwd *pw = find_user(cfg);
+    if (pw == NULL) {
+        return;
+    }
     if (cfg->accesslog_file != NULL && !cfg->accesslog_syslog) {
-        give_log(cfg, cfg->accesslog_file);
+        give_log(pw, cfg->accesslog_file);
     }
     if (strcmp(cfg->errorlog_file, "/dev/stderr") != 0 && !cfg->errorlog_syslog) {
-        give_log(cfg, cfg->errorlog_file);
+        give_log(pw, cfg->errorlog_file);
     }
 }
 
@@ -151,6 +158,7 @@ bool system_daemonize(void)
     }
     close(ends[0]);
     ready_pipe = ends[1];
+    system_goes_on_for(getppid());
     setsid();
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null >= 0) {
@@ -173,27 +181,70 @@ void system_daemon_ready(void)
     log_leave_terminal();
 }
 
+void system_daemon_forget(void)
+{
+    if (ready_pipe >= 0) {
+        close(ready_pipe);
+        ready_pipe = -1;
+    }
+}
+
 /* ---------------------------------------------------------------- PID file */
 
-bool system_write_pid_file(const struct config *cfg)
+/* A new file beside it, with a name that nobody can have foreseen. -1: errno. */
+static int open_beside(const char *path, char *name, size_t size)
 {
-    char path[4096];
+    int len = snprintf(name, size, "%s.XXXXXX", path);
+    if (len < 0 || (size_t)len >= size) {
+        name[0] = '\0';
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0) {
+        name[0] = '\0';
+    }
+    return fd;
+}
+
+bool system_check_pid_file(const struct config *cfg)
+{
+    char name[4096];
+    struct stat st;
     if (cfg->pid_file == NULL) {
         return true;
     }
-    int len = snprintf(path, sizeof(path), "%s.%d", cfg->pid_file, (int)getpid());
-    int fd = len < (int)sizeof(path)
-                 ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)
-                 : -1;
-    bool ok = fd >= 0 && dprintf(fd, "%d\n", (int)getpid()) > 0;
-    if (ok) {
-        give_file(cfg, fd);
-        ok = rename(path, cfg->pid_file) == 0;
+    bool is_folder = lstat(cfg->pid_file, &st) == 0 && S_ISDIR(st.st_mode);
+    int fd = is_folder ? -1 : open_beside(cfg->pid_file, name, sizeof(name));
+    if (fd < 0) {
+        LOG(FATAL, "pid-file: %s: %s", cfg->pid_file, strerror(is_folder ? EISDIR : errno));
+        return false;
     }
+    close(fd);
+    (void)unlink(name);
+    return true;
+}
+
+static bool write_pid(const struct config *cfg, int fd)
+{
+    const struct passwd *pw = cfg->user != NULL && geteuid() == 0 ? getpwnam(cfg->user) : NULL;
+    return dprintf(fd, "%d\n", (int)getpid()) > 0 && fchmod(fd, 0644) == 0 &&
+           (pw == NULL || fchown(fd, pw->pw_uid, pw->pw_gid) == 0);
+}
+
+bool system_write_pid_file(const struct config *cfg)
+{
+    char name[4096];
+    if (cfg->pid_file == NULL) {
+        return true;
+    }
+    int fd = open_beside(cfg->pid_file, name, sizeof(name));
+    bool ok = fd >= 0 && write_pid(cfg, fd) && rename(name, cfg->pid_file) == 0;
     if (!ok) {
-        LOG(ERROR, "pid-file: %s: %s", cfg->pid_file,
-            len < (int)sizeof(path) ? strerror(errno) : "the path is too long");
-        (void)unlink(path);
+        LOG(ERROR, "pid-file: %s: %s", cfg->pid_file, strerror(errno));
+        if (fd >= 0) {
+            (void)unlink(name);
+        }
     }
     if (fd >= 0) {
         close(fd);
@@ -201,17 +252,25 @@ bool system_write_pid_file(const struct config *cfg)
     return ok;
 }
 
+/* The number in the file; 0: there is none, -1: it cannot be read. Never waits, whatever somebody
+ * has put there. */
+static long read_pid(const char *path)
+{
+    char text[16] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        return errno == ENOENT ? 0 : -1;
+    }
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    return n > 0 ? strtol(text, NULL, 10) : 0;
+}
+
 void system_remove_pid_file(const struct config *cfg)
 {
-    FILE *f = cfg->pid_file != NULL ? fopen(cfg->pid_file, "re") : NULL;
-    int pid = 0;
-    if (f == NULL) {
-        return;
-    }
-    bool ours = fscanf(f, "%d", &pid) == 1 && pid == (int)getpid();
-    (void)fclose(f);
-    if (ours) {
-        (void)unlink(cfg->pid_file);
+    long pid = cfg->pid_file != NULL ? read_pid(cfg->pid_file) : 0;
+    if (pid == -1 || (pid == (long)getpid() && unlink(cfg->pid_file) != 0)) {
+        LOG(WARN, "pid-file: %s: cannot be removed: %s", cfg->pid_file, strerror(errno));
     }
 }
 
@@ -225,6 +284,16 @@ void system_notify(const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     (void)sd_notify(0, text);
+}
+
+void system_goes_on_for(pid_t before)
+{
+    const char *watched = getenv("WATCHDOG_PID"); /* sd_watchdog_enabled(3) */
+    char own[16];
+    if (watched != NULL && strtol(watched, NULL, 10) == (long)before) {
+        snprintf(own, sizeof(own), "%d", (int)getpid());
+        (void)setenv("WATCHDOG_PID", own, 1);
+    }
 }
 
 unsigned long long system_watchdog_us(void)
