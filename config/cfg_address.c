@@ -90,6 +90,39 @@ bool cfg_check_host(struct cfg_report *r, struct cfg_text host, bool any_allowed
     return cfg_check_name(r, host);
 }
 
+static bool is_port(struct cfg_text t)
+{
+    bool digits = t.len > 0 && t.len <= 5;
+    for (size_t i = 0; digits && i < t.len; i++) {
+        digits = t.s[i] >= '0' && t.s[i] <= '9';
+    }
+    return digits;
+}
+
+/* What other programs write for an address. */
+static bool explain_no_comma(struct cfg_report *r, struct cfg_text t, bool any_allowed)
+{
+    const char *colon = t.len > 0 ? memrchr(t.s, ':', t.len) : NULL;
+    size_t host_len = colon != NULL ? (size_t)(colon - t.s) : 0;
+    bool one_colon = colon != NULL && memchr(t.s, ':', t.len) == colon;
+    if (memmem(t.s, t.len, "://", 3) != NULL) {
+        return cfg_error(r, t, "%s is a URI; expected HOST,PORT or unix:PATH", cfg_quote(t).s);
+    }
+    if (t.len > 0 && t.s[0] == '/') {
+        return cfg_error(r, t, "a path without unix:; expected unix:%.*s",
+                         (int)(t.len < 100 ? t.len : 100), t.s);
+    }
+    if (is_port(t)) {
+        return cfg_error(r, t, "no host; expected %s,%.*s", any_allowed ? "*" : "HOST", (int)t.len,
+                         t.s);
+    }
+    if (one_colon && host_len < 100 && is_port(cfg_slice(colon + 1, t.len - host_len - 1))) {
+        return cfg_error(r, cfg_slice(colon, 1), "a ':' before the port; expected %.*s,%.*s",
+                         (int)host_len, t.s, (int)(t.len - host_len - 1), colon + 1);
+    }
+    return cfg_error(r, t, "%s has no port; expected HOST,PORT or unix:PATH", cfg_quote(t).s);
+}
+
 bool cfg_parse_address(struct cfg_report *r, struct cfg_text t, bool any_allowed,
                        struct cfg_address *out)
 {
@@ -113,7 +146,7 @@ bool cfg_parse_address(struct cfg_report *r, struct cfg_text t, bool any_allowed
     struct cfg_text port = t;
     struct cfg_text host = cfg_cut(&port, ',');
     if (port.s == NULL) {
-        return cfg_error(r, t, "%s has no port; expected HOST,PORT or unix:PATH", cfg_quote(t).s);
+        return explain_no_comma(r, t, any_allowed);
     }
     if (!cfg_check_host(r, host, any_allowed) || !cfg_parse_port(r, port, &a.port)) {
         return false;

@@ -126,12 +126,30 @@ static void apply_single_thread(struct cfg_loader *l)
     }
 }
 
+/* As if the parameter had been given. */
+static void warn_of_proxyproto(struct cfg_loader *l)
+{
+    const struct cfg_param *row = cfg_param_find(cfg_frontend_params, cfg_text("proxyproto"));
+    assert(row != NULL);
+    l->report.at = (struct cfg_source){.option = "accept-proxy-protocol"};
+    cfg_warning(&l->report, cfg_slice(NULL, 0),
+                "proxyproto believes every peer the client address that it tells; only trusted "
+                "ones should reach the frontends");
+    if (row->not_yet) {
+        cfg_warning(&l->report, cfg_slice(NULL, 0), "the parameter \"%s\" has no effect yet",
+                    row->name);
+    }
+}
+
 /* What deprecated options make of all frontends and backends. */
 static bool apply_deprecated(struct cfg_loader *l)
 {
     struct config *cfg = l->cfg;
     for (size_t i = 0; l->accept_proxy && i < cfg->nfrontend; i++) {
         cfg->frontend[i].proxyproto = true;
+    }
+    if (l->accept_proxy) {
+        warn_of_proxyproto(l);
     }
     for (size_t i = 0; l->sni != NULL && i < cfg->nbackend; i++) {
         if (!replace(&l->report, &cfg->backend[i].sni, l->sni)) {
@@ -164,7 +182,14 @@ static bool load(struct cfg_loader *l, const struct cfg_args *args, bool args_go
     }
     l->report.at = (struct cfg_source){0};
     apply_single_thread(l);
-    return cfg_check(&l->report, l->cfg);
+    good = cfg_check(&l->report, l->cfg);
+    if (l->cfg->format != CFG_FORMAT_TEXT && !l->cfg->check_config && !l->cfg->print_config) {
+        /* It would start the program, which is not what somebody wants who wants to read JSON. */
+        good = cfg_error(&l->report, cfg_slice(NULL, 0),
+                         "format says how something is printed; expected check-config or "
+                         "print-config with it");
+    }
+    return good;
 }
 
 static enum cfg_rc print(const struct cfg_option *what, FILE *out)
@@ -214,7 +239,10 @@ enum cfg_rc cfg_load_again(int argc, char *const *argv, FILE *out_text, FILE *er
     if (!json) {
         cfg_report_end(&l.report);
     } else if (rc == CFG_ERROR) {
+        bool both = is_given(&args, "print-config", "yes");
+        fputs(both ? "{\"check\":\n" : "", out_text);
         (void)cfg_faults_print_json(faults, false, out_text);
+        fputs(both ? ",\"config\": null}\n" : "", out_text);
     }
     free(args.list);
     free(l.sni);

@@ -141,9 +141,17 @@ static bool set_compound(struct cfg_loader *l, const struct cfg_option *o, struc
 /* A blank that nobody sees would become part of a file's name or of a text. */
 static void warn_of_blanks(struct cfg_report *r, struct cfg_text value)
 {
-    if (value.len > 0 && (value.s[0] == ' ' || value.s[value.len - 1] == ' ')) {
-        size_t at = value.s[0] == ' ' ? 0 : value.len - 1;
-        cfg_warning(r, cfg_slice(value.s + at, 1), "the blank is part of the value; is it meant?");
+    if (value.len == 0) {
+        return;
+    }
+    char first = value.s[0], last = value.s[value.len - 1];
+    if (cfg_is_blank(first) || cfg_is_blank(last)) {
+        size_t at = cfg_is_blank(first) ? 0 : value.len - 1;
+        cfg_warning(r, cfg_slice(value.s + at, 1), "the %s is part of the value; is it meant?",
+                    value.s[at] == ' ' ? "blank" : "tab");
+    }
+    if (value.len > 1 && first == last && (first == '"' || first == '\'')) {
+        cfg_warning(r, value, "the quotes are part of the value; are they meant?");
     }
 }
 
@@ -183,8 +191,14 @@ static bool set_nothing(struct cfg_loader *l, const struct cfg_option *o, struct
     if (!o->takes_value && !cfg_parse_bool(r, value)) {
         return true;
     }
-    cfg_warning(r, cfg_slice(NULL, 0), "\"%s\" has no effect%s%s; it may be left out", o->name,
-                o->help != NULL ? ": " : "", o->help != NULL ? o->help : "");
+    if (o->help == NULL) {
+        cfg_warning(r, cfg_slice(NULL, 0), "\"%s\" has no effect; it may be left out", o->name);
+    } else if (strncmp(o->help, "use ", 4) == 0) {
+        cfg_warning(r, cfg_slice(NULL, 0), "\"%s\" has no effect any more; %s", o->name, o->help);
+    } else {
+        cfg_warning(r, cfg_slice(NULL, 0), "\"%s\" has no effect: %s; it may be left out", o->name,
+                    o->help);
+    }
     return true;
 }
 
@@ -248,11 +262,46 @@ static bool set_value(struct cfg_loader *l, const struct cfg_option *o, struct c
     }
 }
 
-/* That it is asked for and not done is said; what was not asked for, or is off, is not. */
+/* Whether the value is what it is without the option; --print-config writes that out, too. */
+static bool is_default(struct cfg_loader *l, const struct cfg_option *o)
+{
+    const void *at = member(l->cfg, o->offset);
+    struct cfg_text fallback = cfg_text(o->fallback != NULL ? o->fallback : "");
+    uint64_t n = 0;
+    unsigned choice = 0;
+    if (o->type == CFG_TYPE_BOOL) {
+        return !*(const bool *)at; /* no switch is on by default */
+    }
+    if (o->fallback == NULL) {
+        return cfg_print_count(l->cfg, o) == 0; /* an empty one takes back what was there */
+    }
+    switch (o->type) {
+    case CFG_TYPE_NUMBER:
+        return cfg_parse_number(&l->report, fallback, o->min, o->max, &n) &&
+               n == *(const uint64_t *)at;
+    case CFG_TYPE_SIZE:
+        return cfg_parse_size(&l->report, fallback, o->min, o->max, &n) &&
+               n == *(const uint64_t *)at;
+    case CFG_TYPE_DURATION:
+        return cfg_parse_duration(&l->report, fallback, &n) && n == *(const uint64_t *)at;
+    case CFG_TYPE_ENUM:
+        return cfg_parse_choice(&l->report, fallback, o->choices, &choice) &&
+               choice == *(const unsigned *)at;
+    case CFG_TYPE_STRING:
+    case CFG_TYPE_PATH:
+    case CFG_TYPE_VALUE:
+    case CFG_TYPE_ALPN:
+    case CFG_TYPE_NODE:
+        return strcmp(*(char *const *)at, o->fallback) == 0;
+    default:
+        return false;
+    }
+}
+
+/* That it is asked for and not done is said; what was not asked for, or is as ever, is not. */
 static void warn_of_not_yet(struct cfg_loader *l, const struct cfg_option *o)
 {
-    bool off = o->type == CFG_TYPE_BOOL && !*(bool *)member(l->cfg, o->offset);
-    if (o->not_yet && !l->defaults && !off) {
+    if (o->not_yet && !l->defaults && !is_default(l, o)) {
         cfg_warning(&l->report, cfg_slice(NULL, 0), "\"%s\" has no effect yet", o->name);
     }
 }

@@ -85,6 +85,24 @@ void cfg_unref(const struct config *cfg)
     }
 }
 
+const char *cfg_keep_fixed(struct config *next, const struct config *now)
+{
+    for (size_t i = 0; i < cfg_noptions; i++) {
+        const struct cfg_option *o = &cfg_options[i];
+        if (!o->fixed) {
+            continue;
+        }
+        assert(o->type == CFG_TYPE_BOOL); /* nothing else has asked for it so far */
+        bool *to = (bool *)(void *)((char *)next + o->offset);
+        bool from = *(const bool *)cfg_option_member(now, o);
+        if (*to != from) {
+            *to = from;
+            return o->name;
+        }
+    }
+    return NULL;
+}
+
 bool cfg_has_file(const struct config *cfg)
 {
     return snapshot_of(cfg)->has_file;

@@ -195,6 +195,9 @@ enum cfg_rc cfg_load(int argc, char *const *argv, FILE *out_text, FILE *err, str
  */
 enum cfg_rc cfg_load_again(int argc, char *const *argv, FILE *out_text, FILE *err,
                            struct config **out, bool had_file);
+/** Gives `next` the value of `now` for one option that a reload cannot change. Returns its name;
+ * NULL: there is none that differs (any more). */
+const char *cfg_keep_fixed(struct config *next, const struct config *now);
 /** A configuration file was read. */
 bool cfg_has_file(const struct config *cfg);
 

@@ -239,6 +239,12 @@ def bad_checks(certs, tmp_path):
         "access-log": ([f"{front};no-tls", "--accesslog-file=/no/such/folder/log"], ["accesslog-file: /no/such"]),
         "error-log": ([f"{front};no-tls", f"--errorlog-file={tmp_path}/no/log"], ["errorlog-file"]),
         "file": ([f"{front};no-tls", "--conf=/no/such/file"], ["/no/such/file"]),
+        "log-folder": ([f"{front};no-tls", f"--accesslog-file={tmp_path}"], ["accesslog-file", "Is a directory"]),
+        "error-log-folder": ([f"{front};no-tls", f"--errorlog-file={tmp_path}"], ["errorlog-file", "Is a directory"]),
+        "socket": (["-funix:/no/such/s;no-tls"], ["frontend: unix:/no/such/s", "No such file"]),
+        "socket-file": ([f"-funix:{key};no-tls"], ["exists and is not a socket"]),
+        "pid-file": ([f"{front};no-tls", "--pid-file=/no/such/pid"], ["pid-file: /no/such/pid", "No such file"]),
+        "pid-folder": ([f"{front};no-tls", f"--pid-file={tmp_path}"], ["pid-file", "Is a directory"]),
     }
 
 
@@ -275,6 +281,43 @@ def test_all_faults_of_a_file_at_once(tmp_path):
     assert [line.split(":")[2] for line in lines] == ["1", "2", "3", "4", "5"]
     assert 'did you mean "backend"?' in lines[1] and 'did you mean "weight"?' in lines[2]
     assert "    workers=0\n            ^\n" in err
+
+
+def test_what_is_printed_loads_back_without_a_word(tmp_path):
+    """Defaults are written out; nobody has asked for those that have no effect yet."""
+    status, first, err = run_to_end(["--conf=/dev/null", "-f127.0.0.1,1;no-tls", "--print-config"])
+    assert (status, err) == (0, "")
+    again = tmp_path / "printed.conf"
+    again.write_text(first)
+    assert run_to_end([f"--conf={again}", "--print-config"]) == (0, first, "")
+
+
+def test_check_and_print_are_one_object(tmp_path):
+    both = ["--check-config", "--print-config", "--format=json", "-f127.0.0.1,1;no-tls"]
+    status, out, err = run_to_end(["--conf=/dev/null", *both, "-n3"])
+    result = json.loads(out)
+    assert (status, err, set(result)) == (0, "", {"check", "config"})
+    assert result["check"]["good"] is True and result["config"]["workers"] == 3
+    status, out, err = run_to_end(["--conf=/dev/null", *both, "--cacert=/no/such/file"])
+    result = json.loads(out)
+    assert (status, err) == (1, "") and result["check"]["good"] is False and result["config"]["cacert"]
+    status, out, err = run_to_end(["--conf=/dev/null", *both, "-nx"])
+    result = json.loads(out)
+    assert (status, err) == (1, "") and result["check"]["errors"] and result["config"] is None
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["--check-config"], ["--print-config"]], ids="".join)
+def test_output_that_cannot_be_written(args):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [BINARY, "--conf=/dev/null", "-f127.0.0.1,1;no-tls", *args], stdout=full, stderr=subprocess.PIPE, timeout=20
+        )
+    assert done.returncode == 1 and b"standard output cannot be written: No space left" in done.stderr
+
+
+def test_json_of_a_program_that_is_to_start():
+    status, _, err = run_to_end(["--conf=/dev/null", "-f127.0.0.1,1;no-tls", "--format=json"])
+    assert status == 1 and "expected check-config or print-config" in err
 
 
 def test_print_as_json():

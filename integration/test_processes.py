@@ -16,7 +16,7 @@ import pytest
 
 from lib.processes import Manager, children, connects, get, is_running, reload, serving, status_of, swap
 from lib.proxy import BINARY, environment, is_sanitized
-from lib.waiting import wait_for
+from lib.waiting import wait_for, wait_stable
 
 # A configuration that takes a while to load and to serve, to do something meanwhile.
 MANY = 3000 if is_sanitized() else 20000
@@ -278,6 +278,19 @@ def test_a_reload_repairs_what_keeps_a_worker_process_from_starting(program, cer
     program.wait_log("reloaded:")
     assert status_of(get(program.port)) == 200
     assert wait_for(lambda: len(children(program.pid)) == 1, "one worker process")
+    program.end()
+
+
+def test_a_reload_ends_the_wait_for_a_restart(program):
+    program.start()
+    for n in range(1, 5):
+        os.kill(program.wait_serving(n)[-1], signal.SIGKILL)
+        wait_for(lambda n=n: program.stderr().count("is started again") == n, "its end")
+    assert "is started again in 0.4 s" in program.stderr()
+    reload(program, program.pid)
+    n = len(program.serving())
+    assert wait_stable(lambda: len(program.serving()), "no more starts", still=0.6) == n
+    assert len(children(program.pid)) == 1
     program.end()
 
 

@@ -175,6 +175,30 @@ static bool check_all(const struct config *cfg)
     return system_check_user(cfg) && good;
 }
 
+/* JSON is one object, whatever was asked for: of both, each is a member. */
+static bool print(const struct config *cfg, bool good)
+{
+    bool json = cfg->format == CFG_FORMAT_JSON, both = cfg->check_config && cfg->print_config;
+    bool ok = true;
+    errno = 0;
+    if (cfg->check_config && json) {
+        fputs(both ? "{\"check\":\n" : "", stdout);
+        ok = cfg_print_check_result(cfg, good, stdout);
+        fputs(both ? ",\"config\":\n" : "", stdout);
+    } else if (cfg->check_config && good && !both) {
+        puts("nghttpx: the configuration is good");
+    }
+    if (cfg->print_config) {
+        ok = cfg_print(cfg, cfg->format, stdout) && ok;
+        fputs(json && both ? "}\n" : "", stdout);
+    }
+    ok = fflush(stdout) == 0 && !ferror(stdout) && ok;
+    if (!ok) {
+        fprintf(stderr, "nghttpx: standard output cannot be written: %s\n", strerror(errno));
+    }
+    return ok;
+}
+
 int check_run(struct config *cfg)
 {
     bool good = true;
@@ -182,16 +206,8 @@ int check_run(struct config *cfg)
         log_divert(take, cfg);
         good = check_all(cfg);
         log_divert(NULL, NULL);
-        if (cfg->format == CFG_FORMAT_JSON) {
-            good = cfg_print_check_result(cfg, good, stdout) && good;
-        } else if (good && !cfg->print_config) {
-            puts("nghttpx: the configuration is good");
-        }
     }
-    if (cfg->print_config && !cfg_print(cfg, cfg->format, stdout)) {
-        fprintf(stderr, "nghttpx: the configuration cannot be written: %s\n", strerror(errno));
-        good = false;
-    }
+    bool written = print(cfg, good);
     cfg_unref(cfg);
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    return written && good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

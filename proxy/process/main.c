@@ -1,9 +1,11 @@
 /*
  * The program: reads the configuration and becomes the main process, or the only one.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "config.h"
 #include "net/sockets.h"
@@ -59,6 +61,10 @@ int main(int argc, char **argv)
     case CFG_OK:
         break;
     case CFG_EXIT:
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            fprintf(stderr, "nghttpx: standard output cannot be written: %s\n", strerror(errno));
+            return EXIT_FAILURE;
+        }
         return EXIT_SUCCESS;
     case CFG_ERROR:
         return EXIT_FAILURE;

@@ -401,9 +401,9 @@ static bool load_next(struct master *m)
         CFG_OK) {
         return false;
     }
-    if (m->next_cfg->daemon != m->cfg->daemon || m->next_cfg->single_process) {
-        LOG(WARN, "daemon and single-process cannot change at a reload");
-        m->next_cfg->daemon = m->cfg->daemon;
+    const char *fixed;
+    while ((fixed = cfg_keep_fixed(m->next_cfg, m->cfg)) != NULL) {
+        LOG(WARN, "%s cannot change at a reload; it stays as it was", fixed);
     }
     return system_check_user(m->next_cfg) && system_check_pid_file(m->next_cfg) &&
            sockets_open(&m->next_sockets, m->next_cfg, &m->sockets);

@@ -64,8 +64,14 @@ static void bad_frontends(void **state)
         const char *why;
     } cases[] = {
         {"", 1, "\"\" has no port; expected HOST,PORT or unix:PATH"},
-        {"3000", 1, "\"3000\" has no port"},
-        {"*:3000", 1, "has no port"},
+        {"3000", 1, "no host; expected *,3000"},
+        {"123456", 1, "\"123456\" has no port"},
+        {"*:3000", 1, "t:1:2: a ':' before the port; expected *,3000"},
+        {"127.0.0.1:80;no-tls", 1, "t:1:10: a ':' before the port; expected 127.0.0.1,80"},
+        {"127.0.0.1:http", 1, "has no port"},
+        {"::1", 1, "has no port"},
+        {"http://a:80/", 1, "\"http://a:80/\" is a URI; expected HOST,PORT or unix:PATH"},
+        {"/tmp/x.sock", 1, "a path without unix:; expected unix:/tmp/x.sock"},
         {",3000", 1, "no host; expected HOST,PORT"},
         {"*,0", 1, "t:1:3: \"0\" is no port"},
         {"*,65536", 1, "t:1:3: \"65536\" is no port"},

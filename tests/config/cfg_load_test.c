@@ -141,6 +141,55 @@ static void the_last_format_is_the_one(void **state)
     loaded_free(&l);
 }
 
+static void json_of_nothing_is_an_error(void **state)
+{
+    (void)state;
+    const char *args[] = {"--conf=/dev/null", "-f*,1;no-tls", "--format=json", NULL, NULL};
+    struct loaded l = load_args(args);
+    assert_int_equal(l.rc, CFG_ERROR);
+    assert_said(&l, "expected check-config or print-config with it");
+    loaded_free(&l);
+    args[3] = "--print-config";
+    l = load_args(args);
+    assert_int_equal(l.rc, CFG_OK);
+    loaded_free(&l);
+}
+
+static void what_a_reload_cannot_change_stays(void **state)
+{
+    (void)state;
+    struct loaded now = load_text("daemon=yes\nworkers=2\n");
+    struct loaded next = load_text("single-process=yes\nworkers=3\n");
+    assert_int_equal(now.rc, CFG_OK);
+    assert_int_equal(next.rc, CFG_OK);
+    assert_string_equal(cfg_keep_fixed(next.cfg, now.cfg), "daemon");
+    assert_string_equal(cfg_keep_fixed(next.cfg, now.cfg), "single-process");
+    assert_null(cfg_keep_fixed(next.cfg, now.cfg));
+    assert_true(next.cfg->daemon);
+    assert_false(next.cfg->single_process);
+    assert_int_equal(next.cfg->workers, 3);
+    loaded_free(&now);
+    loaded_free(&next);
+}
+
+static void a_deprecated_name_warns_as_the_new_one(void **state)
+{
+    (void)state;
+    struct loaded old = load_text("accept-proxy-protocol=yes\n");
+    struct loaded new = load_text("frontend=*,1;no-tls;proxyproto\n");
+    assert_int_equal(old.rc, CFG_OK);
+    assert_true(old.cfg->frontend[0].proxyproto);
+    assert_said(&old, "proxyproto believes every peer");
+    assert_said(&new, "proxyproto believes every peer");
+    assert_int_equal(strstr(old.err, "has no effect yet") != NULL,
+                     strstr(new.err, "has no effect yet") != NULL);
+    loaded_free(&old);
+    loaded_free(&new);
+    old = load_text("accept-proxy-protocol=no\n");
+    assert_string_equal(old.err, "");
+    loaded_free(&old);
+}
+
 static void arrays_keep_their_order(void **state)
 {
     (void)state;
@@ -225,6 +274,9 @@ int main(void)
         cmocka_unit_test(a_file_that_was_there_must_be_there_again),
         cmocka_unit_test(the_arguments_are_checked_as_options_are),
         cmocka_unit_test(the_last_format_is_the_one),
+        cmocka_unit_test(json_of_nothing_is_an_error),
+        cmocka_unit_test(what_a_reload_cannot_change_stays),
+        cmocka_unit_test(a_deprecated_name_warns_as_the_new_one),
         cmocka_unit_test(arrays_keep_their_order),
         cmocka_unit_test(whichever_allocation_fails_is_reported_and_nothing_leaks),
     };
