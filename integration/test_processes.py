@@ -198,6 +198,33 @@ def test_a_reload_that_is_overtaken_by_the_end(program, manager):
     assert not program.pid_file.exists()
 
 
+def test_a_new_binary_that_hangs_is_ended(program):
+    program.start()
+    program.write(SLOW)
+    program.signal(signal.SIGUSR2)
+    program.signal(signal.SIGUSR1)
+    program.wait_log("logs reopened")  # so it has been executed
+    new = program.candidate()
+    os.kill(new, signal.SIGSTOP)
+    program.signal(signal.SIGUSR2)
+    program.wait_log(f"the new binary (process {new}) does not come to serve", 20)
+    program.wait_log(f"the new binary (process {new}) has ended by signal 9; this process serves on")
+    assert status_of(get(program.port)) == 200
+    program.write("")
+    swap(program, program.pid_file)
+    assert status_of(get(program.port)) == 200
+
+
+def test_a_daemon_of_one_process(program):
+    program.start("--daemon", "--single-process", wait=False)
+    assert program.process.wait(10) == 0
+    main = int(program.pid_file.read_text())
+    assert children(main) == [] and status_of(get(program.port)) == 200
+    os.kill(main, signal.SIGQUIT)
+    wait_for(lambda: not is_running(main), "its end")
+    assert not program.pid_file.exists()
+
+
 def test_a_swap_to_a_single_process(program, manager):
     program.start(prefix=WATCHED, env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"})
     program.write("single-process=yes\n")

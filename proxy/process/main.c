@@ -34,8 +34,11 @@ static int run_alone(struct config *cfg)
 {
     struct sockets sockets = {0};
     bool ok = false;
-    system_give_logs(cfg);
-    struct service *s = service_new(cfg);
+    struct service *s = NULL;
+    if (system_check_user(cfg)) {
+        system_give_logs(cfg);
+        s = service_new(cfg);
+    }
     if (s != NULL && life_begin(cfg, &sockets)) {
         system_limits(cfg);
         if (log_open(cfg) && leave_root(cfg)) {

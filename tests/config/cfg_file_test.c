@@ -358,7 +358,7 @@ static void files_are_bounded_together(void **state)
     enum { SIZE = 16 << 20, TIMES = 64 / 16 };
     char *big = malloc(SIZE), path[128], text[1000] = "";
     assert_non_null(big);
-    memset(big, '\n', SIZE);
+    memset(big, '#', SIZE); /* one comment */
     test_file(path, "big.conf", big, SIZE);
     free(big);
     for (int i = 0; i < TIMES - 1; i++) {
