@@ -215,6 +215,54 @@ def test_a_new_binary_that_hangs_is_ended(program):
     assert status_of(get(program.port)) == 200
 
 
+def test_a_reload_during_a_swap_is_for_the_new_binary(program, manager):
+    """Else the old one would say once more that it is the one, and leave its number in the PID file."""
+    program.start(env={"NOTIFY_SOCKET": manager.path})
+    program.write(SLOW)
+    program.signal(signal.SIGUSR2)
+    program.wait_log("executing")
+    program.signal(signal.SIGHUP)
+    wait_for(lambda: not is_running(program.pid), "the end of the old main process", 20)
+    new = int(program.pid_file.read_text())
+    wait_for(lambda: re.search(rf" {new} {new} \w+ NOTICE \(\S+ reloaded: ", program.stderr()), "its reload", 20)
+    assert int(program.pid_file.read_text()) == new and is_running(new)
+    mains = [pid for pid, s in manager.take_all() if "MAINPID=" in s]
+    assert mains[0] == program.pid and set(mains[1:]) == {new}
+
+
+def test_a_reload_during_a_swap_that_fails(program):
+    program.start()
+    program.write(SLOW + "no-such-option=1\n")
+    program.signal(signal.SIGUSR2)
+    program.wait_log("executing")
+    program.signal(signal.SIGHUP)
+    program.wait_log("a new binary is starting; it reloads when it serves")
+    program.write("")
+    program.wait_log("this process serves on")
+    program.wait_log("reloaded:")
+    program.end()
+
+
+def test_the_last_owner_of_a_socket_serves_what_waits(program):
+    """A worker process that a reload has told to hand over, and whose successor has gone before it came to that."""
+    program.start()
+    (first,) = program.serving()
+    os.kill(first, signal.SIGSTOP)
+    second = reload(program, program.pid)
+    program.signal(signal.SIGQUIT)
+    wait_for(lambda: not is_running(second), "the end of the successor")
+    waiting = []
+    for _ in range(20):
+        waiting.append(socket.create_connection(("127.0.0.1", program.port), 5))
+        waiting[-1].sendall(b"GET /hello HTTP/1.1\r\nHost: front.test\r\nConnection: close\r\n\r\n")
+    os.kill(first, signal.SIGCONT)
+    for s in waiting:
+        s.settimeout(10)
+        assert s.recv(65536).startswith(b"HTTP/1.1 200 ")
+        s.close()
+    assert program.process.wait(10) == 0
+
+
 def test_a_daemon_of_one_process(program):
     program.start("--daemon", "--single-process", wait=False)
     assert program.process.wait(10) == 0

@@ -157,6 +157,10 @@ static void give_time(struct child *c)
 /* Tells it to end; a grace period is given to those that a reload replaces. */
 static void dismiss(struct child *c, enum service_command how)
 {
+    if (c->leaving && how == SERVICE_DRAIN) {
+        tell(c, how); /* its successor ends too: who closes the sockets last takes what waits */
+        return;
+    }
     if (c->leaving && how != SERVICE_STOP) {
         return;
     }
@@ -285,6 +289,10 @@ static void announce(struct master *m)
 {
     enter_start_directory(m);
     (void)log_open(m->cfg);
+    if (successor_is_alive(&m->successor)) { /* it may have said already that it is the one */
+        leave_start_directory(m);
+        return;
+    }
     (void)system_write_pid_file(m->cfg);
     leave_start_directory(m);
     char status[64];
@@ -415,6 +423,11 @@ static void reload(struct master *m)
     if (m->candidate != NULL) {
         m->reload_again = true; /* when what is on its way has come to its end, */
         kill_after(m->candidate, m->candidate->since + USUAL_START - ev_now(m->loop)); /* soon */
+        return;
+    }
+    if (successor_is_alive(&m->successor)) {
+        LOG(NOTICE, "a new binary is starting; it reloads when it serves");
+        m->reload_again = true; /* it may have read the configuration before it was changed */
         return;
     }
     if (!m->serving) { /* afterwards a worker process that cannot start is a reason to reload */
@@ -572,6 +585,8 @@ static void stop(struct master *m, bool now)
     successor_leave(&m->successor, m->loop);
     if (!handed_over) { /* to systemd this is one service, and it goes on */
         life_stopping(now);
+    } else if (m->reload_again) {
+        kill(m->successor.pid, SIGHUP);
     }
     /* The last ones to have the sockets take what waits in them: the worker processes, if nobody
        else has them. */
@@ -605,6 +620,7 @@ static void on_no_successor(void *arg)
     (void)system_write_pid_file(m->cfg);
     leave_start_directory(m);
     life_ready("the new binary did not start; this one serves on");
+    after_reload(m);
 }
 
 static const struct {
