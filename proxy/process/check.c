@@ -133,24 +133,11 @@ static bool check_pid_file(const char *path)
 
 static bool check_tls(const struct config *cfg)
 {
-    bool front = false, back = cfg->cacert != NULL, good = true;
-    for (size_t i = 0; i < cfg->nfrontend; i++) {
-        front = front || cfg->frontend[i].tls;
-    }
-    for (size_t i = 0; i < cfg->nbackend; i++) {
-        back = back || cfg->backend[i].tls;
-    }
+    SSL_CTX *server, *client;
     tls_prepare();
-    if (front) {
-        SSL_CTX *ctx = tls_server_ctx(cfg);
-        good = ctx != NULL;
-        SSL_CTX_free(ctx);
-    }
-    if (back) {
-        SSL_CTX *ctx = tls_client_ctx(cfg);
-        good = ctx != NULL && good;
-        SSL_CTX_free(ctx);
-    }
+    bool good = tls_contexts(cfg, &server, &client);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
     good = tls_check_files(cfg) && good;
     tls_cleanup();
     return good;

@@ -34,45 +34,6 @@ struct service {
 
 /* ---------------------------------------------------------------- set-up */
 
-static bool fronts_need_tls(const struct config *cfg)
-{
-    for (size_t i = 0; i < cfg->nfrontend; i++) {
-        if (cfg->frontend[i].tls) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool backs_need_tls(const struct config *cfg)
-{
-    for (size_t i = 0; i < cfg->nbackend; i++) {
-        if (cfg->backend[i].tls) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool set_up_tls(struct service *s)
-{
-    tls_prepare();
-    if (fronts_need_tls(s->cfg)) {
-        s->server_ctx = tls_server_ctx(s->cfg);
-        if (s->server_ctx == NULL) {
-            return false;
-        }
-    }
-    if (backs_need_tls(s->cfg) ||
-        s->cfg->cacert != NULL) { /* the system's certificates cost 1 MiB and some milliseconds */
-        s->client_ctx = tls_client_ctx(s->cfg);
-        if (s->client_ctx == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool set_up(struct service *s)
 {
     const struct config *cfg = s->cfg;
@@ -80,7 +41,8 @@ static bool set_up(struct service *s)
         LOG(FATAL, "accesslog-file: %s: %s", cfg->accesslog_file, log_file_why(errno));
         return false;
     }
-    if (!set_up_tls(s)) {
+    tls_prepare();
+    if (!tls_contexts(cfg, &s->server_ctx, &s->client_ctx)) {
         return false;
     }
     s->routes = routes_new(cfg);

@@ -16,6 +16,9 @@ struct config;
 /** The server's context: certificate, key, protocols, ALPN. NULL: a line that names the fault went
  * to the error log. */
 SSL_CTX *tls_server_ctx(const struct config *cfg);
+/** Both contexts, each NULL when the configuration has no use for it. False: as above, for each
+ * that failed; the caller frees what there is all the same. */
+bool tls_contexts(const struct config *cfg, SSL_CTX **server, SSL_CTX **client);
 /** Whether the other files that options name can be loaded: the key pair for backends, CAs, DH
  * parameters. False: as above, for each. */
 bool tls_check_files(const struct config *cfg);

@@ -146,3 +146,35 @@ SSL_CTX *tls_client_ctx(const struct config *cfg)
     }
     return ctx;
 }
+
+/* ---------------------------------------------------------------- both */
+
+static bool fronts_need_tls(const struct config *cfg)
+{
+    for (size_t i = 0; i < cfg->nfrontend; i++) {
+        if (cfg->frontend[i].tls) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool backs_need_tls(const struct config *cfg)
+{
+    for (size_t i = 0; i < cfg->nbackend; i++) {
+        if (cfg->backend[i].tls) {
+            return true;
+        }
+    }
+    return cfg->cacert != NULL; /* that is read, and so checked, whoever needs it */
+}
+
+bool tls_contexts(const struct config *cfg, SSL_CTX **server, SSL_CTX **client)
+{
+    bool front = fronts_need_tls(cfg);
+    bool back =
+        backs_need_tls(cfg); /* the system's certificates cost 1 MiB and some milliseconds */
+    *server = front ? tls_server_ctx(cfg) : NULL;
+    *client = back ? tls_client_ctx(cfg) : NULL;
+    return (!front || *server != NULL) && (!back || *client != NULL);
+}
