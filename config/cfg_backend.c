@@ -159,7 +159,7 @@ static bool set_dns(struct cfg_report *r, struct cfg_text value, void *what)
     if (b->addr.path != NULL) {
         return cfg_error(r, value, "a UNIX socket has no name to look up; expected no \"dns\"");
     }
-    b->dns = true;
+    b->dns = CFG_DNS_ADDRESS;
     return true;
 }
 
@@ -352,7 +352,11 @@ static bool parse_patterns(struct cfg_report *r, struct cfg_text t, struct cfg_b
 
 bool cfg_parse_backend(struct cfg_report *r, struct cfg_text t, struct cfg_backend *out)
 {
-    struct cfg_backend b = {.weight = 1};
+    struct cfg_backend b = {.weight = 1,
+                            .max_queue = 100,
+                            .queue_timeout = 5000,
+                            .health_interval = 5000,
+                            .health_timeout = 2000};
     struct cfg_text rest = t;
     struct cfg_text addr = cfg_cut(&rest, ';');
     struct cfg_text patterns =

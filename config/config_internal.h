@@ -266,7 +266,7 @@ struct cfg_compound {
 /** NULL for a type that is none. */
 const struct cfg_compound *cfg_compound_of(enum cfg_type type);
 /** The largest of the sizes. */
-#define CFG_COMPOUND_MOST 256
+#define CFG_COMPOUND_MOST 512
 
 /** A row of options.def; see there. */
 struct cfg_option {
