@@ -122,6 +122,11 @@ struct routes *routes_new(const struct config *cfg)
     r->backends = xcalloc(cfg->nbackend + 1, sizeof(*r->backends));
     for (size_t i = 0; i < cfg->nbackend; i++) {
         const struct cfg_backend *cb = &cfg->backend[i];
+        if (cb->kind != CFG_KIND_SERVER) {
+            LOG(FATAL, "backend: respond and redirect cannot be used yet");
+            ok = false;
+            continue;
+        }
         struct backend *b = &r->backends[r->nbackends++];
         b->cfg = cb;
         b->authority = format_authority(cb);
