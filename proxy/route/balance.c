@@ -450,22 +450,31 @@ static struct member *pick_hash(struct balance *b, uint32_t hash, const struct q
     return share > 0 ? walk_ring(b, hash, LOAD_BOUND * load / share, r) : NULL;
 }
 
-/* Points by share, RING_POINTS on average. When a member comes, the points of the others change by
- * little or not at all, so hardly a hash goes from one of them to another. */
-static size_t points_of(const struct balance *b, const struct member *m)
+/*
+ * How many points a share of one is: RING_POINTS for the average member, within a factor of 1.5.
+ * When a member comes, the points of the others stay, so that no hash goes from one of them to
+ * another: shares are measured by the weights of the largest sub-group, which with one sub-group
+ * are the weights as they are said, and by a power of two, which the average seldom crosses.
+ */
+static double points_per_share(const struct balance *b)
 {
-    if (b->kind == BALANCE_AFFINITY) {
-        return RING_POINTS;
+    double largest = 0;
+    for (size_t g = 0; g < b->nsubs; g++) {
+        double weight = (double)b->subs[g].total / b->subs[g].weight;
+        largest = weight > largest ? weight : largest;
     }
-    double points = RING_POINTS * (double)b->n * m->share / b->total;
-    return points < 1 ? 1 : (size_t)(points + 0.5);
+    double average = b->total / (double)b->n * largest;
+    return RING_POINTS * largest / exp2(round(log2(average)));
 }
 
 static void make_ring(struct balance *b, const struct balance_member *const *sorted)
 {
     struct ring_member *m = xcalloc(b->n + 1, sizeof(*m));
+    double per_share = points_per_share(b);
     for (size_t i = 0; i < b->n; i++) {
-        m[i] = (struct ring_member){sorted[i]->key, sorted[i]->key_len, points_of(b, &b->m[i])};
+        double points = b->kind == BALANCE_AFFINITY ? RING_POINTS : per_share * b->m[i].share;
+        m[i] = (struct ring_member){sorted[i]->key, sorted[i]->key_len,
+                                    points < 1 ? 1 : (size_t)lround(points)};
     }
     ring_init(&b->ring, m, b->n);
     free(m);
