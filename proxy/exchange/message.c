@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "back/back.h"
 #include "config.h"
 #include "process/worker.h"
 #include "route/routes.h"
@@ -497,7 +498,7 @@ static void put_request_framing(struct exchange *x, struct field_list *l, int ht
 
 static struct str backend_authority(const struct exchange *x)
 {
-    const char *s = x->worker->routes->backends[x->backend].authority;
+    const char *s = x->pool->backend->authority;
     return (struct str){s, strlen(s)};
 }
 

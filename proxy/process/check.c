@@ -101,7 +101,7 @@ static bool check_all(const struct config *cfg)
     bool good = check_tls(cfg);
     struct routes *routes = routes_new(cfg);
     good = routes != NULL && good;
-    routes_free(routes);
+    routes_unref(routes);
     for (size_t i = 0; i < cfg->nfrontend; i++) {
         good = check_frontend(&cfg->frontend[i]) && good;
     }

@@ -116,7 +116,7 @@ void service_free(struct service *s)
     free(s->workers);
     access_log_close();
     log_format_free(s->format);
-    routes_free(s->routes);
+    routes_unref(s->routes);
     SSL_CTX_free(s->server_ctx);
     SSL_CTX_free(s->client_ctx);
     tls_cleanup();

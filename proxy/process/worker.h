@@ -15,6 +15,7 @@
 #include "net/list.h"
 #include "net/wheel.h"
 #include "ops/access_log.h"
+#include "route/budget.h"
 
 #include "h1parser.h"
 
@@ -27,7 +28,7 @@
 
 struct config;
 struct routes;
-struct pool;
+struct targets;
 struct sockets;
 
 /** One read or write of a socket moves this much at the most, octets. */
@@ -42,8 +43,6 @@ enum worker_command {
 struct worker {
     int index;
     const struct config *cfg;
-    const struct routes *routes;
-    uint32_t *group_turns; /**< whose turn it is in each group of `routes` */
     SSL_CTX *server_ctx,
         *client_ctx; /**< shared with the other workers; set up before they start */
     struct ev_loop *loop;
@@ -62,9 +61,15 @@ struct worker {
     struct list fronts; /**< struct front nodes: who has to be told to go */
     struct list conns;  /**< every struct conn that is not closed */
     struct list dirty, resuming, reap;
-    struct pool *pools; /**< one for each backend of `routes` */
-    uint64_t turn;      /**< counts the turns */
-    unsigned seed;      /**< of random delays */
+    struct targets *targets;   /**< of the routes in force */
+    struct list pools;         /**< all of them, retired ones too */
+    struct list freed;         /**< pools where somebody who waits may find room now */
+    struct list freed_clients; /**< clients whose waiting exchanges may go on */
+    uint32_t last_pool_id;
+    uint32_t nwaiting;     /**< exchanges in the queues of the groups */
+    struct budget retries; /**< for requests that are sent to another backend */
+    uint64_t turn;         /**< counts the turns */
+    unsigned seed;         /**< of random delays */
     uint32_t nexchanges;
     uint32_t nfronts;
     bool draining;
@@ -78,7 +83,7 @@ struct worker {
     struct access_log access_log;
 };
 
-struct worker *worker_new(int index, const struct config *cfg, const struct routes *routes,
+struct worker *worker_new(int index, const struct config *cfg, struct routes *routes,
                           SSL_CTX *server_ctx, SSL_CTX *client_ctx,
                           const struct log_format *format);
 /** Accepts at the worker's share of the sockets, whose descriptors become its own. */

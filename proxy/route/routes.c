@@ -7,12 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "back/back.h"
 #include "exchange/exchange.h"
 #include "net/block.h"
-#include "net/clock.h"
 #include "ops/log.h"
-#include "process/worker.h"
 #include "route/router.h"
 
 /* ---------------------------------------------------------------- making */
@@ -94,9 +91,13 @@ static struct group *find_group(struct routes *r, const char *pattern)
     if (index != ROUTER_NONE) {
         return &r->groups[index];
     }
-    r->groups = xrealloc(r->groups, (r->ngroups + 1) * sizeof(*r->groups));
+    if ((r->ngroups & (r->ngroups - 1)) == 0) { /* full: 0, 1, 2, 4 … */
+        r->groups = xrealloc(r->groups, (r->ngroups > 0 ? 2 * r->ngroups : 1) * sizeof(*r->groups));
+    }
     struct group *g = &r->groups[r->ngroups];
-    *g = (struct group){.index = (uint32_t)r->ngroups};
+    *g = (struct group){.index = (uint32_t)r->ngroups,
+                        .read_timeout = r->cfg->backend_read_timeout,
+                        .write_timeout = r->cfg->backend_write_timeout};
     if (router_add(r->router, pattern, (int)r->ngroups) != ROUTER_OK) {
         abort(); /* no memory */
     }
@@ -104,17 +105,67 @@ static struct group *find_group(struct routes *r, const char *pattern)
     return g;
 }
 
+/* What one backend of a pattern says holds for all of them; that they agree was checked with the
+ * configuration. */
 static void add_to_group(const struct routes *r, struct group *g, uint32_t backend)
 {
+    const struct cfg_backend *b = r->backends[backend].cfg;
     g->backends = xrealloc(g->backends, (g->nbackends + 1) * sizeof(*g->backends));
     g->backends[g->nbackends++] = backend;
-    g->naddrs += r->backends[backend].naddrs;
+    g->read_timeout = b->read_timeout != 0 ? b->read_timeout : g->read_timeout;
+    g->write_timeout = b->write_timeout != 0 ? b->write_timeout : g->write_timeout;
+    g->queue_timeout = b->queue_timeout > g->queue_timeout ? b->queue_timeout : g->queue_timeout;
+    g->max_queue = b->max_queue > g->max_queue ? b->max_queue : g->max_queue;
+}
+
+static const char *sub_group_name(const struct cfg_backend *b)
+{
+    return b->group != NULL ? b->group : "";
+}
+
+struct named {
+    const char *name;
+    size_t at;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct named *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+/* Numbers the sub-groups, and gives each the weight that one of its backends says. */
+static void set_sub_groups(const struct routes *r, struct group *g)
+{
+    struct named *list = xcalloc(g->nbackends, sizeof(*list));
+    g->sub_groups = xcalloc(g->nbackends, sizeof(*g->sub_groups));
+    g->sub_weights = xcalloc(g->nbackends, sizeof(*g->sub_weights));
+    for (size_t i = 0; i < g->nbackends; i++) {
+        list[i] = (struct named){sub_group_name(r->backends[g->backends[i]].cfg), i};
+    }
+    qsort(list, g->nbackends, sizeof(*list), by_name);
+    uint32_t number = 0;
+    for (size_t first = 0, end; first < g->nbackends; first = end, number++) {
+        uint32_t weight = 1;
+        for (end = first; end < g->nbackends && strcmp(list[end].name, list[first].name) == 0;
+             end++) {
+            uint32_t said = r->backends[g->backends[list[end].at]].cfg->group_weight;
+            weight = said != 0 ? said : weight;
+        }
+        for (size_t i = first; i < end; i++) {
+            g->sub_groups[list[i].at] = number;
+            g->sub_weights[list[i].at] = weight;
+        }
+    }
+    free(list);
 }
 
 struct routes *routes_new(const struct config *cfg)
 {
     struct routes *r = xcalloc(1, sizeof(*r));
     bool ok = true;
+    atomic_init(&r->refs, 1);
+    r->cfg = cfg_ref(cfg);
     r->router = router_new();
     if (r->router == NULL) {
         abort(); /* no memory */
@@ -137,20 +188,31 @@ struct routes *routes_new(const struct config *cfg)
             add_to_group(r, find_group(r, cb->patterns[j]), (uint32_t)i);
         }
     }
+    for (size_t i = 0; i < r->ngroups; i++) {
+        set_sub_groups(r, &r->groups[i]);
+    }
     if (!ok) {
-        routes_free(r);
+        routes_unref(r);
         return NULL;
     }
     return r;
 }
 
-void routes_free(struct routes *r)
+struct routes *routes_ref(struct routes *r)
 {
-    if (r == NULL) {
+    atomic_fetch_add(&r->refs, 1);
+    return r;
+}
+
+void routes_unref(struct routes *r)
+{
+    if (r == NULL || atomic_fetch_sub(&r->refs, 1) != 1) {
         return;
     }
     for (size_t i = 0; i < r->ngroups; i++) {
         free(r->groups[i].backends);
+        free(r->groups[i].sub_groups);
+        free(r->groups[i].sub_weights);
     }
     for (size_t i = 0; i < r->nbackends; i++) {
         free(r->backends[i].addrs);
@@ -160,35 +222,24 @@ void routes_free(struct routes *r)
     router_free(r->router);
     free(r->groups);
     free(r->backends);
+    cfg_unref(r->cfg);
     free(r);
 }
 
-/* ---------------------------------------------------------------- choosing */
+/* ---------------------------------------------------------------- matching */
 
-const struct group *routes_match(const struct routes *r, const struct request *req)
+const struct group *routes_match(const struct routes *r, const struct request *req, const char *sni)
 {
+    const char *host = req->authority.s;
     size_t host_len = 0;
     int port;
-    if (req->authority.len > 0) {
+    if (sni != NULL) {
+        host = sni;
+        host_len = strlen(sni);
+    } else if (req->authority.len > 0) {
         h1_authority_split(req->authority.s, req->authority.len, &host_len, &port);
     }
-    int index = router_match(r->router, req->authority.s, host_len, req->path.s, req->path_len);
+    int index = router_match(r->router, host, host_len, req->path.s, req->path_len);
     assert(index >= 0 && (size_t)index < r->ngroups); /* a catch-all is mandatory */
     return &r->groups[index];
-}
-
-struct pool *routes_pick(struct worker *w, const struct group *g)
-{
-    uint64_t now = clock_ms();
-    struct pool *blocked = NULL;
-    for (size_t i = 0; i < g->nbackends; i++) {
-        uint32_t turn = w->group_turns[g->index]++;
-        struct pool *p = &w->pools[g->backends[turn % g->nbackends]];
-        if (p->blocked_until <= now) {
-            return p;
-        }
-        blocked = blocked == NULL || p->blocked_until < blocked->blocked_until ? p : blocked;
-    }
-    return blocked; /* all failed lately: better the one that may be back first than no try at all
-                     */
 }

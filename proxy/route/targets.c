@@ -1,0 +1,373 @@
+/* Pools by group, the choice among them, and the queue in front of them. */
+#include "route/targets.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "back/back.h"
+#include "exchange/exchange.h"
+#include "net/block.h"
+#include "net/clock.h"
+#include "process/worker.h"
+#include "route/balance.h"
+#include "route/router.h"
+#include "route/routes.h"
+
+/* ---------------------------------------------------------------- pools */
+
+/* What makes two pools the same: the address, and all that decides how it is spoken to. */
+static char *format_key(const struct backend *b, const struct backend_addr *a)
+{
+    const struct cfg_backend *c = b->cfg;
+    char *key = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&key, &len);
+    if (f == NULL) {
+        abort(); /* no memory */
+    }
+    fprintf(f, "%s;%d;%d;%s;", b->label, (int)c->proto, (int)c->tls, b->sni != NULL ? b->sni : "");
+    const unsigned char *octets = (const unsigned char *)&a->addr;
+    for (socklen_t i = 0; i < a->len; i++) {
+        fprintf(f, "%02x", octets[i]);
+    }
+    if (fclose(f) != 0) {
+        abort();
+    }
+    return key;
+}
+
+/* The pools that there were, to take those from that stay. */
+struct stock {
+    struct pool **list; /* sorted by key; a taken one has an owner again */
+    size_t n;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct pool *x = *(struct pool *const *)a, *y = *(struct pool *const *)b;
+    return strcmp(x->key, y->key);
+}
+
+static struct stock stock_of(const struct target_backend *backends, size_t nbackends)
+{
+    struct stock s = {0};
+    for (size_t i = 0; i < nbackends; i++) {
+        s.n += backends[i].npools;
+    }
+    s.list = xmalloc((s.n + 1) * sizeof(*s.list));
+    s.n = 0;
+    for (size_t i = 0; i < nbackends; i++) {
+        for (size_t j = 0; j < backends[i].npools; j++) {
+            backends[i].pools[j]->owner = NULL;
+            s.list[s.n++] = backends[i].pools[j];
+        }
+    }
+    qsort(s.list, s.n, sizeof(*s.list), by_key);
+    return s;
+}
+
+/* One of this key that nobody has taken yet (two lines may name the same address), or NULL. */
+static struct pool *stock_take(const struct stock *s, const char *key)
+{
+    size_t lo = 0, hi = s->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (strcmp(s->list[mid]->key, key) < 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    for (; lo < s->n && strcmp(s->list[lo]->key, key) == 0; lo++) {
+        if (s->list[lo]->owner == NULL) {
+            return s->list[lo];
+        }
+    }
+    return NULL;
+}
+
+static void stock_retire_rest(struct stock *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->list[i]->owner == NULL) {
+            pool_retire(s->list[i]);
+        }
+    }
+    free(s->list);
+}
+
+/* The pools for these addresses: out of the stock where it has them. */
+static struct target_backend make_pools(struct targets *t, uint32_t backend,
+                                        const struct backend_addr *addrs, size_t n,
+                                        const struct stock *stock)
+{
+    const struct backend *b = &t->routes->backends[backend];
+    struct target_backend tb = {xcalloc(n + 1, sizeof(struct pool *)), n};
+    for (size_t i = 0; i < n; i++) {
+        char *key = format_key(b, &addrs[i]);
+        struct pool *p = stock_take(stock, key);
+        if (p != NULL) {
+            free(key);
+            pool_ref(p);
+            pool_belongs_to(p, t->routes, b);
+        } else {
+            p = pool_new(t->worker, t->routes, b, &addrs[i], key);
+        }
+        p->owner = t;
+        tb.pools[i] = p;
+    }
+    return tb;
+}
+
+static void let_pools_go(struct target_backend *tb)
+{
+    for (size_t i = 0; i < tb->npools; i++) {
+        pool_unref(tb->pools[i]);
+    }
+    free(tb->pools);
+}
+
+/* ---------------------------------------------------------------- groups */
+
+static void build_group(struct targets *t, struct target_group *g)
+{
+    const struct group *group = g->group;
+    size_t n = 0;
+    for (size_t i = 0; i < group->nbackends; i++) {
+        n += t->backends[group->backends[i]].npools;
+    }
+    struct balance_member *members = xcalloc(n + 1, sizeof(*members));
+    g->pools = xrealloc(g->pools, (n + 1) * sizeof(*g->pools));
+    g->npools = 0;
+    for (size_t i = 0; i < group->nbackends; i++) {
+        const struct target_backend *tb = &t->backends[group->backends[i]];
+        for (size_t j = 0; j < tb->npools; j++) {
+            struct pool *p = tb->pools[j];
+            members[g->npools] = (struct balance_member){.user = p,
+                                                         .key = p->key,
+                                                         .key_len = strlen(p->key),
+                                                         .weight = p->backend->cfg->weight,
+                                                         .sub_group = group->sub_groups[i],
+                                                         .sub_weight = group->sub_weights[i]};
+            g->pools[g->npools++] = p;
+        }
+    }
+    balance_free(g->balance);
+    g->balance = NULL;
+    if (n > 0) {
+        g->balance =
+            balance_new(BALANCE_ROUND_ROBIN, members, n, (unsigned)rand_r(&t->worker->seed));
+    }
+    free(members);
+}
+
+static struct target_group *group_of_pattern(struct targets *t, const char *pattern)
+{
+    int index = router_find(t->routes->router, pattern);
+    assert(index >= 0 && (size_t)index < t->routes->ngroups);
+    return &t->groups[index];
+}
+
+void targets_set_addresses(struct targets *t, uint32_t backend, const struct backend_addr *addrs,
+                           size_t n)
+{
+    struct target_backend old = t->backends[backend];
+    struct stock stock = stock_of(&old, 1);
+    t->backends[backend] = make_pools(t, backend, addrs, n, &stock);
+    stock_retire_rest(&stock);
+    let_pools_go(&old);
+    const struct cfg_backend *cfg = t->routes->backends[backend].cfg;
+    for (size_t i = 0; i < cfg->npatterns; i++) {
+        build_group(t, group_of_pattern(t, cfg->patterns[i]));
+    }
+}
+
+/* ---------------------------------------------------------------- life */
+
+static struct targets *targets_new(struct worker *w, struct routes *routes,
+                                   const struct stock *stock)
+{
+    struct targets *t = xcalloc(1, sizeof(*t));
+    *t = (struct targets){.worker = w, .routes = routes_ref(routes), .refs = 1};
+    t->backends = xcalloc(routes->nbackends + 1, sizeof(*t->backends));
+    for (size_t i = 0; i < routes->nbackends; i++) {
+        const struct backend *b = &routes->backends[i];
+        t->backends[i] = make_pools(t, (uint32_t)i, b->addrs, b->naddrs, stock);
+    }
+    t->groups = xcalloc(routes->ngroups + 1, sizeof(*t->groups));
+    for (size_t i = 0; i < routes->ngroups; i++) {
+        t->groups[i].group = &routes->groups[i];
+        queue_init(&t->groups[i].queue);
+        build_group(t, &t->groups[i]);
+    }
+    return t;
+}
+
+struct targets *targets_ref(struct targets *t)
+{
+    t->refs++;
+    return t;
+}
+
+void targets_unref(struct targets *t)
+{
+    assert(t->refs > 0);
+    t->refs--;
+    if (t->refs > 0) {
+        return;
+    }
+    for (size_t i = 0; i < t->routes->ngroups; i++) {
+        assert(t->groups[i].queue.n == 0);
+        balance_free(t->groups[i].balance);
+        free(t->groups[i].pools);
+    }
+    for (size_t i = 0; i < t->routes->nbackends; i++) {
+        let_pools_go(&t->backends[i]);
+    }
+    routes_unref(t->routes);
+    free(t->groups);
+    free(t->backends);
+    free(t);
+}
+
+static void serve(struct target_group *g);
+
+void targets_install(struct worker *w, struct routes *routes)
+{
+    struct targets *old = w->targets;
+    struct stock stock =
+        stock_of(old != NULL ? old->backends : NULL, old != NULL ? old->routes->nbackends : 0);
+    w->targets = targets_new(w, routes, &stock);
+    stock_retire_rest(&stock);
+    if (old != NULL) {
+        for (size_t i = 0; i < old->routes->ngroups; i++) {
+            serve(&old->groups[i]);
+        }
+        targets_unref(old);
+    }
+}
+
+void targets_remove(struct worker *w)
+{
+    struct targets *t = w->targets;
+    struct stock all = stock_of(t->backends, t->routes->nbackends);
+    stock_retire_rest(&all);
+    w->targets = NULL;
+    targets_unref(t);
+}
+
+/* ---------------------------------------------------------------- choosing */
+
+static bool was_tried(const struct exchange *x, const struct pool *p)
+{
+    for (size_t i = 0; i < x->tries; i++) {
+        if (x->tried[i] == p->id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a choice is asked for, and what it finds besides. */
+struct question {
+    const struct exchange *x;
+    uint64_t now;  /* clock_ms() */
+    bool again;    /* those that were tried count, too */
+    bool any_full; /* one would do but for room */
+};
+
+static bool is_usable(void *user, void *arg)
+{
+    const struct pool *p = user;
+    struct question *q = arg;
+    if (p->blocked_until > q->now || (!q->again && was_tried(q->x, p))) {
+        return false;
+    }
+    if (!pool_has_room(p)) {
+        q->any_full = true;
+        return false;
+    }
+    return true;
+}
+
+static uint32_t load_of(void *user)
+{
+    return ((const struct pool *)user)->load;
+}
+
+static const struct balance_ops balance_ops = {.usable = is_usable, .load = load_of};
+
+/* All failed lately: better the one that may be back first than no try at all. */
+static struct pool *back_first(const struct target_group *g, struct question *q)
+{
+    struct pool *best = NULL;
+    for (size_t i = 0; i < g->npools; i++) {
+        struct pool *p = g->pools[i];
+        if ((q->again || !was_tried(q->x, p)) && pool_has_room(p) &&
+            (best == NULL || p->blocked_until < best->blocked_until)) {
+            best = p;
+        }
+    }
+    return best;
+}
+
+static struct pool *choose(const struct target_group *g, struct question *q)
+{
+    struct pool *p = balance_pick(g->balance, &balance_ops, q, 0);
+    return p != NULL || q->any_full ? p : back_first(g, q);
+}
+
+enum target_choice targets_choose(struct exchange *x, bool again, struct pool **pool)
+{
+    const struct target_group *g = x->group;
+    struct question q = {.x = x, .now = clock_ms()};
+    if (g->npools == 0) {
+        return TARGET_NONE;
+    }
+    *pool = choose(g, &q);
+    if (*pool == NULL && again && !q.any_full) {
+        q.again = true;
+        *pool = choose(g, &q);
+    }
+    return *pool != NULL ? TARGET_FOUND : q.any_full ? TARGET_LATER : TARGET_NONE;
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+bool targets_wait(struct exchange *x)
+{
+    struct target_group *g = x->group;
+    if (g->queue.n >= g->group->max_queue) {
+        return false;
+    }
+    queue_enter(&g->queue, x, g->group->queue_timeout);
+    return true;
+}
+
+/* Whoever finds nothing again is behind those who came later: each is asked once. */
+static void serve(struct target_group *g)
+{
+    struct exchange *x;
+    for (uint32_t n = g->queue.n; n > 0 && (x = queue_first(&g->queue)) != NULL; n--) {
+        struct pool *p;
+        if (x->targets == x->worker->targets && targets_choose(x, false, &p) == TARGET_LATER) {
+            return;
+        }
+        queue_leave(x);
+        exchange_dispatch(x);
+    }
+}
+
+void targets_serve_waiting(struct worker *w)
+{
+    struct list *node;
+    while ((node = list_shift(&w->freed)) != NULL) {
+        const struct pool *p = container_of(node, struct pool, freed_node);
+        const struct cfg_backend *cfg = p->backend->cfg;
+        for (size_t i = 0; p->owner != NULL && i < cfg->npatterns; i++) {
+            serve(group_of_pattern(p->owner, cfg->patterns[i]));
+        }
+    }
+}
