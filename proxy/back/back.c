@@ -1,7 +1,9 @@
 /* Pools: opening connections to an address, and standing back from one that does not answer. */
 #include "back/back.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "config.h"
@@ -10,6 +12,23 @@
 #include "process/worker.h"
 
 /* ---------------------------------------------------------------- life */
+
+static void format_address(const struct backend_addr *a, char *buf, size_t cap)
+{
+    char host[64];
+    const struct sockaddr *sa = (const struct sockaddr *)&a->addr;
+    if (sa->sa_family == AF_UNIX) {
+        snprintf(buf, cap, "unix:%s", ((const struct sockaddr_un *)(const void *)sa)->sun_path);
+    } else if (sa->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)sa;
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+        snprintf(buf, cap, "%s,%u", host, ntohs(in6->sin6_port));
+    } else {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+        snprintf(buf, cap, "%s,%u", host, ntohs(in->sin_port));
+    }
+}
 
 struct pool *pool_new(struct worker *w, struct routes *routes, const struct backend *b,
                       const struct backend_addr *addr, char *key)
@@ -22,6 +41,7 @@ struct pool *pool_new(struct worker *w, struct routes *routes, const struct back
                        .key = key,
                        .id = ++w->last_pool_id,
                        .refs = 1};
+    format_address(addr, p->name, sizeof(p->name));
     list_init(&p->idle);
     list_init(&p->h2);
     list_init(&p->connections);

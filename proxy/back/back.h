@@ -25,8 +25,9 @@ struct pool {
     struct routes *routes; /**< a reference: `backend` is of these */
     const struct backend *backend;
     struct backend_addr addr;
-    char *key;   /**< which address, and how it is spoken to: the next targets find it by that */
-    uint32_t id; /**< no other pool of the worker has or had it */
+    char *key;      /**< which address, and how it is spoken to: the next targets find it by that */
+    char name[128]; /**< its address as text: "192.0.2.1,80", "::1,80", "unix:PATH" */
+    uint32_t id;    /**< no other pool of the worker has or had it */
     uint32_t refs;
     struct list node; /**< worker->pools */
     struct reap reap;

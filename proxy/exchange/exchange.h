@@ -131,8 +131,10 @@ struct exchange {
 
     struct targets *targets; /**< a reference: `group` is of these */
     struct target_group *group;
-    struct pool *pool;  /**< a reference: where it was sent to last; NULL: nowhere yet */
-    bool loads_pool;    /**< it counts among those in progress there */
+    struct pool *pool; /**< a reference: where it was sent to last; NULL: nowhere yet */
+    bool loads_pool;   /**< it counts among those in progress there */
+    bool set_affinity; /**< the client is told `affinity`, in the cookie of the group */
+    uint32_t affinity;
     bool second_chance; /**< it was sent to the same address twice */
     uint8_t tries;
     uint32_t tried[EXCHANGE_MAX_TRIES]; /**< ids of the pools */

@@ -114,6 +114,8 @@ static void add_to_group(const struct routes *r, struct group *g, uint32_t backe
     g->backends[g->nbackends++] = backend;
     g->read_timeout = b->read_timeout != 0 ? b->read_timeout : g->read_timeout;
     g->write_timeout = b->write_timeout != 0 ? b->write_timeout : g->write_timeout;
+    g->balance = b->balance_said ? b : g->balance;
+    g->affinity = b->affinity != CFG_AFFINITY_NONE ? b : g->affinity;
     g->queue_timeout = b->queue_timeout > g->queue_timeout ? b->queue_timeout : g->queue_timeout;
     g->max_queue = b->max_queue > g->max_queue ? b->max_queue : g->max_queue;
 }

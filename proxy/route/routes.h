@@ -42,7 +42,9 @@ struct group {
     uint32_t index;
     uint32_t
         *sub_groups; /**< of each backend: those with the same group=NAME have the same number */
-    uint32_t *sub_weights;                /**< of each backend: group-weight */
+    uint32_t *sub_weights;              /**< of each backend: group-weight */
+    const struct cfg_backend *balance;  /**< the one that says balance=; NULL: none */
+    const struct cfg_backend *affinity; /**< the one that says affinity=ip or cookie; NULL: none */
     uint64_t read_timeout, write_timeout; /**< ms */
     uint64_t queue_timeout;               /**< ms */
     uint32_t max_queue;                   /**< exchanges of a worker */

@@ -11,6 +11,7 @@
 #include "net/block.h"
 #include "net/clock.h"
 #include "process/worker.h"
+#include "route/affinity.h"
 #include "route/balance.h"
 #include "route/router.h"
 #include "route/routes.h"
@@ -131,6 +132,17 @@ static void let_pools_go(struct target_backend *tb)
 
 /* ---------------------------------------------------------------- groups */
 
+static enum balance_kind kind_of(const struct group *g)
+{
+    static const enum balance_kind kinds[] = {[CFG_BALANCE_ROUND_ROBIN] = BALANCE_ROUND_ROBIN,
+                                              [CFG_BALANCE_LEAST_CONN] = BALANCE_LEAST_CONN,
+                                              [CFG_BALANCE_P2C] = BALANCE_P2C,
+                                              [CFG_BALANCE_HASH] = BALANCE_HASH};
+    return g->affinity != NULL  ? BALANCE_AFFINITY
+           : g->balance != NULL ? kinds[g->balance->balance]
+                                : BALANCE_ROUND_ROBIN;
+}
+
 static void build_group(struct targets *t, struct target_group *g)
 {
     const struct group *group = g->group;
@@ -146,8 +158,8 @@ static void build_group(struct targets *t, struct target_group *g)
         for (size_t j = 0; j < tb->npools; j++) {
             struct pool *p = tb->pools[j];
             members[g->npools] = (struct balance_member){.user = p,
-                                                         .key = p->key,
-                                                         .key_len = strlen(p->key),
+                                                         .key = p->name,
+                                                         .key_len = strlen(p->name),
                                                          .weight = p->backend->cfg->weight,
                                                          .sub_group = group->sub_groups[i],
                                                          .sub_weight = group->sub_weights[i]};
@@ -157,8 +169,7 @@ static void build_group(struct targets *t, struct target_group *g)
     balance_free(g->balance);
     g->balance = NULL;
     if (n > 0) {
-        g->balance =
-            balance_new(BALANCE_ROUND_ROBIN, members, n, (unsigned)rand_r(&t->worker->seed));
+        g->balance = balance_new(kind_of(group), members, n, (unsigned)rand_r(&t->worker->seed));
     }
     free(members);
 }
@@ -313,9 +324,56 @@ static struct pool *back_first(const struct target_group *g, struct question *q)
     return best;
 }
 
-static struct pool *choose(const struct target_group *g, struct question *q)
+/* balance=hash: of what the request says; a random one when it says nothing. */
+static uint32_t hash_of(const struct target_group *g, const struct request *r)
 {
-    struct pool *p = balance_pick(g->balance, &balance_ops, q, 0);
+    const struct cfg_backend *said = g->group->balance;
+    uint32_t hash;
+    bool found = false;
+    switch (said->hash) {
+    case CFG_HASH_URI:
+        return affinity_hash(r->path.s, r->path.len);
+    case CFG_HASH_HEADER:
+        found = affinity_hash_header(r->m.fields, r->m.nfields, said->hash_name, &hash);
+        break;
+    case CFG_HASH_COOKIE:
+        found = affinity_hash_cookie(r->m.fields, r->m.nfields, said->hash_name, &hash);
+        break;
+    }
+    return found ? hash : balance_random(g->balance);
+}
+
+static struct pool *choose_by_cookie(const struct target_group *g, struct exchange *x,
+                                     struct question *q)
+{
+    const struct cfg_backend *said = g->group->affinity;
+    const struct request *r = &x->request;
+    uint32_t cookie;
+    bool any = affinity_read_cookie(r->m.fields, r->m.nfields, said->cookie_name, &cookie);
+    struct affinity_choice c =
+        affinity_choose(g->balance, &balance_ops, q, said->cookie_stickiness, any ? &cookie : NULL);
+    x->set_affinity = c.user != NULL && c.set;
+    x->affinity = c.cookie;
+    return c.user;
+}
+
+static struct pool *choose_by_policy(const struct target_group *g, struct exchange *x,
+                                     struct question *q)
+{
+    if (g->group->affinity == NULL) {
+        bool hash = kind_of(g->group) == BALANCE_HASH;
+        return balance_pick(g->balance, &balance_ops, q, hash ? hash_of(g, &x->request) : 0);
+    }
+    if (g->group->affinity->affinity == CFG_AFFINITY_COOKIE) {
+        return choose_by_cookie(g, x, q);
+    }
+    uint32_t client = affinity_hash_address(x->client->addr, strlen(x->client->addr));
+    return balance_pick(g->balance, &balance_ops, q, client);
+}
+
+static struct pool *choose(const struct target_group *g, struct exchange *x, struct question *q)
+{
+    struct pool *p = choose_by_policy(g, x, q);
     return p != NULL || q->any_full ? p : back_first(g, q);
 }
 
@@ -326,10 +384,10 @@ enum target_choice targets_choose(struct exchange *x, bool again, struct pool **
     if (g->npools == 0) {
         return TARGET_NONE;
     }
-    *pool = choose(g, &q);
+    *pool = choose(g, x, &q);
     if (*pool == NULL && again && !q.any_full) {
         q.again = true;
-        *pool = choose(g, &q);
+        *pool = choose(g, x, &q);
     }
     return *pool != NULL ? TARGET_FOUND : q.any_full ? TARGET_LATER : TARGET_NONE;
 }
