@@ -588,7 +588,8 @@ static bool set_service_sni(struct cfg_report *r, struct cfg_backend *b)
     while (name[0] == '_' && (dot = strchr(name, '.')) != NULL && dot[1] != '\0') {
         name = dot + 1;
     }
-    return name == b->addr.host || set_text(r, cfg_text(name), &b->sni);
+    bool is_name = strspn(name, "0123456789.") < strlen(name);
+    return name == b->addr.host || !is_name || set_text(r, cfg_text(name), &b->sni);
 }
 
 static bool check_name(struct cfg_report *r, struct draft *d)

@@ -282,7 +282,15 @@ def test_print_as_json():
     config = json.loads(out)
     assert (status, err, config["workers"], config["backend-read-timeout"]) == (0, "", 3, 60000)
     assert config["frontend"] == [
-        {"host": "*", "port": 1, "tls": False, "sni-fwd": False, "proxyproto": False, "service": "proxy"}
+        {
+            "host": "*",
+            "port": 1,
+            "tls": False,
+            "sni-fwd": False,
+            "proxyproto": False,
+            "proxyproto-from": [],
+            "service": "proxy",
+        }
     ]
     assert config["backend"][0]["patterns"] == ["/"] and config["cacert"] is None
 
