@@ -90,7 +90,7 @@ static bool refuse_quic(struct cfg_report *r, struct cfg_text value, void *what)
 const struct cfg_param cfg_frontend_params[] = {
     {"tls", false, false, set_tls, false},
     {"no-tls", false, false, set_no_tls, false},
-    {"sni-fwd", false, true, set_sni_fwd, false},
+    {"sni-fwd", false, false, set_sni_fwd, false},
     {"api", false, true, set_api, false},
     {"healthmon", false, true, set_healthmon, false},
     {"proxyproto", false, true, set_proxyproto, false},

@@ -24,7 +24,7 @@ struct pool {
     struct worker *worker;
     struct routes *routes; /**< a reference: `backend` is of these */
     const struct backend *backend;
-    struct backend_addr addr;
+    struct backend_addr addr; /**< its share may change */
     char *key;      /**< which address, and how it is spoken to: the next targets find it by that */
     char name[128]; /**< its address as text: "192.0.2.1,80", "::1,80", "unix:PATH" */
     uint32_t id;    /**< no other pool of the worker has or had it */

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "front/front.h"
 #include "net/listener.h"
+#include "net/resolver.h"
 #include "net/sockets.h"
 #include "ops/log.h"
 #include "route/targets.h"
@@ -162,6 +163,17 @@ struct worker *worker_new(int index, const struct config *cfg, struct routes *ro
         free(w);
         return NULL;
     }
+    struct resolver_options names = {.loop = w->loop,
+                                     .cache_timeout = cfg->dns_cache_timeout,
+                                     .lookup_timeout = cfg->dns_lookup_timeout,
+                                     .max_try = (unsigned)cfg->dns_max_try,
+                                     .resolv_conf = cfg->resolv_conf};
+    w->resolver = resolver_new(&names);
+    if (w->resolver == NULL) {
+        ev_loop_destroy(w->loop);
+        free(w);
+        return NULL;
+    }
     wheel_init(&w->wheel, w->loop);
     timer_init(&w->rest, on_rest);
     list_init(&w->listeners);
@@ -250,6 +262,7 @@ void worker_free(struct worker *w)
     run_reaper(w);
     targets_remove(w);
     run_reaper(w);
+    resolver_free(w->resolver);
     list_each_safe(node, &w->conns)
     {
         conn_close(container_of(node, struct conn, node)); /* those that lingered */

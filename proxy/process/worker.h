@@ -28,6 +28,7 @@
 
 struct config;
 struct routes;
+struct resolver;
 struct targets;
 struct sockets;
 
@@ -61,6 +62,7 @@ struct worker {
     struct list fronts; /**< struct front nodes: who has to be told to go */
     struct list conns;  /**< every struct conn that is not closed */
     struct list dirty, resuming, reap;
+    struct resolver *resolver; /**< of names of backends */
     struct targets *targets;   /**< of the routes in force */
     struct list pools;         /**< all of them, retired ones too */
     struct list freed;         /**< pools where somebody who waits may find room now */

@@ -56,7 +56,7 @@ struct member {
 struct sub_group {
     uint32_t number; /* the caller's */
     uint32_t weight;
-    uint32_t total; /* weights of its members */
+    double total; /* weights of its members */
     struct queue members;
 };
 
@@ -460,7 +460,7 @@ static double points_per_share(const struct balance *b)
 {
     double largest = 0;
     for (size_t g = 0; g < b->nsubs; g++) {
-        double weight = (double)b->subs[g].total / b->subs[g].weight;
+        double weight = b->subs[g].total / b->subs[g].weight;
         largest = weight > largest ? weight : largest;
     }
     double average = b->total / (double)b->n * largest;
@@ -571,11 +571,11 @@ static void take_members(struct balance *b, const struct balance_member *const *
     for (b->n = 0; b->n < n; b->n++) {
         const struct balance_member *from = m[b->n];
         struct member *to = &b->m[b->n];
-        assert(from->user != NULL && from->weight >= 1 && from->weight <= BALANCE_WEIGHT_MOST);
+        assert(from->user != NULL && from->weight > 0);
         assert(from->sub_weight >= 1 && from->sub_weight <= BALANCE_WEIGHT_MOST);
         to->user = from->user;
         to->id = balance_id(from->key, from->key_len);
-        to->share = (double)from->sub_weight * from->weight / b->subs[to->sub_group].total;
+        to->share = from->sub_weight * from->weight / b->subs[to->sub_group].total;
         b->total += to->share;
         b->by_id[b->n] = (uint32_t)b->n;
     }

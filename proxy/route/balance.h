@@ -28,7 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The greatest weight, of an address or of a sub-group. */
+/** The greatest weight of a sub-group. */
 #define BALANCE_WEIGHT_MOST 256u
 
 enum balance_kind {
@@ -44,7 +44,7 @@ struct balance_member {
     const char *key;     /**< stable name of the address, for the rings; needed by
                               balance_new() only */
     size_t key_len;      /**< in octets */
-    uint32_t weight;     /**< 1..256, within the sub-group */
+    double weight;       /**< above 0, within the sub-group */
     uint32_t sub_group;  /**< any number of the caller's */
     uint32_t sub_weight; /**< 1..256, the same for all members of a sub-group */
 };

@@ -51,12 +51,16 @@ static bool resolve_unix(struct backend *b)
     b->addrs = xcalloc(1, sizeof(*b->addrs));
     memcpy(&b->addrs[0].addr, &un, sizeof(un));
     b->addrs[0].len = (socklen_t)sizeof(un);
+    b->addrs[0].share = 1;
     b->naddrs = 1;
     return true;
 }
 
 static bool resolve(struct backend *b, enum cfg_family family)
 {
+    if (b->cfg->kind != CFG_KIND_SERVER || b->cfg->dns != CFG_DNS_NONE) {
+        return true; /* it has none, or they come and go */
+    }
     if (b->cfg->addr.path != NULL) {
         return resolve_unix(b);
     }
@@ -80,6 +84,7 @@ static bool resolve(struct backend *b, enum cfg_family family)
     for (struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next, i++) {
         memcpy(&b->addrs[i].addr, ai->ai_addr, ai->ai_addrlen);
         b->addrs[i].len = ai->ai_addrlen;
+        b->addrs[i].share = 1.0 / (double)b->naddrs;
     }
     freeaddrinfo(list);
     return true;

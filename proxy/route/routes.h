@@ -23,11 +23,14 @@ struct router;
 struct backend_addr {
     struct sockaddr_storage addr;
     socklen_t len;
+    uint16_t priority; /**< those with a lower one come first; of SRV, else 0 */
+    double share;      /**< of the backend's weight, above 0; the shares of a priority make 1 */
 };
 
 struct backend {
     const struct cfg_backend *cfg;
-    struct backend_addr *addrs; /**< all that the name resolved to */
+    struct backend_addr
+        *addrs; /**< all that the name resolved to; none when it is looked up later */
     size_t naddrs;
     char
         *authority; /**< host[:port] as a Host field would have it; "localhost" for a UNIX socket */

@@ -10,6 +10,8 @@
 #include "exchange/exchange.h"
 #include "net/block.h"
 #include "net/clock.h"
+#include "net/resolver.h"
+#include "ops/log.h"
 #include "process/worker.h"
 #include "route/affinity.h"
 #include "route/balance.h"
@@ -99,13 +101,14 @@ static void stock_retire_rest(struct stock *s)
     free(s->list);
 }
 
-/* The pools for these addresses: out of the stock where it has them. */
-static struct target_backend make_pools(struct targets *t, uint32_t backend,
-                                        const struct backend_addr *addrs, size_t n,
-                                        const struct stock *stock)
+/* Gives a backend pools for these addresses: out of the stock where it has them. */
+static void make_pools(struct target_backend *tb, const struct backend_addr *addrs, size_t n,
+                       const struct stock *stock)
 {
-    const struct backend *b = &t->routes->backends[backend];
-    struct target_backend tb = {xcalloc(n + 1, sizeof(struct pool *)), n};
+    struct targets *t = tb->targets;
+    const struct backend *b = &t->routes->backends[tb->index];
+    tb->pools = xcalloc(n + 1, sizeof(struct pool *));
+    tb->npools = n;
     for (size_t i = 0; i < n; i++) {
         char *key = format_key(b, &addrs[i]);
         struct pool *p = stock_take(stock, key);
@@ -113,21 +116,21 @@ static struct target_backend make_pools(struct targets *t, uint32_t backend,
             free(key);
             pool_ref(p);
             pool_belongs_to(p, t->routes, b);
+            p->addr = addrs[i];
         } else {
             p = pool_new(t->worker, t->routes, b, &addrs[i], key);
         }
         p->owner = t;
-        tb.pools[i] = p;
+        tb->pools[i] = p;
     }
-    return tb;
 }
 
-static void let_pools_go(struct target_backend *tb)
+static void let_pools_go(struct pool **pools, size_t n)
 {
-    for (size_t i = 0; i < tb->npools; i++) {
-        pool_unref(tb->pools[i]);
+    for (size_t i = 0; i < n; i++) {
+        pool_unref(pools[i]);
     }
-    free(tb->pools);
+    free(pools);
 }
 
 /* ---------------------------------------------------------------- groups */
@@ -143,6 +146,44 @@ static enum balance_kind kind_of(const struct group *g)
                                 : BALANCE_ROUND_ROBIN;
 }
 
+struct member {
+    struct balance_member m;
+    uint16_t priority;
+};
+
+static int by_priority(const void *a, const void *b)
+{
+    const struct member *x = a, *y = b;
+    return (int)x->priority - (int)y->priority;
+}
+
+static void drop_tiers(struct target_group *g)
+{
+    for (size_t i = 0; i < g->ntiers; i++) {
+        balance_free(g->tiers[i].balance);
+    }
+    free(g->tiers);
+    g->tiers = NULL;
+    g->ntiers = 0;
+}
+
+/* A tier for each priority among the members. */
+static void make_tiers(struct worker *w, struct target_group *g, struct member *list, size_t n)
+{
+    struct balance_member *members = xcalloc(n + 1, sizeof(*members));
+    qsort(list, n, sizeof(*list), by_priority);
+    for (size_t first = 0, end; first < n; first = end) {
+        for (end = first; end < n && list[end].priority == list[first].priority; end++) {
+            members[end - first] = list[end].m;
+        }
+        g->tiers = xrealloc(g->tiers, (g->ntiers + 1) * sizeof(*g->tiers));
+        g->tiers[g->ntiers++] =
+            (struct tier){list[first].priority, balance_new(kind_of(g->group), members, end - first,
+                                                            (unsigned)rand_r(&w->seed))};
+    }
+    free(members);
+}
+
 static void build_group(struct targets *t, struct target_group *g)
 {
     const struct group *group = g->group;
@@ -150,27 +191,27 @@ static void build_group(struct targets *t, struct target_group *g)
     for (size_t i = 0; i < group->nbackends; i++) {
         n += t->backends[group->backends[i]].npools;
     }
-    struct balance_member *members = xcalloc(n + 1, sizeof(*members));
+    struct member *members = xcalloc(n + 1, sizeof(*members));
     g->pools = xrealloc(g->pools, (n + 1) * sizeof(*g->pools));
     g->npools = 0;
     for (size_t i = 0; i < group->nbackends; i++) {
         const struct target_backend *tb = &t->backends[group->backends[i]];
         for (size_t j = 0; j < tb->npools; j++) {
             struct pool *p = tb->pools[j];
-            members[g->npools] = (struct balance_member){.user = p,
-                                                         .key = p->name,
-                                                         .key_len = strlen(p->name),
-                                                         .weight = p->backend->cfg->weight,
-                                                         .sub_group = group->sub_groups[i],
-                                                         .sub_weight = group->sub_weights[i]};
+            members[g->npools] = (struct member){
+                .m = {.user = p,
+                      .key = p->name,
+                      .key_len = strlen(p->name),
+                      .weight = p->backend->cfg->weight * p->addr.share,
+                      .sub_group = group->sub_groups[i],
+                      .sub_weight = group->sub_weights[i]},
+                .priority = p->addr.priority,
+            };
             g->pools[g->npools++] = p;
         }
     }
-    balance_free(g->balance);
-    g->balance = NULL;
-    if (n > 0) {
-        g->balance = balance_new(kind_of(group), members, n, (unsigned)rand_r(&t->worker->seed));
-    }
+    drop_tiers(g);
+    make_tiers(t->worker, g, members, n);
     free(members);
 }
 
@@ -184,15 +225,103 @@ static struct target_group *group_of_pattern(struct targets *t, const char *patt
 void targets_set_addresses(struct targets *t, uint32_t backend, const struct backend_addr *addrs,
                            size_t n)
 {
-    struct target_backend old = t->backends[backend];
-    struct stock stock = stock_of(&old, 1);
-    t->backends[backend] = make_pools(t, backend, addrs, n, &stock);
+    struct target_backend *tb = &t->backends[backend];
+    struct pool **old = tb->pools;
+    size_t nold = tb->npools;
+    struct stock stock = stock_of(tb, 1);
+    make_pools(tb, addrs, n, &stock);
     stock_retire_rest(&stock);
-    let_pools_go(&old);
+    let_pools_go(old, nold);
     const struct cfg_backend *cfg = t->routes->backends[backend].cfg;
     for (size_t i = 0; i < cfg->npatterns; i++) {
         build_group(t, group_of_pattern(t, cfg->patterns[i]));
     }
+}
+
+/* ---------------------------------------------------------------- names */
+
+static void serve(struct target_group *g);
+
+/* The weights of the addresses of one priority, as shares of the backend's. An SRV weight of 0
+ * means a very small chance (RFC 2782). */
+static double srv_weight(const struct resolver_address *a)
+{
+    return a->weight > 0 ? a->weight : 0.01;
+}
+
+static struct backend_addr *with_shares(const struct resolver_answer *answer, bool srv)
+{
+    struct backend_addr *addrs = xcalloc(answer->n + 1, sizeof(*addrs));
+    for (size_t i = 0; i < answer->n; i++) {
+        const struct resolver_address *from = &answer->addrs[i];
+        double sum = 0;
+        for (size_t j = 0; j < answer->n; j++) {
+            const struct resolver_address *other = &answer->addrs[j];
+            sum += other->priority != from->priority ? 0 : srv ? srv_weight(other) : 1;
+        }
+        addrs[i].addr = from->addr;
+        addrs[i].len = from->len;
+        addrs[i].priority = from->priority;
+        addrs[i].share = (srv ? srv_weight(from) : 1) / sum;
+    }
+    return addrs;
+}
+
+static void on_answer(void *user, const struct resolver_answer *answer)
+{
+    struct target_backend *tb = user;
+    struct targets *t = tb->targets;
+    const struct backend *b = &t->routes->backends[tb->index];
+    static const char *const why[] = {[RESOLVER_FOUND] = "",
+                                      [RESOLVER_NOT_FOUND] = "there is no such name, or no address",
+                                      [RESOLVER_AWAY] = "no name server answers"};
+    if (answer->status != RESOLVER_FOUND) {
+        LOG(WARN, "backend %s: %s", b->label, why[answer->status]);
+    }
+    struct backend_addr *addrs = with_shares(answer, b->cfg->dns == CFG_DNS_SRV);
+    targets_set_addresses(t, tb->index, addrs, answer->n);
+    free(addrs);
+    for (size_t i = 0; i < b->cfg->npatterns; i++) {
+        serve(group_of_pattern(t, b->cfg->patterns[i]));
+    }
+}
+
+static int family_of(const struct config *cfg)
+{
+    static const int families[] = {
+        [CFG_FAMILY_AUTO] = AF_UNSPEC, [CFG_FAMILY_IPV4] = AF_INET, [CFG_FAMILY_IPV6] = AF_INET6};
+    return families[cfg->backend_address_family];
+}
+
+static void watch_name(struct target_backend *tb)
+{
+    struct targets *t = tb->targets;
+    const struct cfg_backend *cfg = t->routes->backends[tb->index].cfg;
+    if (cfg->dns != CFG_DNS_NONE) {
+        enum resolver_kind kind = cfg->dns == CFG_DNS_SRV ? RESOLVER_SRV : RESOLVER_ADDRESS;
+        tb->watch = resolver_watch(t->worker->resolver, cfg->addr.host, cfg->addr.port, kind,
+                                   family_of(t->worker->cfg), on_answer, tb);
+    }
+}
+
+static void unwatch_names(struct targets *t)
+{
+    for (size_t i = 0; i < t->routes->nbackends; i++) {
+        resolver_unwatch(t->backends[i].watch);
+        t->backends[i].watch = NULL;
+    }
+}
+
+/* Says to the resolver that the names of a group are used. True: the first answer for one of them
+ * is still to come. */
+static bool touch_names(const struct target_group *g, const struct targets *t)
+{
+    bool pending = false;
+    for (size_t i = 0; i < g->group->nbackends; i++) {
+        struct resolver_watch *watch = t->backends[g->group->backends[i]].watch;
+        pending = (watch != NULL && resolver_touch(watch) == RESOLVER_PENDING) || pending;
+    }
+    return pending;
 }
 
 /* ---------------------------------------------------------------- life */
@@ -205,7 +334,9 @@ static struct targets *targets_new(struct worker *w, struct routes *routes,
     t->backends = xcalloc(routes->nbackends + 1, sizeof(*t->backends));
     for (size_t i = 0; i < routes->nbackends; i++) {
         const struct backend *b = &routes->backends[i];
-        t->backends[i] = make_pools(t, (uint32_t)i, b->addrs, b->naddrs, stock);
+        t->backends[i] = (struct target_backend){.targets = t, .index = (uint32_t)i};
+        make_pools(&t->backends[i], b->addrs, b->naddrs, stock);
+        watch_name(&t->backends[i]);
     }
     t->groups = xcalloc(routes->ngroups + 1, sizeof(*t->groups));
     for (size_t i = 0; i < routes->ngroups; i++) {
@@ -231,19 +362,17 @@ void targets_unref(struct targets *t)
     }
     for (size_t i = 0; i < t->routes->ngroups; i++) {
         assert(t->groups[i].queue.n == 0);
-        balance_free(t->groups[i].balance);
+        drop_tiers(&t->groups[i]);
         free(t->groups[i].pools);
     }
     for (size_t i = 0; i < t->routes->nbackends; i++) {
-        let_pools_go(&t->backends[i]);
+        let_pools_go(t->backends[i].pools, t->backends[i].npools);
     }
     routes_unref(t->routes);
     free(t->groups);
     free(t->backends);
     free(t);
 }
-
-static void serve(struct target_group *g);
 
 void targets_install(struct worker *w, struct routes *routes)
 {
@@ -253,6 +382,7 @@ void targets_install(struct worker *w, struct routes *routes)
     w->targets = targets_new(w, routes, &stock);
     stock_retire_rest(&stock);
     if (old != NULL) {
+        unwatch_names(old);
         for (size_t i = 0; i < old->routes->ngroups; i++) {
             serve(&old->groups[i]);
         }
@@ -263,6 +393,7 @@ void targets_install(struct worker *w, struct routes *routes)
 void targets_remove(struct worker *w)
 {
     struct targets *t = w->targets;
+    unwatch_names(t);
     struct stock all = stock_of(t->backends, t->routes->nbackends);
     stock_retire_rest(&all);
     w->targets = NULL;
@@ -325,9 +456,9 @@ static struct pool *back_first(const struct target_group *g, struct question *q)
 }
 
 /* balance=hash: of what the request says; a random one when it says nothing. */
-static uint32_t hash_of(const struct target_group *g, const struct request *r)
+static uint32_t hash_of(const struct group *g, struct balance *b, const struct request *r)
 {
-    const struct cfg_backend *said = g->group->balance;
+    const struct cfg_backend *said = g->balance;
     uint32_t hash;
     bool found = false;
     switch (said->hash) {
@@ -340,40 +471,43 @@ static uint32_t hash_of(const struct target_group *g, const struct request *r)
         found = affinity_hash_cookie(r->m.fields, r->m.nfields, said->hash_name, &hash);
         break;
     }
-    return found ? hash : balance_random(g->balance);
+    return found ? hash : balance_random(b);
 }
 
-static struct pool *choose_by_cookie(const struct target_group *g, struct exchange *x,
+static struct pool *choose_by_cookie(const struct group *g, struct balance *b, struct exchange *x,
                                      struct question *q)
 {
-    const struct cfg_backend *said = g->group->affinity;
+    const struct cfg_backend *said = g->affinity;
     const struct request *r = &x->request;
     uint32_t cookie;
     bool any = affinity_read_cookie(r->m.fields, r->m.nfields, said->cookie_name, &cookie);
     struct affinity_choice c =
-        affinity_choose(g->balance, &balance_ops, q, said->cookie_stickiness, any ? &cookie : NULL);
+        affinity_choose(b, &balance_ops, q, said->cookie_stickiness, any ? &cookie : NULL);
     x->set_affinity = c.user != NULL && c.set;
     x->affinity = c.cookie;
     return c.user;
 }
 
-static struct pool *choose_by_policy(const struct target_group *g, struct exchange *x,
-                                     struct question *q)
+static struct pool *choose_in_tier(const struct group *g, struct balance *b, struct exchange *x,
+                                   struct question *q)
 {
-    if (g->group->affinity == NULL) {
-        bool hash = kind_of(g->group) == BALANCE_HASH;
-        return balance_pick(g->balance, &balance_ops, q, hash ? hash_of(g, &x->request) : 0);
+    if (g->affinity == NULL) {
+        bool hash = kind_of(g) == BALANCE_HASH;
+        return balance_pick(b, &balance_ops, q, hash ? hash_of(g, b, &x->request) : 0);
     }
-    if (g->group->affinity->affinity == CFG_AFFINITY_COOKIE) {
-        return choose_by_cookie(g, x, q);
+    if (g->affinity->affinity == CFG_AFFINITY_COOKIE) {
+        return choose_by_cookie(g, b, x, q);
     }
     uint32_t client = affinity_hash_address(x->client->addr, strlen(x->client->addr));
-    return balance_pick(g->balance, &balance_ops, q, client);
+    return balance_pick(b, &balance_ops, q, client);
 }
 
 static struct pool *choose(const struct target_group *g, struct exchange *x, struct question *q)
 {
-    struct pool *p = choose_by_policy(g, x, q);
+    struct pool *p = NULL;
+    for (size_t i = 0; i < g->ntiers && p == NULL; i++) {
+        p = choose_in_tier(g->group, g->tiers[i].balance, x, q);
+    }
     return p != NULL || q->any_full ? p : back_first(g, q);
 }
 
@@ -381,8 +515,9 @@ enum target_choice targets_choose(struct exchange *x, bool again, struct pool **
 {
     const struct target_group *g = x->group;
     struct question q = {.x = x, .now = clock_ms()};
+    bool pending = touch_names(g, x->targets);
     if (g->npools == 0) {
-        return TARGET_NONE;
+        return pending ? TARGET_LATER : TARGET_NONE;
     }
     *pool = choose(g, x, &q);
     if (*pool == NULL && again && !q.any_full) {

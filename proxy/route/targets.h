@@ -20,13 +20,21 @@ struct backend_addr;
 struct exchange;
 struct group;
 struct pool;
+struct resolver_watch;
 struct routes;
 struct targets;
 struct worker;
 
+/** The pools of a group that have the same priority. */
+struct tier {
+    uint16_t priority;
+    struct balance *balance;
+};
+
 struct target_group {
     const struct group *group;
-    struct balance *balance;
+    struct tier *tiers; /**< the first one that has a pool to offer is the one that counts */
+    size_t ntiers;
     struct pool **pools; /**< those of its backends */
     size_t npools;
     struct queue queue; /**< who waits for one of them */
@@ -34,8 +42,11 @@ struct target_group {
 
 /** The pools of a backend: one for each of its addresses. */
 struct target_backend {
+    struct targets *targets;
+    uint32_t index;
     struct pool **pools; /**< a reference each */
     size_t npools;
+    struct resolver_watch *watch; /**< of its name, when that is looked up while the program runs */
 };
 
 struct targets {
