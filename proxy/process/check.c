@@ -96,9 +96,19 @@ static bool check_tls(const struct config *cfg)
     return good;
 }
 
+static bool check_readable(const char *option, const char *path)
+{
+    if (path == NULL || access(path, R_OK) == 0) {
+        return true;
+    }
+    LOG(FATAL, "%s: %s: %s", option, path, strerror(errno));
+    return false;
+}
+
 static bool check_all(const struct config *cfg)
 {
     bool good = check_tls(cfg);
+    good = check_readable("resolv-conf", cfg->resolv_conf) && good;
     struct routes *routes = routes_new(cfg);
     good = routes != NULL && good;
     routes_unref(routes);

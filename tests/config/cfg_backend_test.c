@@ -271,8 +271,8 @@ static void what_is_meant_is_not_warned_of(void **state)
         "h,80;;health-path=/",
         "h,80;;health-path=/;fall=1",
         "h,80;;max-conns=1;max-queue=1;queue-timeout=1;warm-up=1;max-idle=1",
-        "h,80;;proto=h2;warm-up=2;max-conns=2;tls;insecure;"
-        "pin=sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;max-idle=0",
+        "h,80;;proto=h2;warm-up=2;max-conns=2;max-idle=0",
+        "h,80;;tls;insecure;pin=sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct said s;
