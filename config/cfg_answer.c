@@ -123,7 +123,7 @@ static bool check_beginning(struct cfg_report *r, struct cfg_text t, const char 
     const char *next = location + scheme;
     bool path_next = strncmp(next, "$path", 5) == 0;
     if (scheme > 0) {
-        return (*next != '\0' && strchr("/?#", *next) == NULL && !path_next) ||
+        return (*next != '\0' && strchr("/?#:@", *next) == NULL && !path_next) ||
                cfg_error(r, t, "no host; expected such as https://$host$path");
     }
     if (*location != '/') {

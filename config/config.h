@@ -108,8 +108,8 @@ struct cfg_backend {
     uint8_t (*pins)[CFG_PIN_SIZE]; /**< one of these, if there are any */
     size_t npins;
 
-    uint32_t fall;     /**< 0: never offline */
-    uint32_t rise;     /**< 0: never online again */
+    uint32_t fall;     /**< 0: never offline; default 0, with active checks 3 */
+    uint32_t rise;     /**< 0: never online again; default 0, with active checks 2 */
     char *health_path; /**< asked for by a GET; NULL: no active checks, and the next four mean
                           nothing */
     char *health_host; /**< authority; NULL: that of the address */

@@ -117,6 +117,8 @@ static void bad_answers(void **state)
         {"redirect=301,https:///a", 1, "no host"},
         {"redirect=301,https://?a", 1, "no host"},
         {"redirect=301,https://#a", 1, "no host"},
+        {"redirect=301,https://:443$path", 1, "no host"},
+        {"redirect=301,https://@$host", 1, "no host"},
         {"redirect=301,https://$path", 1, "no host"},
         {"redirect=301,$scheme://$path_without_query", 1, "no host"},
         /* what it is made of */
