@@ -460,7 +460,7 @@ const struct cfg_param cfg_backend_params[] = {
     {"affinity-cookie-same-site", true, false, set_same_site, false},
     {"affinity-cookie-max-age", true, false, set_max_age, false},
     {"balance", true, false, set_balance, false},
-    {"max-conns", true, true, set_max_conns, false},
+    {"max-conns", true, false, set_max_conns, false},
     {"max-queue", true, false, set_max_queue, false},
     {"queue-timeout", true, false, set_queue_timeout, false},
     {"max-idle", true, false, set_max_idle, false},

@@ -7,12 +7,24 @@ from collections import Counter
 
 import pytest
 
-from lib.proxy import Proxy
-from lib.servers import Server
+from lib.h2client import H2Client
 from lib.ports import free_port, release_port
+from lib.servers import Server
 from lib.waiting import wait_for
 
 REQUESTS = 100_000
+
+
+def begin(client, target):
+    """Sends a request whose answer is for later."""
+    started = client.start("GET", target)
+    client.wire.flush()
+    return started
+
+
+def answer(client, started, timeout=10):
+    """Of a request that was begun with start()."""
+    return client.wait(started, timeout) if isinstance(client, H2Client) else client.finish(timeout=timeout)
 
 
 class ThreePorts(Server):
@@ -99,16 +111,17 @@ def test_least_conn_leaves_a_slow_server_its_share_only(start_proxy, make_origin
     origins = [make_origin(proto=proto) for _ in range(3)]
     proxy = start_proxy([o.backend(extra="balance=least-conn") for o in origins])
     waiting = [clients.connect(front, proxy) for _ in range(6)]
-    sent = [c.start("GET", f"/gate?gate=slow&id=slow{i}") for i, c in enumerate(waiting)]
+    sent = [begin(c, f"/gate?id=slow&n={i}") for i, c in enumerate(waiting)]
     wait_for(lambda: sum(len(o.requests) for o in origins) == 6, "all are in progress")
     assert [len(o.requests) for o in origins] == [2, 2, 2]
     # Two of the three become free again; the third keeps its two.
     for origin in origins[:2]:
         origin.release("slow")
     slow = origins[2]
-    done = [(c, s) for i, (c, s) in enumerate(zip(waiting, sent)) if not slow.find(f"slow{i}")]
+    held = {int(r.q["n"]) for r in slow.requests}
+    done = [(c, s) for i, (c, s) in enumerate(zip(waiting, sent)) if i not in held]
     for c, s in done:
-        assert c.wait(s).status == 200
+        assert answer(c, s).status == 200
     fast = clients.connect(front, proxy)
     for _ in range(40):
         assert fast.request("GET", "/hello").status == 200
@@ -204,20 +217,20 @@ def test_affinity_by_address(start_proxy, make_origin, clients):
 @pytest.mark.parametrize("front", ["h1", "h2-tls"])
 @pytest.mark.parametrize("proto", ["h1", "h2"])
 def test_requests_wait_when_all_connections_are_busy(start_proxy, make_origin, clients, front, proto):
-    settings = {"settings": {3: 1}} if proto == "h2" else {}  # MAX_CONCURRENT_STREAMS
+    settings = {"settings": {"MAX_CONCURRENT_STREAMS": 1}} if proto == "h2" else {}
     origin = make_origin(proto=proto, **settings)
     proxy = start_proxy([origin.backend(extra="max-conns=2;queue-timeout=60s")])
     everybody = [clients.connect(front, proxy) for _ in range(6)]
     if proto == "h2":  # its limit of streams is known after its first word
         assert everybody[0].request("GET", "/hello").status == 200
-    sent = [c.start("GET", f"/gate?gate=g{i}&id=w{i}") for i, c in enumerate(everybody)]
+    sent = [begin(c, f"/gate?id=g{i}") for i, c in enumerate(everybody)]
     wait_for(lambda: len([r for r in origin.requests if r.path == "/gate"]) == 2, "two are served")
     assert len(origin.open) == 2
     for _ in range(6):
-        here = [r.q["gate"] for r in list(origin.requests) if r.path == "/gate" and not r.finished]
+        here = [r.q["id"] for r in list(origin.requests) if r.path == "/gate" and not r.finished]
         for gate in here:
             origin.release(gate)
-        wait_for(lambda: all(r.finished for r in origin.requests if r.q.get("gate") in here), "they are answered")
+        wait_for(lambda: all(r.finished for r in origin.requests if r.q.get("id") in here), "they are answered")
         if len([r for r in origin.requests if r.path == "/gate"]) == 6:
             break
         wait_for(lambda: any(not r.finished for r in origin.requests), "the next ones are served")
@@ -225,22 +238,22 @@ def test_requests_wait_when_all_connections_are_busy(start_proxy, make_origin, c
     for i in range(6):
         origin.release(f"g{i}")
     for c, s in zip(everybody, sent):
-        assert c.wait(s).status == 200
+        assert answer(c, s).status == 200
 
 
 def test_who_waits_too_long_gets_503(start_proxy, make_origin, clients):
     origin = make_origin()
     proxy = start_proxy([origin.backend(extra="max-conns=1;queue-timeout=200ms;max-queue=1")])
     first, second, third = (clients.connect("h1", proxy) for _ in range(3))
-    busy = first.start("GET", "/gate?gate=g&id=first")
-    wait_for(lambda: origin.find("first"), "the first is served")
-    waits = second.start("GET", "/hello")
+    busy = begin(first, "/gate?id=g")
+    wait_for(lambda: origin.find("g"), "the first is served")
+    waits = begin(second, "/hello")
     refused = third.request("GET", "/hello")  # or is it this one that waits; one of them is refused at once
-    late = second.wait(waits)
+    late = answer(second, waits)
     assert {refused.status, late.status} == {503}
     assert refused.get("retry-after") and late.get("retry-after")
     origin.release("g")
-    assert first.wait(busy).status == 200
+    assert answer(first, busy).status == 200
     assert first.request("GET", "/hello").status == 200
 
 
@@ -248,11 +261,11 @@ def test_max_idle(start_proxy, make_origin, clients):
     origin = make_origin()
     proxy = start_proxy([origin.backend(extra="max-idle=1")], args=["--backend-keep-alive-timeout=1m"])
     everybody = [clients.connect("h1", proxy) for _ in range(4)]
-    sent = [c.start("GET", "/gate?gate=g") for c in everybody]
+    sent = [begin(c, "/gate?id=g") for c in everybody]
     wait_for(lambda: len(origin.requests) == 4, "four connections")
     origin.release("g")
     for c, s in zip(everybody, sent):
-        assert c.wait(s).status == 200
+        assert answer(c, s).status == 200
     wait_for(lambda: len(origin.open) == 1, "one is kept")
     assert everybody[0].request("GET", "/hello").status == 200
     assert origin.connections == 4
@@ -262,16 +275,20 @@ def test_connections_per_frontend(start_proxy, make_origin, clients):
     origin = make_origin()
     proxy = start_proxy([origin], args=["--backend-connections-per-frontend=2"])
     client, other = clients.connect("h2-tls", proxy), clients.connect("h2-tls", proxy)
-    sids = [client.start("GET", f"/gate?gate=g{i}&id=a") for i in range(5)]
-    wait_for(lambda: len(origin.find("a")) == 2, "two at a time")
-    more = [other.start("GET", "/gate?gate=h&id=b") for i in range(2)]
-    wait_for(lambda: len(origin.find("b")) == 2, "another client has its own")
-    assert len(origin.find("a")) == 2
+    sids = [begin(client, f"/gate?id=g{i}&client=a") for i in range(5)]
+    def of(name):
+        return [r for r in list(origin.requests) if r.q.get("client") == name]
+
+    wait_for(lambda: len(of("a")) == 2, "two at a time")
+    more = [begin(other, "/gate?id=h&client=b") for i in range(2)]
+    wait_for(lambda: len(of("b")) == 2, "another client has its own")
+    assert len(of("a")) == 2
     client.reset(sids[4])  # one that waits goes away
+    client.wire.flush()
     for i in range(4):
         origin.release(f"g{i}")
         assert client.wait(sids[i]).status == 200
-    assert len(origin.find("a")) == 4
+    assert len(of("a")) == 4
     origin.release("h")
     for sid in more:
         assert other.wait(sid).status == 200
