@@ -17,6 +17,7 @@
 #include "net/resolver.h"
 #include "net/sockets.h"
 #include "ops/log.h"
+#include "route/routes.h"
 #include "route/targets.h"
 #include "tls/tls.h"
 
@@ -126,11 +127,23 @@ static void drain(struct worker *w, bool serve_waiting)
     }
 }
 
+static void install_routes(struct worker *w)
+{
+    struct routes *routes = atomic_exchange(&w->next_routes, NULL);
+    if (routes != NULL) {
+        targets_install(w, routes);
+        routes_unref(routes);
+    }
+}
+
 static void on_wake(struct ev_loop *loop, ev_async *async, int revents)
 {
     (void)revents;
     struct worker *w = container_of(async, struct worker, wake);
     unsigned commands = atomic_exchange(&w->commands, 0);
+    if ((commands & WORKER_ROUTES) != 0) {
+        install_routes(w);
+    }
     if ((commands & WORKER_STOP) != 0) {
         listener_close_all(w, true);
         w->draining = true;
@@ -144,6 +157,12 @@ void worker_post(struct worker *w, enum worker_command cmd)
 {
     atomic_fetch_or(&w->commands, (unsigned)cmd);
     ev_async_send(w->loop, &w->wake);
+}
+
+void worker_set_routes(struct worker *w, struct routes *routes)
+{
+    routes_unref(atomic_exchange(&w->next_routes, routes_ref(routes)));
+    worker_post(w, WORKER_ROUTES);
 }
 
 /* ---------------------------------------------------------------- life */
@@ -261,6 +280,7 @@ void worker_free(struct worker *w)
     }
     run_reaper(w);
     targets_remove(w);
+    routes_unref(atomic_load(&w->next_routes));
     run_reaper(w);
     resolver_free(w->resolver);
     list_each_safe(node, &w->conns)

@@ -39,6 +39,7 @@ enum worker_command {
     WORKER_DRAIN = 1, /**< take what waits, then no new connections; finish when all are served */
     WORKER_STOP = 2,  /**< finish now */
     WORKER_HAND_OVER = 4, /**< as DRAIN, but what waits is the successor's */
+    WORKER_ROUTES = 8,    /**< other routes are there (worker_set_routes) */
 };
 
 struct worker {
@@ -49,7 +50,8 @@ struct worker {
     struct ev_loop *loop;
     ev_prepare end_of_turn;
     ev_async wake;
-    atomic_uint commands; /**< enum worker_command bits that were posted */
+    atomic_uint commands;                 /**< enum worker_command bits that were posted */
+    _Atomic(struct routes *) next_routes; /**< a reference, until the worker installs them */
     pthread_t thread;
     atomic_bool finished; /**< the loop has ended */
     struct ev_loop *main_loop;
@@ -95,6 +97,8 @@ void worker_listen(struct worker *w, const struct sockets *sockets);
 bool worker_start(struct worker *w, struct ev_loop *main_loop, ev_async *wake);
 /** From any thread. */
 void worker_post(struct worker *w, enum worker_command cmd);
+/** From any thread: requests that come from now on, and those that wait, go by these routes. */
+void worker_set_routes(struct worker *w, struct routes *routes);
 void worker_join(struct worker *w);
 void worker_free(struct worker *w);
 

@@ -187,6 +187,143 @@ static void addresses_come_and_go(void **state)
     rig_close(&r);
 }
 
+static void a_running_worker_gets_other_routes(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, THREE);
+    struct routes *first = other_routes("backend=127.0.0.1,90");
+    struct routes *second = other_routes("backend=127.0.0.1,91;/x\nbackend=127.0.0.1,82");
+    struct pool *stays = rig_pool(&r, 1);
+    worker_set_routes(r.worker, first);
+    worker_set_routes(r.worker, second); /* before it has looked: only the last ones count */
+    assert_ptr_equal(r.worker->targets->routes, r.routes);
+    rig_turn(&r);
+    assert_ptr_equal(r.worker->targets->routes, second);
+    assert_ptr_equal(rig_pool(&r, 1), stays);
+    worker_set_routes(r.worker, first); /* never looked at */
+    routes_unref(first);
+    routes_unref(second);
+    rig_close(&r);
+}
+
+/* ---------------------------------------------------------------- the queue */
+
+static void make_full(struct rig *r, uint32_t connections)
+{
+    struct pool *p = rig_pool(r, 0);
+    p->nconns = connections;
+    for (uint32_t i = 0; i < connections; i++) {
+        pool_ref(p);
+    }
+}
+
+static void make_room(struct rig *r)
+{
+    struct pool *p = rig_pool(r, 0);
+    while (p->nconns > 0) {
+        pool_conn_gone(p);
+    }
+}
+
+static struct exchange *begun(struct rig *r, struct told *told)
+{
+    struct exchange *x = rig_exchange(r, told);
+    testing_request(x, 11, "GET / HTTP/1.1\nhost: a\n");
+    exchange_begin(x);
+    return x;
+}
+
+static bool was_refused(const void *ctx)
+{
+    return ((const struct told *)ctx)->aborts > 0;
+}
+
+static void who_finds_no_room_waits_for_it(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told[3];
+    rig_open(&r, "backend=127.0.0.1,1;;max-conns=2;max-queue=2;queue-timeout=1m");
+    make_full(&r, 2);
+    struct exchange *x[3];
+    for (size_t i = 0; i < 3; i++) {
+        x[i] = begun(&r, &told[i]);
+    }
+    assert_int_equal(r.worker->nwaiting, 2);
+    assert_int_equal(told[2].aborts, 1); /* the queue is full */
+    assert_int_equal(told[2].why, EXCHANGE_BACKEND_BUSY);
+    rig_turn(&r);
+    assert_int_equal(told[0].aborts + told[1].aborts, 0);
+    exchange_end(x[0], EXCHANGE_CLIENT_GONE); /* whoever leaves is not served */
+    assert_int_equal(r.worker->nwaiting, 1);
+    make_room(&r);
+    rig_until(&r, was_refused, &told[1]); /* it was sent there; nothing listens */
+    assert_int_equal(told[1].why, EXCHANGE_BACKEND_CONNECT);
+    assert_int_equal(r.worker->nwaiting, 0);
+    exchange_end(x[1], EXCHANGE_OK);
+    exchange_end(x[2], EXCHANGE_OK);
+    rig_turn(&r);
+    rig_close(&r);
+}
+
+static void nobody_waits_longer_than_the_time_out(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, "backend=127.0.0.1,1;;max-conns=1;queue-timeout=50ms");
+    make_full(&r, 1);
+    struct exchange *x = begun(&r, &told);
+    assert_int_equal(told.aborts, 0);
+    rig_until(&r, was_refused, &told);
+    assert_int_equal(told.why, EXCHANGE_BACKEND_BUSY);
+    assert_int_equal(r.worker->nwaiting, 0);
+    make_room(&r);
+    exchange_end(x, EXCHANGE_OK);
+    rig_turn(&r);
+    rig_close(&r);
+}
+
+static void who_waits_goes_by_the_new_routes(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, "backend=127.0.0.1,1;;max-conns=1;queue-timeout=1m");
+    struct pool *full = rig_pool(&r, 0);
+    make_full(&r, 1);
+    struct exchange *x = begun(&r, &told);
+    struct routes *other = other_routes("backend=127.0.0.1,2");
+    targets_install(r.worker, other);
+    assert_int_equal(r.worker->nwaiting, 0);
+    rig_until(&r, was_refused, &told);
+    assert_ptr_equal(x->pool, rig_pool(&r, 0));
+    pool_conn_gone(full);
+    routes_unref(other);
+    exchange_end(x, EXCHANGE_OK);
+    rig_turn(&r);
+    rig_close(&r);
+}
+
+static void retries_have_a_budget(void **state)
+{
+    (void)state;
+    struct budget b;
+    unsigned spent = 0;
+    budget_init(&b);
+    while (budget_spend(&b)) {
+        spent++;
+    }
+    assert_in_range(spent, 10, 1000); /* the reserve */
+    for (unsigned i = 0; i < 1000; i++) {
+        budget_earn(&b);
+    }
+    for (spent = 0; budget_spend(&b); spent++) {
+    }
+    assert_int_equal(spent, 200); /* a fifth of the requests */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +332,11 @@ int main(void)
         cmocka_unit_test(what_was_tried_is_not_tried_again),
         cmocka_unit_test(pools_of_addresses_that_stay_are_kept),
         cmocka_unit_test(addresses_come_and_go),
+        cmocka_unit_test(a_running_worker_gets_other_routes),
+        cmocka_unit_test(who_finds_no_room_waits_for_it),
+        cmocka_unit_test(nobody_waits_longer_than_the_time_out),
+        cmocka_unit_test(who_waits_goes_by_the_new_routes),
+        cmocka_unit_test(retries_have_a_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
