@@ -202,6 +202,11 @@ bool back_take(struct pool *p, struct exchange *x)
     return p->backend->cfg->proto == CFG_PROTO_HTTP2 ? back_h2_take(p, x) : back_h1_take(p, x);
 }
 
+enum exchange_error back_death(enum exchange_error why, bool kept, bool answered)
+{
+    return why == EXCHANGE_BACKEND_GONE && !kept && !answered ? EXCHANGE_BACKEND_NO_ANSWER : why;
+}
+
 enum exchange_error back_error(enum conn_error why)
 {
     switch (why) {

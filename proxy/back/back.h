@@ -96,4 +96,15 @@ void back_h2_close_all(struct pool *p);
 /** The error that a transport failure means for the exchanges on it. */
 enum exchange_error back_error(enum conn_error why);
 
+/**
+ * What it means that a connection was closed: of one that had been kept, that it was closed while
+ * the request was on its way, which says nothing against the address; of a new one without a byte
+ * of the answer, that this address should not have the request again.
+ */
+enum exchange_error back_death(enum exchange_error why, bool kept, bool answered);
+static inline bool back_is_death(enum exchange_error why)
+{
+    return why == EXCHANGE_BACKEND_GONE || why == EXCHANGE_BACKEND_NO_ANSWER;
+}
+
 #endif

@@ -98,8 +98,7 @@ static bool may_go_elsewhere(const struct back_h1 *b, enum exchange_error why)
     if (b->any_input || !exchange_can_start_over(b->x) || why == EXCHANGE_BACKEND_TIMEOUT) {
         return false;
     }
-    return b->tx == TX_HEAD ||
-           (b->reused && exchange_is_idempotent(b->x) && why == EXCHANGE_BACKEND_GONE);
+    return b->tx == TX_HEAD || (back_is_death(why) && exchange_is_idempotent(b->x));
 }
 
 /* The exchange, if there is one, cannot be finished here. */
@@ -110,6 +109,7 @@ static void fail(struct back_h1 *b, enum exchange_error why)
         destroy(b);
         return;
     }
+    why = back_death(why, b->reused, b->any_input);
     bool again = may_go_elsewhere(b, why);
     exchange_detach_back(x);
     b->x = NULL;

@@ -96,13 +96,11 @@ static void let_go(struct back_h2 *b, struct exchange *x)
     exchange_detach_back(x);
 }
 
-/* A connection that has served others died before a byte of the answer, and the request is safe to
- * send again (RFC 9110, 9.2.2). */
-static bool may_go_elsewhere(const struct back_h2 *b, const struct exchange *x,
-                             enum exchange_error why)
+/* The connection died before a byte of the answer, and the request is safe to send again (RFC 9110,
+ * 9.2.2). */
+static bool may_go_elsewhere(const struct exchange *x, enum exchange_error why)
 {
-    return b->served && why == EXCHANGE_BACKEND_GONE && exchange_can_start_over(x) &&
-           exchange_is_idempotent(x);
+    return back_is_death(why) && exchange_can_start_over(x) && exchange_is_idempotent(x);
 }
 
 /* The connection is over for all of them. */
@@ -111,12 +109,13 @@ static void fail_all(struct back_h2 *b, enum exchange_error why)
     stop_taking(b);
     while (!list_empty(&b->streams)) {
         struct exchange *x = container_of(b->streams.next, struct exchange, back_node);
-        bool again = may_go_elsewhere(b, x, why);
+        enum exchange_error what = back_death(why, b->served, x->response.status != 0);
+        bool again = may_go_elsewhere(x, what);
         let_go(b, x);
         if (again) {
-            exchange_retry(x, why);
+            exchange_retry(x, what);
         } else {
-            exchange_fail(x, why);
+            exchange_fail(x, what);
         }
     }
     while (!list_empty(&b->waiting)) {

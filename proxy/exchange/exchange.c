@@ -122,7 +122,7 @@ static void match(struct exchange *x)
 
 void exchange_begin(struct exchange *x)
 {
-    budget_earn(&x->worker->retries);
+    budget_earn(&x->worker->retries, clock_ms());
     if (x->request.m.has_body) {
         pipe_keep(&x->up);
     }
@@ -179,7 +179,7 @@ static void dispatch(struct exchange *x, enum exchange_error why)
     }
     match(x);
     while (more && x->tries < EXCHANGE_MAX_TRIES &&
-           (x->tries == 0 || budget_spend(&x->worker->retries))) {
+           (x->tries == 0 || budget_spend(&x->worker->retries, clock_ms()))) {
         if (attempt(x, &why, &more)) {
             return;
         }

@@ -204,7 +204,6 @@ struct worker *worker_new(int index, const struct config *cfg, struct routes *ro
     list_init(&w->pools);
     list_init(&w->freed);
     list_init(&w->freed_clients);
-    budget_init(&w->retries);
     targets_install(w, routes);
     w->rx = xmalloc(WORKER_IO_SIZE);
     w->plain = xmalloc(WORKER_IO_SIZE);

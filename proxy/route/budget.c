@@ -1,24 +1,33 @@
 /* The budget of retries. */
 #include "route/budget.h"
 
-#define RETRY   5u             /* what a retry costs, in what a request earns */
-#define RESERVE (200u * RETRY) /* as many as two connections of HTTP/2 have streams */
+#define WINDOW_MS 10000u
+#define SHARE     5u /* one retry for so many requests */
 
-void budget_init(struct budget *b)
+static void move_on(struct budget *b, uint64_t now)
 {
-    b->fifths = RESERVE;
+    if (now - b->since < WINDOW_MS) {
+        return;
+    }
+    bool follows = now - b->since < 2 * WINDOW_MS;
+    *b = (struct budget){.since = now,
+                         .requests_before = follows ? b->requests : 0,
+                         .retries_before = follows ? b->retries : 0};
 }
 
-void budget_earn(struct budget *b)
+void budget_earn(struct budget *b, uint64_t now)
 {
-    b->fifths += b->fifths < RESERVE;
+    move_on(b, now);
+    b->requests++;
 }
 
-bool budget_spend(struct budget *b)
+bool budget_spend(struct budget *b, uint64_t now)
 {
-    if (b->fifths < RETRY) {
+    move_on(b, now);
+    uint64_t earned = ((uint64_t)b->requests + b->requests_before) / SHARE + BUDGET_FREE;
+    if ((uint64_t)b->retries + b->retries_before >= earned) {
         return false;
     }
-    b->fifths -= RETRY;
+    b->retries++;
     return true;
 }

@@ -309,19 +309,23 @@ static void who_waits_goes_by_the_new_routes(void **state)
 static void retries_have_a_budget(void **state)
 {
     (void)state;
-    struct budget b;
+    struct budget b = {0};
+    uint64_t now = 123456789;
     unsigned spent = 0;
-    budget_init(&b);
-    while (budget_spend(&b)) {
+    while (budget_spend(&b, now)) {
         spent++;
     }
-    assert_in_range(spent, 10, 1000); /* the reserve */
+    assert_int_equal(spent, BUDGET_FREE);
     for (unsigned i = 0; i < 1000; i++) {
-        budget_earn(&b);
+        budget_earn(&b, now + 9000);
     }
-    for (spent = 0; budget_spend(&b); spent++) {
+    for (spent = 0; budget_spend(&b, now + 9999); spent++) {
     }
-    assert_int_equal(spent, 200); /* a fifth of the requests */
+    assert_int_equal(spent, 200);                /* a fifth of the requests */
+    assert_false(budget_spend(&b, now + 15000)); /* both count for a while */
+    for (spent = 0; budget_spend(&b, now + 40000); spent++) {
+    }
+    assert_int_equal(spent, BUDGET_FREE); /* then neither does */
 }
 
 int main(void)
