@@ -25,6 +25,7 @@
 
 #define IN_USE_MS         60000u /* requests come at least once a minute */
 #define LOOKUP_TIMEOUT_MS 250u
+#define MAX_ASKING        64u    /* lookups at a time: 128 queries fit into every socket's buffer */
 #define MAX_LOOKUP_MS     60000u /* no server is waited for longer; doubling must not overflow */
 
 /* ---------------------------------------------------------------- work */
@@ -45,6 +46,18 @@ void resolver_set_busy(struct name *n)
     }
 }
 
+/* One less: the next name that waits for its turn has it. */
+static void stop_asking(struct resolver *r)
+{
+    assert(r->nasking > 0);
+    r->nasking--;
+    struct list *node = list_shift(&r->waiting);
+    if (node != NULL) {
+        list_append(&r->busy, node);
+        need_work(r);
+    }
+}
+
 void resolver_set_state(struct name *n, enum name_state state)
 {
     static const bool allowed[5][5] = {
@@ -53,7 +66,14 @@ void resolver_set_state(struct name *n, enum name_state state)
         [RESTING] = {[DUE] = true, [SLEEPING] = true},
         [SLEEPING] = {[DUE] = true},
     };
+    struct resolver *r = n->resolver;
     assert(allowed[n->state][state]);
+    if (n->state == ASKING) {
+        stop_asking(r);
+    } else if (state == ASKING) {
+        assert(r->nasking < MAX_ASKING);
+        r->nasking++;
+    }
     n->state = state;
 }
 
@@ -128,12 +148,15 @@ static void touch_name(struct name *n)
 {
     uint64_t now = clock_ms();
     bool wake = n->state == SLEEPING;
-    /* Its targets are in use as it is; that need not be known more exactly than to a second. */
-    bool pass_on = n->ntargets > 0 && (wake || now - n->touched >= 1000);
+    /* Its targets are in use as it is; telling them with every use would cost too much. */
+    bool pass_on = n->ntargets > 0 && (wake || now - n->passed_on >= n->resolver->in_use / 4);
     n->touched = now;
     if (wake) {
         n->awaited = true;
         set_due(n);
+    }
+    if (pass_on) {
+        n->passed_on = now;
     }
     for (size_t i = 0; pass_on && i < n->ntargets; i++) {
         struct resolver_watch *w = n->targets[i].watch;
@@ -257,6 +280,9 @@ static void free_name(struct name *n)
 {
     list_remove(&n->node);
     list_remove(&n->busy);
+    if (n->state == ASKING) {
+        stop_asking(n->resolver);
+    }
     ev_timer_stop(n->resolver->loop, &n->timer);
     for (unsigned i = 0; i < n->nparts; i++) {
         struct part *p = &n->parts[i];
@@ -310,7 +336,9 @@ static void on_work(struct ev_loop *loop, ev_timer *t, int revents)
     /* An answer may come while it is asked for. It ends: candidates are finite. */
     while ((node = list_shift(&r->busy)) != NULL) {
         struct name *n = container_of(node, struct name, busy);
-        if (n->state == DUE) {
+        if (n->state == DUE && r->nasking == MAX_ASKING) {
+            list_append(&r->waiting, &n->busy);
+        } else if (n->state == DUE) {
             resolver_begin_lookup(n);
         } else {
             assert(n->state == ASKING);
@@ -357,6 +385,7 @@ struct resolver *resolver_new(const struct resolver_options *opts)
     r->hosts = memcpy(xmalloc(size), hosts, size);
     ev_timer_init(&r->work, on_work, 0., 0.);
     list_init(&r->busy);
+    list_init(&r->waiting);
     list_init(&r->to_tell);
     for (unsigned i = 0; i < RESOLVER_BUCKETS; i++) {
         list_init(&r->names[i]);
@@ -372,7 +401,8 @@ void resolver_free(struct resolver *r)
     for (unsigned i = 0; i < RESOLVER_BUCKETS; i++) {
         assert(list_empty(&r->names[i]));
     }
-    assert(list_empty(&r->busy) && list_empty(&r->to_tell));
+    assert(list_empty(&r->busy) && list_empty(&r->waiting) && list_empty(&r->to_tell));
+    assert(r->nasking == 0);
     dns_channel_free(r->channel);
     ev_timer_stop(r->loop, &r->work);
     free(r->hosts);

@@ -22,7 +22,9 @@ struct resolver {
     char *hosts;
     ev_timer work;       /* runs when one of the two lists is not empty */
     struct list busy;    /* names: due, or with something new from the channel */
+    struct list waiting; /* names: due, while enough others are asked for */
     struct list to_tell; /* watches */
+    unsigned nasking;    /* names */
     struct list names[RESOLVER_BUCKETS];
 };
 
@@ -62,6 +64,7 @@ struct name {
     bool awaited;    /* users are to wait for the lookup: there is no answer yet, or an old one */
     bool timer_over; /* the wait for the second family */
     uint64_t touched;
+    uint64_t passed_on; /* when the targets were touched because of it */
     ev_timer timer;
     unsigned candidate, known_candidate; /* of the search list */
     unsigned failures;                   /* in a row */
