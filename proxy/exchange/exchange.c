@@ -129,22 +129,14 @@ void exchange_begin(struct exchange *x)
     exchange_dispatch(x);
 }
 
-/*
- * A kept connection that died, or a stream that was refused, says nothing against its address: it
- * may have the request once more when there is no other.
- */
-static bool may_have_it_again(const struct exchange *x, enum exchange_error why)
-{
-    return !x->second_chance && (why == EXCHANGE_BACKEND_GONE || why == EXCHANGE_BACKEND_RESET);
-}
-
-/* One attempt. True: somebody has it. Else *why says what came of it. */
+/* One attempt. True: somebody has it. Else *why says what came of it, and *more whether another one
+ * makes sense. */
 static bool attempt(struct exchange *x, enum exchange_error *why, bool *more)
 {
     struct pool *p;
-    bool again = may_have_it_again(x, *why);
     *more = false;
-    switch (targets_choose(x, again, &p)) {
+    /* Whoever closes new connections on a request will do so again. */
+    switch (targets_choose(x, *why != EXCHANGE_BACKEND_NO_ANSWER, &p)) {
     case TARGET_LATER:
         *why = EXCHANGE_BACKEND_BUSY;
         return targets_wait(x);
@@ -152,9 +144,6 @@ static bool attempt(struct exchange *x, enum exchange_error *why, bool *more)
         return false;
     case TARGET_FOUND:
         break;
-    }
-    for (size_t i = 0; i < x->tries; i++) {
-        x->second_chance = x->second_chance || x->tried[i] == p->id;
     }
     x->tried[x->tries++] = p->id;
     *more = true;

@@ -71,9 +71,8 @@ struct str {
     size_t len;
 };
 
-/** However many addresses there are: a request that five of them could not take is not tried any
- * further. */
-#define EXCHANGE_MAX_TRIES 5
+/** However many addresses there are: a request is not tried any further after so many. */
+#define EXCHANGE_MAX_TRIES 8
 
 /** Interim responses for one request: 100, 102, a few 103. More is a backend gone wrong (502). */
 #define EXCHANGE_MAX_INTERIM 16
@@ -135,7 +134,6 @@ struct exchange {
     bool loads_pool;   /**< it counts among those in progress there */
     bool set_affinity; /**< the client is told `affinity`, in the cookie of the group */
     uint32_t affinity;
-    bool second_chance; /**< it was sent to the same address twice */
     uint8_t tries;
     uint32_t tried[EXCHANGE_MAX_TRIES]; /**< ids of the pools */
     bool response_started;              /**< the front has sent a head that is not interim */

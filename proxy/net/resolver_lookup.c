@@ -249,6 +249,16 @@ static void take_found(struct name *n, bool negative)
     }
 }
 
+static void forget_known(struct name *n)
+{
+    for (unsigned i = 0; i < n->nparts; i++) {
+        set_known(&n->parts[i], NULL, 0, 0);
+    }
+    if (n->kind == RESOLVER_SRV) {
+        set_targets(n);
+    }
+}
+
 static void fail(struct name *n)
 {
     unsigned doubles = n->failures < MAX_RETRY_DOUBLES ? n->failures : MAX_RETRY_DOUBLES;
@@ -287,6 +297,9 @@ static void conclude(struct name *n)
     } else if (failed && !no_name) {
         fail(n);
     } else if (make_candidate(n, n->candidate + 1, text, sizeof(text))) {
+        if (n->candidate == n->known_candidate) {
+            forget_known(n); /* nothing is kept, should the next one fail */
+        }
         n->candidate++;
         ask(n);
     } else {

@@ -402,29 +402,28 @@ void targets_remove(struct worker *w)
 
 /* ---------------------------------------------------------------- choosing */
 
-static bool was_tried(const struct exchange *x, const struct pool *p)
+static unsigned times_tried(const struct exchange *x, const struct pool *p)
 {
+    unsigned n = 0;
     for (size_t i = 0; i < x->tries; i++) {
-        if (x->tried[i] == p->id) {
-            return true;
-        }
+        n += x->tried[i] == p->id;
     }
-    return false;
+    return n;
 }
 
 /* What a choice is asked for, and what it finds besides. */
 struct question {
     const struct exchange *x;
-    uint64_t now;  /* clock_ms() */
-    bool again;    /* those that were tried count, too */
-    bool any_full; /* one would do but for room */
+    uint64_t now;   /* clock_ms() */
+    unsigned tried; /* so many times at the most */
+    bool any_full;  /* one would do but for room */
 };
 
 static bool is_usable(void *user, void *arg)
 {
     const struct pool *p = user;
     struct question *q = arg;
-    if (p->blocked_until > q->now || (!q->again && was_tried(q->x, p))) {
+    if (p->blocked_until > q->now || times_tried(q->x, p) > q->tried) {
         return false;
     }
     if (!pool_has_room(p)) {
@@ -447,7 +446,7 @@ static struct pool *back_first(const struct target_group *g, struct question *q)
     struct pool *best = NULL;
     for (size_t i = 0; i < g->npools; i++) {
         struct pool *p = g->pools[i];
-        if ((q->again || !was_tried(q->x, p)) && pool_has_room(p) &&
+        if (times_tried(q->x, p) <= q->tried && pool_has_room(p) &&
             (best == NULL || p->blocked_until < best->blocked_until)) {
             best = p;
         }
@@ -508,7 +507,9 @@ static struct pool *choose(const struct target_group *g, struct exchange *x, str
     for (size_t i = 0; i < g->ntiers && p == NULL; i++) {
         p = choose_in_tier(g->group, g->tiers[i].balance, x, q);
     }
-    return p != NULL || q->any_full ? p : back_first(g, q);
+    /* The only address of a group, that has just refused this very request, is not asked again. */
+    bool last_hope = q->tried == 0 || g->npools > 1;
+    return p != NULL || q->any_full || !last_hope ? p : back_first(g, q);
 }
 
 enum target_choice targets_choose(struct exchange *x, bool again, struct pool **pool)
@@ -521,7 +522,7 @@ enum target_choice targets_choose(struct exchange *x, bool again, struct pool **
     }
     *pool = choose(g, x, &q);
     if (*pool == NULL && again && !q.any_full) {
-        q.again = true;
+        q.tried = 1;
         *pool = choose(g, x, &q);
     }
     return *pool != NULL ? TARGET_FOUND : q.any_full ? TARGET_LATER : TARGET_NONE;

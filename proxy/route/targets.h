@@ -79,8 +79,9 @@ enum target_choice {
 };
 
 /**
- * Chooses a pool for the exchange: one that it has not tried; else, with `again`, one that it has.
- * Those that failed lately are chosen only when there is no other: the one that may be back first.
+ * Chooses a pool for the exchange, in this order: one that it has not tried; one that it has not
+ * tried and that failed lately (the one that may be back first); with `again` one that it has tried
+ * once, also then the fit ones first.
  */
 enum target_choice targets_choose(struct exchange *x, bool again, struct pool **pool);
 

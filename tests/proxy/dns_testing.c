@@ -43,6 +43,7 @@ struct dns_server {
     struct held held[16];
     size_t nheld;
     unsigned by_tcp;
+    unsigned seed; /* of mutations: the same ones in each run */
 };
 
 static unsigned type_code(const char *type)
@@ -253,11 +254,27 @@ unsigned dns_asked_by_tcp(struct dns_server *s)
 
 /* ---------------------------------------------------------------- serving */
 
+/* Mostly behind the question, which ends at `end`: an answer to another one is not looked at. */
+static void mutate(struct dns_server *s, struct message_out *m, size_t end)
+{
+    static const uint8_t favourites[] = {0, 1, 0x3f, 0x40, 0x7f, 0x80, 0xc0, 0xff};
+    for (unsigned n = 1 + (unsigned)rand_r(&s->seed) % 3; n > 0; n--) {
+        size_t from = rand_r(&s->seed) % 4 == 0 || m->len == end ? 2 : end;
+        size_t at = from + (unsigned)rand_r(&s->seed) % (m->len - from);
+        m->bytes[at] = rand_r(&s->seed) % 2 == 0
+                           ? favourites[(unsigned)rand_r(&s->seed) % sizeof(favourites)]
+                           : (uint8_t)rand_r(&s->seed);
+    }
+    if (rand_r(&s->seed) % 4 == 0) {
+        m->len -= (unsigned)rand_r(&s->seed) % (m->len - 2);
+    }
+}
+
 /* False: there is nothing to send. */
 static bool serve(struct dns_server *s, struct message_out *m, const uint8_t *query, size_t len,
                   const struct sockaddr_in *udp_from, bool released)
 {
-    static const char held[] = "HELD ", truncated[] = "TRUNCATED ";
+    static const char held[] = "HELD ", truncated[] = "TRUNCATED ", mutated[] = "MUTATED ";
     char name[256];
     unsigned type;
     size_t end;
@@ -283,10 +300,17 @@ static bool serve(struct dns_server *s, struct message_out *m, const uint8_t *qu
     if (cut) {
         say += strlen(truncated);
     }
+    bool damaged = strncmp(say, mutated, strlen(mutated)) == 0;
+    if (damaged) {
+        say += strlen(mutated);
+    }
     if (strcmp(say, "SILENCE") == 0) {
         return false;
     }
     answer(m, query, end, name, say, cut && udp_from != NULL);
+    if (damaged) {
+        mutate(s, m, end);
+    }
     return true;
 }
 

@@ -20,6 +20,7 @@ uint16_t dns_server_port(const struct dns_server *s);
  *   NODATA, NXDOMAIN, SERVFAIL, REFUSED;
  *   SILENCE: nothing;
  *   GARBAGE: a header that fits, and records that do not end;
+ *   "MUTATED …": with a few octets behind the identifier changed, or its end cut off;
  *   "HELD …": held back until dns_release(), then as the rest says at that time;
  *   "TRUNCATED …": by UDP only that it does not fit, by TCP the rest.
  * Questions without a rule get NXDOMAIN, and those of a name that has one of another type NODATA.

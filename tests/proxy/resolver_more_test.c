@@ -53,7 +53,7 @@ static void targets_come_go_and_change(void **state)
 {
     (void)state;
     struct user u, a;
-    begin((struct resolver_options){.cache_timeout = 1000, .lookup_timeout = 20});
+    begin((struct resolver_options){.cache_timeout = 1000, .lookup_timeout = 100});
     dns_say(server, "s.test", "SRV", "SRV 1 0 1 80 a.test,SRV 1 0 1 80 gone.test");
     dns_say(server, "a.test", "A", "A 1 192.0.2.1");
     dns_say(server, "b.test", "A", "A 1 192.0.2.2");
@@ -93,7 +93,7 @@ static void services_without_addresses_fail_as_their_targets_do(void **state)
 {
     (void)state;
     struct user none, no_target, away;
-    begin((struct resolver_options){.lookup_timeout = 20});
+    begin((struct resolver_options){.lookup_timeout = 100});
     dns_say(server, "t.test", "SRV", "SRV 60 0 1 80 nx.test");
     dns_say(server, "w.test", "SRV", "SRV 60 0 1 80 silent.test,SRV 60 0 1 80 nx.test");
     dns_say(server, "silent.test", "A", "SILENCE");
@@ -175,7 +175,7 @@ static void the_search_list_completes_names(void **state)
 {
     (void)state;
     struct user s, dotted, absolute, nowhere, halted;
-    begin_with((struct resolver_options){.lookup_timeout = 20}, "",
+    begin_with((struct resolver_options){.lookup_timeout = 100}, "",
                "search one.test two.test\noptions ndots:2\n");
     dns_say(server, "short.two.test", "A", "A 60 192.0.2.1");
     dns_say(server, "x.y", "A", "A 60 192.0.2.2");
@@ -198,6 +198,28 @@ static void the_search_list_completes_names(void **state)
     assert_int_equal(dns_asked(server, "a.b.c.two.test", "A"), 1);
     assert_int_equal(halted.status, RESOLVER_AWAY); /* who knows whether it is the first */
     drop(&s), drop(&dotted), drop(&absolute), drop(&nowhere), drop(&halted);
+    end();
+}
+
+static void a_candidate_that_is_gone_is_not_kept(void **state)
+{
+    (void)state;
+    struct user host, service;
+    begin_with((struct resolver_options){.lookup_timeout = 100}, "", "search one.test\n");
+    dns_say(server, "short.one.test", "A", "A 1 192.0.2.1");
+    dns_say(server, "short", "A", "SERVFAIL");
+    dns_say(server, "short", "AAAA", "SERVFAIL");
+    dns_say(server, "svc.one.test", "SRV", "SRV 1 0 0 80 short.one.test");
+    dns_say(server, "svc", "SRV", "SERVFAIL");
+    watch(&host, "short");
+    watch_srv(&service, "svc");
+    until(host.calls == 1 && service.calls == 1);
+    expect(&host, "192.0.2.1 80");
+    expect(&service, "192.0.2.1 80");
+    dns_say(server, "short.one.test", "A", "NXDOMAIN");
+    dns_say(server, "svc.one.test", "SRV", "NXDOMAIN");
+    until(host.status == RESOLVER_AWAY && service.status != RESOLVER_FOUND);
+    drop(&host), drop(&service);
     end();
 }
 
@@ -341,6 +363,36 @@ static void what_cannot_be_a_name_is_not_found(void **state)
     end();
 }
 
+static void damaged_answers_do_no_harm(void **state)
+{
+    (void)state;
+    enum { N = 600 };
+    static struct user users[N];
+    struct user sound;
+    unsigned found = 0;
+    begin((struct resolver_options){.lookup_timeout = 50, .max_try = 2});
+    dns_say(server, "sound.test", "A", "A 60 192.0.2.1");
+    for (unsigned i = 0; i < N; i++) {
+        char name[32];
+        sprintf(name, "n%u.test", i);
+        dns_say(server, name, "A", "MUTATED CNAME 60 other.test,A 60 192.0.2.1,A 60 192.0.2.2");
+        dns_say(server, name, "AAAA", "MUTATED AAAA 60 2001:db8::1,A 60 192.0.2.3");
+        dns_say(server, name, "SRV", "MUTATED SRV 60 1 2 3 a.test,CNAME 60 x,SRV 60 1 2 4 b.test");
+        i % 3 == 0 ? watch_srv(&users[i], name) : watch(&users[i], name);
+    }
+    for (unsigned i = 0; i < N; i++) {
+        until(users[i].calls > 0);
+        found += users[i].status == RESOLVER_FOUND;
+        drop(&users[i]);
+    }
+    assert_in_range(found, 1, N - 1);
+    watch(&sound, "sound.test");
+    until(sound.calls > 0 && sound.status == RESOLVER_FOUND);
+    expect(&sound, "192.0.2.1 80");
+    drop(&sound);
+    end();
+}
+
 static void many_names_at_once(void **state)
 {
     (void)state;
@@ -376,12 +428,14 @@ int main(void)
         cmocka_unit_test(a_service_sleeps_and_wakes_with_its_targets),
         cmocka_unit_test(the_hosts_file_comes_first),
         cmocka_unit_test(the_search_list_completes_names),
+        cmocka_unit_test(a_candidate_that_is_gone_is_not_kept),
         cmocka_unit_test(a_resolv_conf_that_is_none_is_refused),
         cmocka_unit_test(the_systems_resolv_conf_will_do),
         cmocka_unit_test(watches_may_be_dropped_and_made_in_callbacks),
         cmocka_unit_test(a_name_may_be_dropped_while_it_is_asked_for),
         cmocka_unit_test(a_watch_dropped_at_once_is_never_told),
         cmocka_unit_test(what_cannot_be_a_name_is_not_found),
+        cmocka_unit_test(damaged_answers_do_no_harm),
         cmocka_unit_test(many_names_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -296,7 +296,7 @@ static void old_answers_are_kept_while_no_server_answers(void **state)
                  {"d.test", "GARBAGE"}};
     static struct user users[COUNT(cases)], late[COUNT(cases)];
     unsigned asked[COUNT(cases)];
-    begin((struct resolver_options){.lookup_timeout = 20});
+    begin((struct resolver_options){.lookup_timeout = 100});
     for (size_t i = 0; i < COUNT(cases); i++) {
         dns_say(server, cases[i].name, "A", "A 1 192.0.2.1");
         dns_say(server, cases[i].name, "AAAA", "AAAA 1 2001:db8::1");
@@ -336,7 +336,7 @@ static void a_name_never_answered_is_away_and_tried_again_ever_later(void **stat
 {
     (void)state;
     struct user u;
-    begin((struct resolver_options){.lookup_timeout = 20, .max_try = 1});
+    begin((struct resolver_options){.lookup_timeout = 100, .max_try = 1});
     dns_say(server, "a.test", "A", "SILENCE");
     dns_say(server, "a.test", "AAAA", "SILENCE");
     watch(&u, "a.test");
@@ -379,7 +379,7 @@ static void a_family_that_fails_keeps_what_it_had(void **state)
 {
     (void)state;
     struct user u;
-    begin((struct resolver_options){.lookup_timeout = 20});
+    begin((struct resolver_options){.lookup_timeout = 100});
     dns_say(server, "a.test", "A", "A 1 192.0.2.1");
     dns_say(server, "a.test", "AAAA", "AAAA 1 2001:db8::1");
     watch(&u, "a.test");
