@@ -1,4 +1,4 @@
-"""The resolver of a worker (tests/proxy/name_watcher, in the build folder) with a scripted name server, and with dnsmasq."""
+"""A worker's resolver (tests/proxy/name_watcher, in the build folder) with a scripted name server, and with dnsmasq."""
 
 import os
 import shutil

@@ -34,7 +34,7 @@ struct user {
     struct resolver_watch *watch;
     unsigned calls;
     enum resolver_status status;
-    char text[8192];       /**< "ADDRESS PORT[ PRIORITY/WEIGHT], …" */
+    char text[8192];        /**< "ADDRESS PORT[ PRIORITY/WEIGHT], …" */
     struct user *drop;      /**< dropped when this one is called */
     const char *watch_name; /**< watched by `other` when this one is called */
     struct user *other;
