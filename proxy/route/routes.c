@@ -198,6 +198,9 @@ struct routes *routes_new(const struct config *cfg)
     for (size_t i = 0; i < r->ngroups; i++) {
         set_sub_groups(r, &r->groups[i]);
     }
+    if (router_seal(r->router) != ROUTER_OK) {
+        abort(); /* no memory */
+    }
     if (!ok) {
         routes_unref(r);
         return NULL;
