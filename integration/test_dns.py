@@ -206,3 +206,99 @@ def test_with_dnsmasq(dnsmasq, watch, tmp_path):
     w.wait("alias.test", "found 192.0.2.7 80 0 0")
     w.wait("srv:_web._tcp.test", "found 192.0.2.7 8080 10 5")
     w.wait("other", "away")  # other.test is gone, and dnsmasq refuses to say anything about "other"
+
+
+# ---------------------------------------------------------------- backends by name
+
+
+def names(origins):
+    return [len(o.requests) for o in origins]
+
+
+@pytest.fixture
+def named(start_proxy, dns, tmp_path):
+    """A proxy whose backends are looked up at the scripted name server."""
+
+    def start(*backs, args=()):
+        conf = dns.resolv_conf(tmp_path)
+        return start_proxy(list(backs), args=[f"--resolv-conf={conf}", "--dns-cache-timeout=1s", *args])
+
+    return start
+
+
+@pytest.mark.parametrize("front", ["h1", "h2-tls"])
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+def test_a_name_moves_during_traffic(named, make_origin, clients, dns, front, proto):
+    """Two addresses, then only the other one: no request fails, and each goes where the name leads."""
+    first = make_origin(proto=proto)
+    second = make_origin(proto=proto, port=first.port, host="127.0.0.2")
+    dns.say("web.test", "A", "127.0.0.1", ttl=1)
+    extra = ";proto=h2" if proto == "h2" else ""
+    client = clients.connect(front, named(f"web.test,{first.port};/;dns{extra}"))
+    for _ in range(5):
+        assert client.request("GET", "/hello").status == 200
+    assert names([first, second]) == [5, 0]
+    dns.say("web.test", "A", "127.0.0.1", "127.0.0.2", ttl=1)
+
+    def both():
+        assert client.request("GET", "/hello").status == 200
+        return second.requests
+
+    wait_for(both, "the second address is used")
+    before = names([first, second])
+    for _ in range(20):
+        assert client.request("GET", "/hello").status == 200
+    assert [n - b for n, b in zip(names([first, second]), before)] == [10, 10]
+    dns.say("web.test", "A", "127.0.0.2", ttl=1)
+
+    def only_second():
+        before = names([first, second])
+        for _ in range(4):
+            assert client.request("GET", "/hello").status == 200
+        return [n - b for n, b in zip(names([first, second]), before)] == [0, 4]
+
+    wait_for(only_second, "the first address is left")
+    wait_for(lambda: not first.open, "its idle connections are closed")
+
+
+def test_the_first_request_waits_for_the_first_answer(named, make_origin, clients, dns):
+    origin = make_origin()
+    dns.say("web.test", "A", "127.0.0.1")
+    dns.delay = 0.3
+    client = clients.connect("h1", named(f"web.test,{origin.port};/;dns"))
+    assert client.request("GET", "/hello").status == 200
+
+
+def test_a_name_that_is_not_there(named, clients, dns):
+    proxy = named("nowhere.test,80;/;dns")
+    assert clients.connect("h1", proxy).request("GET", "/hello").status == 502
+
+
+def test_addresses_stay_while_the_name_server_is_away(named, make_origin, clients, dns):
+    origin = make_origin()
+    dns.say("web.test", "A", "127.0.0.1", ttl=1)
+    client = clients.connect("h1", named(f"web.test,{origin.port};/;dns"))
+    assert client.request("GET", "/hello").status == 200
+    dns.fail("web.test", "SERVFAIL")
+    asked = dns.asked("web.test")
+
+    def asked_again():
+        assert client.request("GET", "/hello").status == 200
+        return dns.asked("web.test") > asked + 2
+
+    wait_for(asked_again, "it was looked up in vain", 10)
+    assert client.request("GET", "/hello").status == 200
+
+
+def test_services_have_priorities_weights_and_ports(named, make_origin, clients, dns):
+    low, high, spare = (make_origin() for _ in range(3))
+    dns.say("_web._tcp.test", "SRV", (10, 1, low.port, "a.test"), (10, 3, high.port, "a.test"), (20, 1, spare.port, "a.test"))
+    dns.say("a.test", "A", "127.0.0.1")
+    client = clients.connect("h1", named("_web._tcp.test,1;/;dns=srv"))
+    for _ in range(40):
+        assert client.request("GET", "/hello").status == 200
+    assert names([low, high, spare]) == [10, 30, 0]
+    low.stop()
+    high.stop()
+    assert client.request("GET", "/hello").status == 200
+    assert len(spare.requests) == 1

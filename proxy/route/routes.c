@@ -14,10 +14,22 @@
 
 /* ---------------------------------------------------------------- making */
 
+/* Of _http._tcp.example.com: example.com. */
+static const char *service_domain(const char *name)
+{
+    while (name[0] == '_' && strchr(name, '.') != NULL) {
+        name = strchr(name, '.') + 1;
+    }
+    return name;
+}
+
 static char *format_authority(const struct cfg_backend *b)
 {
     if (b->addr.path != NULL) {
         return xstrdup("localhost");
+    }
+    if (b->dns == CFG_DNS_SRV) {
+        return xstrdup(service_domain(b->addr.host)); /* each of its records has its own port */
     }
     bool v6 = strchr(b->addr.host, ':') != NULL;
     uint16_t usual = b->tls ? 443 : 80;
