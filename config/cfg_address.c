@@ -156,6 +156,109 @@ bool cfg_parse_address(struct cfg_report *r, struct cfg_text t, bool any_allowed
     return a.host != NULL;
 }
 
+bool cfg_is_numeric(const char *host)
+{
+    struct cfg_text t = cfg_text(host);
+    return is_ipv4(t) || is_ipv6(t);
+}
+
+bool cfg_check_authority(struct cfg_report *r, struct cfg_text t)
+{
+    uint16_t port;
+    const char *colon = t.len > 0 ? memrchr(t.s, ':', t.len) : NULL;
+    const char *bracket = t.len > 0 && t.s[0] == '[' ? memrchr(t.s, ']', t.len) : NULL;
+    struct cfg_text host = t;
+    if (colon != NULL && (bracket == NULL || colon == bracket + 1)) {
+        host.len = (size_t)(colon - t.s);
+        if (memchr(host.s, ':', host.len) != NULL && bracket == NULL) {
+            return cfg_error(r, t, "an IPv6 address without brackets; expected such as [::1]:8080");
+        }
+        if (!cfg_parse_port(r, cfg_slice(colon + 1, t.len - host.len - 1), &port)) {
+            return false;
+        }
+    }
+    if (host.len == 0) {
+        return cfg_error(r, t, "no host; expected HOST or HOST:PORT");
+    }
+    if (bracket == NULL) {
+        return cfg_check_host(r, host, false);
+    }
+    struct cfg_text inside = cfg_slice(host.s + 1, (size_t)(bracket - host.s - 1));
+    return (bracket + 1 == host.s + host.len && is_ipv6(inside) &&
+            memchr(inside.s, '%', inside.len) == NULL) ||
+           cfg_error(r, host, "%s is no IPv6 address; expected such as [::1]:8080",
+                     cfg_quote(host).s);
+}
+
+/* ---------------------------------------------------------------- networks */
+
+static bool parse_ip(struct cfg_text t, struct cfg_cidr *out)
+{
+    char text[INET6_ADDRSTRLEN];
+    if (t.len >= sizeof(text)) {
+        return false;
+    }
+    memcpy(text, t.s, t.len);
+    text[t.len] = '\0';
+    memset(out->addr, 0, sizeof(out->addr));
+    if (inet_pton(AF_INET, text, out->addr) == 1) {
+        out->family = 4;
+        return true;
+    }
+    out->family = 6;
+    return inet_pton(AF_INET6, text, out->addr) == 1;
+}
+
+/* Clears the bits behind the network's own; whether there were any. */
+static bool mask(struct cfg_cidr *c)
+{
+    bool any = false;
+    for (unsigned i = 0; i < sizeof(c->addr); i++) {
+        unsigned own = c->bits > 8 * i ? c->bits - 8 * i : 0;
+        uint8_t keep = own >= 8 ? 0xff : (uint8_t)(0xff00 >> own);
+        any = any || (c->addr[i] & ~keep) != 0;
+        c->addr[i] &= keep;
+    }
+    return any;
+}
+
+bool cfg_parse_cidr(struct cfg_report *r, struct cfg_text t, struct cfg_cidr *out)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct cfg_cidr c;
+    struct cfg_text bits = t;
+    struct cfg_text addr = cfg_cut(&bits, '/');
+    char expected[INET6_ADDRSTRLEN];
+    if (!parse_ip(addr, &c)) {
+        return cfg_error(r, addr,
+                         "%s is no address; expected a network such as 10.0.0.0/8 or fd00::/8",
+                         cfg_quote(addr).s);
+    }
+    uint64_t n = c.family == 4 ? 32 : 128;
+    if (bits.s != NULL && !cfg_parse_number(r, bits, 0, n, &n)) {
+        return false;
+    }
+    c.bits = (uint8_t)n;
+    /* Clients that come by IPv4 have IPv4 addresses here, so this would be nobody. */
+    if (c.family == 6 && c.bits >= 96 && memcmp(c.addr, mapped, sizeof(mapped)) == 0) {
+        return cfg_error(r, t, "an IPv4 address in the form of IPv6; expected such as 10.0.0.0/8");
+    }
+    if (mask(&c)) {
+        inet_ntop(c.family == 4 ? AF_INET : AF_INET6, c.addr, expected, sizeof(expected));
+        return cfg_error(r, t, "%s has bits behind its first %u; expected %s/%u", cfg_quote(t).s,
+                         c.bits, expected, c.bits);
+    }
+    *out = c;
+    return true;
+}
+
+void cfg_print_cidr(const struct cfg_cidr *c, FILE *out)
+{
+    char text[INET6_ADDRSTRLEN];
+    inet_ntop(c->family == 4 ? AF_INET : AF_INET6, c->addr, text, sizeof(text));
+    fprintf(out, "%s/%u", text, c->bits);
+}
+
 /* ---------------------------------------------------------------- proxy URI */
 
 static int hex_value(char c)

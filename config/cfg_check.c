@@ -17,6 +17,16 @@ static void print_address(const struct cfg_address *a, char *out, size_t size)
     }
 }
 
+static void print_backend(const struct cfg_backend *b, char *out, size_t size)
+{
+    if (b->kind == CFG_KIND_SERVER) {
+        print_address(&b->addr, out, size);
+    } else {
+        snprintf(out, size, "%s=%u", b->kind == CFG_KIND_RESPOND ? "respond" : "redirect",
+                 b->status);
+    }
+}
+
 /* ---------------------------------------------------------------- frontends */
 
 static int address_order(const struct cfg_address *a, const struct cfg_address *b)
@@ -124,20 +134,27 @@ static bool same_affinity(const struct cfg_backend *a, const struct cfg_backend 
 {
     return a->affinity == b->affinity && same_text(a->cookie_name, b->cookie_name) &&
            same_text(a->cookie_path, b->cookie_path) && a->cookie_secure == b->cookie_secure &&
-           a->cookie_stickiness == b->cookie_stickiness;
+           a->cookie_stickiness == b->cookie_stickiness &&
+           a->cookie_http_only == b->cookie_http_only &&
+           a->cookie_same_site == b->cookie_same_site && a->cookie_max_age == b->cookie_max_age;
+}
+
+static bool same_balance(const struct cfg_backend *a, const struct cfg_backend *b)
+{
+    return a->balance == b->balance && a->hash == b->hash && same_text(a->hash_name, b->hash_name);
 }
 
 /* What the members of a group have said so far. */
 struct said {
-    const struct cfg_backend *affinity, *read, *write, *weight;
+    const struct cfg_backend *affinity, *balance, *read, *write, *weight;
 };
 
 static bool disagree(struct cfg_report *r, const char *what, const struct membership *m,
                      const struct cfg_backend *other)
 {
     char a[ADDRESS_SIZE], b[ADDRESS_SIZE];
-    print_address(&other->addr, a, sizeof(a));
-    print_address(&m->backend->addr, b, sizeof(b));
+    print_backend(other, a, sizeof(a));
+    print_backend(m->backend, b, sizeof(b));
     return cfg_error(r, cfg_slice(NULL, 0),
                      "the backends %s and %s of the pattern %s differ in %s; expected the same in "
                      "all of them that have it",
@@ -151,6 +168,17 @@ static bool add_said(struct cfg_report *r, struct said *s, const struct membersh
     if (b->affinity != CFG_AFFINITY_NONE) {
         s->affinity = s->affinity == NULL ? b : s->affinity;
         good = same_affinity(b, s->affinity) || disagree(r, "affinity", m, s->affinity);
+    }
+    if (b->balance_said) {
+        s->balance = s->balance == NULL ? b : s->balance;
+        good = (same_balance(b, s->balance) || disagree(r, "balance", m, s->balance)) && good;
+    }
+    /* Both say who gets a request; said once, by the one that is new to the other. */
+    if ((s->affinity == b || s->balance == b) && s->affinity != NULL && s->balance != NULL) {
+        good = cfg_error(r, cfg_slice(NULL, 0),
+                         "the backends of the pattern %s have affinity and balance; expected one "
+                         "of them",
+                         cfg_quote(cfg_text(m->pattern)).s);
     }
     if (b->read_timeout != 0) {
         s->read = s->read == NULL ? b : s->read;
@@ -171,6 +199,22 @@ static bool add_said(struct cfg_report *r, struct said *s, const struct membersh
                good;
     }
     return good;
+}
+
+/* There is nothing to share between a server and an answer that is always there. */
+static bool check_alone(struct cfg_report *r, const struct membership *m,
+                        const struct membership *other)
+{
+    char a[ADDRESS_SIZE], b[ADDRESS_SIZE];
+    if (m->backend->kind == CFG_KIND_SERVER && other->backend->kind == CFG_KIND_SERVER) {
+        return true;
+    }
+    print_backend(other->backend, a, sizeof(a));
+    print_backend(m->backend, b, sizeof(b));
+    return cfg_error(r, cfg_slice(NULL, 0),
+                     "the pattern %s has the backends %s and %s; expected respond or redirect to "
+                     "be the only one of a pattern",
+                     cfg_quote(cfg_text(m->pattern)).s, a, b);
 }
 
 static bool check_groups(struct cfg_report *r, const struct config *cfg)
@@ -196,6 +240,8 @@ static bool check_groups(struct cfg_report *r, const struct config *cfg)
         bool same_pattern = i > 0 && strcmp(all[i].pattern, all[i - 1].pattern) == 0;
         if (!same_pattern) {
             said = (struct said){0};
+        } else if (!check_alone(r, &all[i], &all[i - 1])) {
+            good = false;
         } else if (strcmp(name_of(all[i].backend), name_of(all[i - 1].backend)) != 0) {
             said.weight = NULL;
         }

@@ -51,11 +51,34 @@ static bool set_healthmon(struct cfg_report *r, struct cfg_text value, void *wha
 
 static bool set_proxyproto(struct cfg_report *r, struct cfg_text value, void *what)
 {
+    (void)r;
+    (void)value;
     ((struct cfg_frontend *)what)->proxyproto = true;
-    cfg_warning(r, value,
-                "proxyproto believes every peer the client address that it tells; only trusted "
-                "ones should reach this address");
     return true;
+}
+
+/* Several lists add up. */
+static bool set_proxyproto_from(struct cfg_report *r, struct cfg_text value, void *what)
+{
+    struct cfg_frontend *f = what;
+    bool good = true;
+    if (f->addr.path != NULL) {
+        return cfg_error(r, value,
+                         "clients of a UNIX socket have no address; expected proxyproto, which is "
+                         "for all of them");
+    }
+    f->proxyproto = true;
+    while (value.s != NULL) {
+        struct cfg_cidr one, *slot = NULL;
+        if (cfg_parse_cidr(r, cfg_cut(&value, ','), &one)) {
+            slot = cfg_append(r, &f->proxyproto_from, &f->nproxyproto_from, sizeof(one));
+        }
+        good = slot != NULL && good;
+        if (slot != NULL) {
+            *slot = one;
+        }
+    }
+    return good;
 }
 
 static bool refuse_quic(struct cfg_report *r, struct cfg_text value, void *what)
@@ -67,10 +90,11 @@ static bool refuse_quic(struct cfg_report *r, struct cfg_text value, void *what)
 const struct cfg_param cfg_frontend_params[] = {
     {"tls", false, false, set_tls, false},
     {"no-tls", false, false, set_no_tls, false},
-    {"sni-fwd", false, true, set_sni_fwd, false},
+    {"sni-fwd", false, false, set_sni_fwd, false},
     {"api", false, true, set_api, false},
     {"healthmon", false, true, set_healthmon, false},
     {"proxyproto", false, true, set_proxyproto, false},
+    {"proxyproto-from", true, true, set_proxyproto_from, false},
     {"quic", false, false, refuse_quic, false},
     {NULL, false, false, NULL, false},
 };
@@ -84,6 +108,11 @@ bool cfg_parse_frontend(struct cfg_report *r, struct cfg_text t, struct cfg_fron
     if (good && f.sni_fwd && !f.tls) {
         good = cfg_error(r, t, "sni-fwd needs TLS; expected no sni-fwd with no-tls");
     }
+    if (good && f.proxyproto && f.nproxyproto_from == 0) {
+        cfg_warning(r, t,
+                    "proxyproto believes every peer the client address that it tells; only trusted "
+                    "ones should reach this address, or proxyproto-from name them");
+    }
     if (!good) {
         cfg_frontend_clear(&f);
         return false;
@@ -95,5 +124,6 @@ bool cfg_parse_frontend(struct cfg_report *r, struct cfg_text t, struct cfg_fron
 void cfg_frontend_clear(struct cfg_frontend *f)
 {
     cfg_address_clear(&f->addr);
+    free(f->proxyproto_from);
     *f = (struct cfg_frontend){0};
 }

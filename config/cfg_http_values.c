@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An error page is held in memory by the configuration; this is far above any page that a person
- * would write. */
-#define ERROR_PAGE_MOST ((size_t)16 << 20)
-
 /* RFC 9110, 5.6.2 */
 static bool is_token_char(char c)
 {
@@ -116,9 +112,9 @@ bool cfg_parse_error_page(struct cfg_report *r, struct cfg_text t, struct cfg_er
         return false;
     }
     int error;
-    page.body = cfg_read_file(page.path, ERROR_PAGE_MOST, &page.len, &error);
+    page.body = cfg_read_file(page.path, CFG_PAGE_MOST, &page.len, &error);
     if (page.body == NULL) {
-        cfg_unreadable(r, path, error, ERROR_PAGE_MOST);
+        cfg_unreadable(r, path, error, CFG_PAGE_MOST);
         cfg_error_page_clear(&page);
         return false;
     }

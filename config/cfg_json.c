@@ -59,8 +59,8 @@ static json_t *number(uint64_t n)
     return json_integer((json_int_t)n); /* none is above INT64_MAX */
 }
 
-/* The value as it is written in a file. */
-static json_t *as_written(const struct cfg_option *o, const void *element)
+/* What `print` writes of it. */
+static json_t *printed(void (*print)(const void *what, FILE *out), const void *what)
 {
     char *written = NULL;
     size_t len;
@@ -68,10 +68,47 @@ static json_t *as_written(const struct cfg_option *o, const void *element)
     if (stream == NULL) {
         return NULL;
     }
-    cfg_print_value(o, element, stream);
+    print(what, stream);
     json_t *string = fclose(stream) == 0 ? text(written) : NULL;
     free(written);
     return string;
+}
+
+struct element {
+    const struct cfg_option *option;
+    const void *value;
+};
+
+static void print_element(const void *what, FILE *out)
+{
+    const struct element *e = what;
+    cfg_print_value(e->option, e->value, out);
+}
+
+static void print_cidr(const void *what, FILE *out)
+{
+    cfg_print_cidr(what, out);
+}
+
+static void print_pin(const void *what, FILE *out)
+{
+    cfg_print_pin(what, out);
+}
+
+static void print_statuses(const void *what, FILE *out)
+{
+    cfg_print_statuses(what, out);
+}
+
+static void print_balance(const void *what, FILE *out)
+{
+    cfg_print_balance(what, out);
+}
+
+/* The value as it is written in a file. */
+static json_t *as_written(const struct cfg_option *o, const void *element)
+{
+    return printed(print_element, &(struct element){o, element});
 }
 
 /* An object that is being made; one member that has no memory spoils it. */
@@ -100,6 +137,12 @@ static json_t *made(struct object *o)
     return o->json;
 }
 
+static void append_printed(struct object *o, json_t *array,
+                           void (*print)(const void *what, FILE *out), const void *what)
+{
+    o->failed = json_array_append_new(array, printed(print, what)) != 0 || o->failed;
+}
+
 /* ---------------------------------------------------------------- the configuration */
 
 static void put_address(struct object *object, const struct cfg_address *a)
@@ -120,40 +163,110 @@ static json_t *frontend(const struct cfg_frontend *f)
     put(&o, "tls", json_boolean(f->tls));
     put(&o, "sni-fwd", json_boolean(f->sni_fwd));
     put(&o, "proxyproto", json_boolean(f->proxyproto));
+    json_t *from = json_array();
+    for (size_t i = 0; i < f->nproxyproto_from; i++) {
+        append_printed(&o, from, print_cidr, &f->proxyproto_from[i]);
+    }
+    put(&o, "proxyproto-from", from);
     put(&o, "service", text(services[f->service]));
     return made(&o);
 }
 
-static json_t *backend(const struct cfg_backend *b)
+static void put_time(struct object *o, const char *name, uint64_t ms)
+{
+    put(o, name, ms > 0 ? number(ms) : json_null());
+}
+
+static void put_tls(struct object *o, const struct cfg_backend *b)
+{
+    json_t *pins = json_array();
+    put(o, "tls", json_boolean(b->tls));
+    put(o, "sni", text(b->sni));
+    put(o, "ca", text(b->ca));
+    put(o, "cert", text(b->cert));
+    put(o, "key", text(b->key));
+    put(o, "insecure", json_boolean(b->insecure));
+    for (size_t i = 0; i < b->npins; i++) {
+        append_printed(o, pins, print_pin, b->pins[i]);
+    }
+    put(o, "pin", pins);
+}
+
+static void put_health(struct object *o, const struct cfg_backend *b)
+{
+    bool checked = b->health_path != NULL;
+    put(o, "fall", number(b->fall));
+    put(o, "rise", number(b->rise));
+    put(o, "health-path", text(b->health_path));
+    put(o, "health-host", text(b->health_host));
+    put_time(o, "health-interval", checked ? b->health_interval : 0);
+    put_time(o, "health-timeout", checked ? b->health_timeout : 0);
+    put(o, "health-status", checked ? printed(print_statuses, b) : json_null());
+    put(o, "outlier",
+        b->outlier > 0 ? json_sprintf("5xx:%lu", (unsigned long)b->outlier) : json_null());
+}
+
+static void put_connections(struct object *o, const struct cfg_backend *b)
+{
+    static const char *const send_proxy[] = {NULL, "v1", "v2"};
+    put(o, "max-conns", number(b->max_conns));
+    put(o, "max-queue", number(b->max_queue));
+    put(o, "queue-timeout", number(b->queue_timeout));
+    put(o, "max-idle", number(b->max_idle));
+    put(o, "warm-up", number(b->warm_up));
+    put(o, "send-proxy", text(send_proxy[b->send_proxy]));
+    put_time(o, "read-timeout", b->read_timeout);
+    put_time(o, "write-timeout", b->write_timeout);
+}
+
+static void put_choice(struct object *o, const struct cfg_backend *b)
 {
     static const char *const affinities[] = {"none", "ip", "cookie"};
     static const char *const secure[] = {"auto", "yes", "no"};
+    put(o, "group", text(b->group));
+    put(o, "group-weight", b->group_weight > 0 ? number(b->group_weight) : json_null());
+    put(o, "weight", number(b->weight));
+    put(o, "balance", b->balance_said ? printed(print_balance, b) : json_null());
+    put(o, "affinity", text(affinities[b->affinity]));
+    put(o, "affinity-cookie-name", text(b->cookie_name));
+    put(o, "affinity-cookie-path", text(b->cookie_path));
+    put(o, "affinity-cookie-secure", text(secure[b->cookie_secure]));
+    put(o, "affinity-cookie-stickiness",
+        text(b->cookie_stickiness == CFG_STICKINESS_STRICT ? "strict" : "loose"));
+    put(o, "affinity-cookie-http-only", json_boolean(b->cookie_http_only));
+    put(o, "affinity-cookie-same-site", text(cfg_same_site_name(b->cookie_same_site)));
+    put_time(o, "affinity-cookie-max-age", b->cookie_max_age);
+}
+
+static void put_server(struct object *o, const struct cfg_backend *b)
+{
+    static const char *const dns[] = {NULL, "address", "srv"};
+    put_address(o, &b->addr);
+    put(o, "proto", text(cfg_proto_name(b->proto)));
+    put(o, "dns", text(dns[b->dns]));
+    put(o, "upgrade-scheme", json_boolean(b->upgrade_scheme));
+    put_tls(o, b);
+    put_health(o, b);
+    put_connections(o, b);
+    put_choice(o, b);
+}
+
+static json_t *backend(const struct cfg_backend *b)
+{
     struct object o = new_object();
     json_t *patterns = json_array();
-    put_address(&o, &b->addr);
     for (size_t i = 0; i < b->npatterns; i++) {
         o.failed = json_array_append_new(patterns, text(b->patterns[i])) != 0 || o.failed;
     }
     put(&o, "patterns", patterns);
-    put(&o, "proto", text(b->proto == CFG_PROTO_HTTP2 ? "h2" : "http/1.1"));
-    put(&o, "tls", json_boolean(b->tls));
-    put(&o, "sni", text(b->sni));
-    put(&o, "dns", json_boolean(b->dns));
     put(&o, "redirect-if-not-tls", json_boolean(b->redirect_if_not_tls));
-    put(&o, "upgrade-scheme", json_boolean(b->upgrade_scheme));
-    put(&o, "fall", number(b->fall));
-    put(&o, "rise", number(b->rise));
-    put(&o, "group", text(b->group));
-    put(&o, "group-weight", b->group_weight > 0 ? number(b->group_weight) : json_null());
-    put(&o, "weight", number(b->weight));
-    put(&o, "read-timeout", b->read_timeout > 0 ? number(b->read_timeout) : json_null());
-    put(&o, "write-timeout", b->write_timeout > 0 ? number(b->write_timeout) : json_null());
-    put(&o, "affinity", text(affinities[b->affinity]));
-    put(&o, "affinity-cookie-name", text(b->cookie_name));
-    put(&o, "affinity-cookie-path", text(b->cookie_path));
-    put(&o, "affinity-cookie-secure", text(secure[b->cookie_secure]));
-    put(&o, "affinity-cookie-stickiness",
-        text(b->cookie_stickiness == CFG_STICKINESS_STRICT ? "strict" : "loose"));
+    if (b->kind == CFG_KIND_SERVER) {
+        put_server(&o, b);
+    } else {
+        put(&o, b->kind == CFG_KIND_RESPOND ? "respond" : "redirect", number(b->status));
+        put(&o, b->kind == CFG_KIND_RESPOND ? "file" : "location",
+            text(b->kind == CFG_KIND_RESPOND ? b->file : b->location));
+    }
     return made(&o);
 }
 

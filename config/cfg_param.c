@@ -41,14 +41,16 @@ static bool set_param(struct cfg_report *r, struct cfg_text t, const struct cfg_
     if (row == NULL) {
         return unknown_param(r, t, name, rows);
     }
-    if (row->takes_value && (value.s == NULL || value.len == 0)) {
-        return cfg_error(r, t, "no value; expected %s=VALUE", row->name);
+    bool any = row->takes == CFG_TAKES_ANY;
+    if ((value.s == NULL && row->takes == CFG_TAKES_VALUE) ||
+        (value.s != NULL && value.len == 0 && row->takes != CFG_TAKES_NOTHING)) {
+        return cfg_error(r, t, "no value; expected %s=VALUE%s", row->name, any ? ", or no =" : "");
     }
-    if (!row->takes_value && value.s != NULL) {
+    if (value.s != NULL && row->takes == CFG_TAKES_NOTHING) {
         return cfg_error(r, value, "\"%s\" takes no value; expected it alone", row->name);
     }
     /* Without a value, a fault is about the name. */
-    if (!row->set(r, row->takes_value ? value : name, what)) {
+    if (!row->set(r, any ? t : row->takes == CFG_TAKES_VALUE ? value : name, what)) {
         return false;
     }
     if (row->not_yet) {

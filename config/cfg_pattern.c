@@ -175,3 +175,94 @@ char *cfg_parse_pattern(struct cfg_report *r, struct cfg_text t)
     out_path[n] = '\0';
     return out;
 }
+
+/* ---------------------------------------------------------------- those of a backend */
+
+/* `backend=h,80;tls` is a backend for the host "tls": most likely one ';' is missing. */
+static void warn_of_param_as_pattern(struct cfg_report *r, struct cfg_text pattern)
+{
+    bool digits = pattern.len > 0;
+    for (size_t i = 0; i < pattern.len; i++) {
+        digits = digits && isdigit((unsigned char)pattern.s[i]);
+    }
+    if (cfg_param_find(cfg_backend_params, pattern) != NULL) {
+        cfg_warning(r, pattern,
+                    "%s is a pattern here, the host of that name; parameters come after a second "
+                    "';' (;;%.*s)",
+                    cfg_quote(pattern).s, (int)pattern.len, pattern.s);
+    } else if (digits) {
+        cfg_warning(r, pattern,
+                    "%s is a pattern here, the host of that name; patterns have no port",
+                    cfg_quote(pattern).s);
+    }
+}
+
+/* A pattern, and where it stood. */
+struct placed {
+    char *pattern;
+    struct cfg_text where;
+};
+
+static int by_text_and_place(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    int order = strcmp(x->pattern, y->pattern);
+    return order != 0 ? order : x->where.s < y->where.s ? -1 : 1;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    return x->where.s < y->where.s ? -1 : 1;
+}
+
+/* Drops what is there twice; the order stays. */
+static size_t drop_doubles(struct cfg_report *r, struct placed *list, size_t n)
+{
+    size_t kept = 0;
+    qsort(list, n, sizeof(*list), by_text_and_place);
+    for (size_t i = 0; i < n; i++) {
+        if (kept > 0 && strcmp(list[kept - 1].pattern, list[i].pattern) == 0) {
+            cfg_warning(r, list[i].where, "the pattern %s is there twice; once is enough",
+                        cfg_quote(list[i].where).s);
+            free(list[i].pattern);
+        } else {
+            list[kept++] = list[i];
+        }
+    }
+    qsort(list, kept, sizeof(*list), by_place);
+    return kept;
+}
+
+bool cfg_parse_patterns(struct cfg_report *r, struct cfg_text t, struct cfg_backend *b)
+{
+    struct placed *list = NULL;
+    size_t n = 0;
+    bool good = true;
+    while (t.s != NULL) {
+        struct cfg_text where = cfg_cut(&t, ':');
+        warn_of_param_as_pattern(r, where);
+        char *pattern = cfg_parse_pattern(r, where);
+        struct placed *slot = pattern != NULL ? cfg_append(r, &list, &n, sizeof(*list)) : NULL;
+        if (slot == NULL) {
+            free(pattern);
+            good = false;
+            continue;
+        }
+        *slot = (struct placed){pattern, where};
+    }
+    n = n > 1 ? drop_doubles(r, list, n) : n;
+    b->patterns = n > 0 ? malloc(n * sizeof(*b->patterns)) : NULL;
+    if (n > 0 && b->patterns == NULL) {
+        good = cfg_out_of_memory(r);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (b->patterns != NULL) {
+            b->patterns[b->npatterns++] = list[i].pattern;
+        } else {
+            free(list[i].pattern);
+        }
+    }
+    free(list);
+    return good;
+}

@@ -79,7 +79,11 @@ static void print_frontend(const struct cfg_frontend *f, FILE *out)
           : f->service == CFG_SERVICE_HEALTHMON ? ";healthmon"
                                                 : "",
           out);
-    fputs(f->proxyproto ? ";proxyproto" : "", out);
+    fputs(f->proxyproto && f->nproxyproto_from == 0 ? ";proxyproto" : "", out);
+    for (size_t i = 0; i < f->nproxyproto_from; i++) {
+        fputs(i == 0 ? ";proxyproto-from=" : ",", out);
+        cfg_print_cidr(&f->proxyproto_from[i], out);
+    }
 }
 
 /* A colon separates patterns, so inside one it is written as %3A. */
@@ -91,6 +95,29 @@ static void print_pattern(const char *pattern, FILE *out)
         } else {
             putc(*p, out);
         }
+    }
+}
+
+/* What is the default is left out. */
+static void print_timeout(const char *name, uint64_t ms, uint64_t fallback, FILE *out)
+{
+    if (ms != fallback) {
+        fprintf(out, ";%s=", name);
+        print_duration(ms, out);
+    }
+}
+
+static void print_count(const char *name, uint32_t n, uint32_t fallback, FILE *out)
+{
+    if (n != fallback) {
+        fprintf(out, ";%s=%" PRIu32, name, n);
+    }
+}
+
+static void print_text(const char *name, const char *text, FILE *out)
+{
+    if (text != NULL) {
+        fprintf(out, ";%s=%s", name, text);
     }
 }
 
@@ -113,49 +140,128 @@ static void print_affinity(const struct cfg_backend *b, FILE *out)
     if (b->cookie_stickiness != CFG_STICKINESS_LOOSE) {
         fputs(";affinity-cookie-stickiness=strict", out);
     }
+    fputs(b->cookie_http_only ? ";affinity-cookie-http-only" : "", out);
+    if (b->cookie_same_site != CFG_SAME_SITE_NONE_SAID) {
+        fprintf(out, ";affinity-cookie-same-site=%s", cfg_same_site_name(b->cookie_same_site));
+    }
+    print_timeout("affinity-cookie-max-age", b->cookie_max_age, 0, out);
 }
 
-static void print_timeout(const char *name, uint64_t ms, FILE *out)
+void cfg_print_balance(const struct cfg_backend *b, FILE *out)
 {
-    if (ms > 0) {
-        fprintf(out, ";%s=", name);
-        print_duration(ms, out);
+    static const char *const names[] = {"round-robin", "least-conn", "p2c", "hash"};
+    static const char *const hashes[] = {":uri", ":header:", ":cookie:"};
+    fputs(names[b->balance], out);
+    if (b->balance == CFG_BALANCE_HASH) {
+        fprintf(out, "%s%s", hashes[b->hash], b->hash_name != NULL ? b->hash_name : "");
+    }
+}
+
+void cfg_print_statuses(const struct cfg_backend *b, FILE *out)
+{
+    for (size_t i = 0; i < b->nhealth_status; i++) {
+        const struct cfg_status_range *s = &b->health_status[i];
+        fprintf(out, s->lo == s->hi ? "%s%u" : "%s%u-%u", i == 0 ? "" : ",", s->lo, s->hi);
+    }
+}
+
+const char *cfg_same_site_name(enum cfg_same_site same_site)
+{
+    static const char *const names[] = {NULL, "strict", "lax", "none"};
+    return names[same_site];
+}
+
+const char *cfg_proto_name(enum cfg_proto proto)
+{
+    static const char *const names[] = {"http/1.1", "h2", "auto"};
+    return names[proto];
+}
+
+static void print_health(const struct cfg_backend *b, FILE *out)
+{
+    print_count("fall", b->fall, cfg_default_fall(b), out);
+    print_count("rise", b->rise, cfg_default_rise(b), out);
+    if (b->health_path != NULL) {
+        fprintf(out, ";health-path=%s", b->health_path);
+        print_text("health-host", b->health_host, out);
+        print_timeout("health-interval", b->health_interval, CFG_HEALTH_INTERVAL, out);
+        print_timeout("health-timeout", b->health_timeout, CFG_HEALTH_TIMEOUT, out);
+        if (!cfg_default_statuses(b)) {
+            fputs(";health-status=", out);
+            cfg_print_statuses(b, out);
+        }
+    }
+    if (b->outlier > 0) {
+        fprintf(out, ";outlier=5xx:%" PRIu32, b->outlier);
+    }
+}
+
+static void print_connections(const struct cfg_backend *b, FILE *out)
+{
+    print_count("max-conns", b->max_conns, 0, out);
+    print_count("max-queue", b->max_queue, CFG_MAX_QUEUE, out);
+    print_timeout("queue-timeout", b->queue_timeout, CFG_QUEUE_TIMEOUT, out);
+    print_count("max-idle", b->max_idle, 0, out);
+    print_count("warm-up", b->warm_up, 0, out);
+    if (b->send_proxy != CFG_SEND_PROXY_NONE) {
+        fputs(b->send_proxy == CFG_SEND_PROXY_V1 ? ";send-proxy=v1" : ";send-proxy=v2", out);
+    }
+}
+
+static void print_tls(const struct cfg_backend *b, FILE *out)
+{
+    fputs(b->tls ? ";tls" : "", out);
+    print_text("sni", b->sni, out);
+    print_text("ca", b->ca, out);
+    print_text("cert", b->cert, out);
+    print_text("key", b->key, out);
+    fputs(b->insecure ? ";insecure" : "", out);
+    for (size_t i = 0; i < b->npins; i++) {
+        fputs(";pin=", out);
+        cfg_print_pin(b->pins[i], out);
+    }
+}
+
+static void print_answer(const struct cfg_backend *b, FILE *out)
+{
+    fprintf(out, "%s=%u", b->kind == CFG_KIND_RESPOND ? "respond" : "redirect", b->status);
+    const char *second = b->kind == CFG_KIND_RESPOND ? b->file : b->location;
+    if (second != NULL) {
+        fprintf(out, ",%s", second);
     }
 }
 
 static void print_backend(const struct cfg_backend *b, FILE *out)
 {
-    print_address(&b->addr, out);
+    if (b->kind == CFG_KIND_SERVER) {
+        print_address(&b->addr, out);
+    } else {
+        print_answer(b, out);
+    }
     for (size_t i = 0; i < b->npatterns; i++) {
         putc(i == 0 ? ';' : ':', out);
         print_pattern(b->patterns[i], out);
     }
-    fprintf(out, ";proto=%s%s", b->proto == CFG_PROTO_HTTP2 ? "h2" : "http/1.1",
-            b->tls ? ";tls" : "");
-    if (b->sni != NULL) {
-        fprintf(out, ";sni=%s", b->sni);
+    fputs(b->redirect_if_not_tls ? ";redirect-if-not-tls" : "", out);
+    if (b->kind != CFG_KIND_SERVER) {
+        return;
     }
-    if (b->fall > 0) {
-        fprintf(out, ";fall=%" PRIu32, b->fall);
-    }
-    if (b->rise > 0) {
-        fprintf(out, ";rise=%" PRIu32, b->rise);
+    fprintf(out, ";proto=%s", cfg_proto_name(b->proto));
+    print_tls(b, out);
+    print_health(b, out);
+    if (b->balance_said) {
+        fputs(";balance=", out);
+        cfg_print_balance(b, out);
     }
     print_affinity(b, out);
-    fputs(b->dns ? ";dns" : "", out);
-    fputs(b->redirect_if_not_tls ? ";redirect-if-not-tls" : "", out);
+    fputs(b->dns == CFG_DNS_SRV ? ";dns=srv" : b->dns == CFG_DNS_ADDRESS ? ";dns" : "", out);
     fputs(b->upgrade_scheme ? ";upgrade-scheme" : "", out);
-    print_timeout("read-timeout", b->read_timeout, out);
-    print_timeout("write-timeout", b->write_timeout, out);
-    if (b->group != NULL) {
-        fprintf(out, ";group=%s", b->group);
-    }
-    if (b->group_weight > 0) {
-        fprintf(out, ";group-weight=%" PRIu32, b->group_weight);
-    }
-    if (b->weight != 1) {
-        fprintf(out, ";weight=%" PRIu32, b->weight);
-    }
+    print_connections(b, out);
+    print_timeout("read-timeout", b->read_timeout, 0, out);
+    print_timeout("write-timeout", b->write_timeout, 0, out);
+    print_text("group", b->group, out);
+    print_count("group-weight", b->group_weight, 0, out);
+    print_count("weight", b->weight, 1, out);
 }
 
 static void print_altsvc(const struct cfg_altsvc *a, FILE *out)

@@ -23,49 +23,152 @@ struct cfg_address {
 /** What a frontend's requests get. */
 enum cfg_service { CFG_SERVICE_PROXY, CFG_SERVICE_API, CFG_SERVICE_HEALTHMON };
 
+/** A network: all addresses whose first `bits` are those of `addr`; the others are 0. */
+struct cfg_cidr {
+    uint8_t family; /**< 4 or 6; an IPv4 address in IPv6 form is always 4 */
+    uint8_t bits;   /**< 0 to 32, or 128 */
+    uint8_t addr[16];
+};
+
 struct cfg_frontend {
     struct cfg_address addr;
     bool tls;
-    bool sni_fwd;    /**< routed by SNI */
-    bool proxyproto; /**< a PROXY protocol header is required of each connection */
+    bool sni_fwd;                     /**< routed by SNI */
+    bool proxyproto;                  /**< a PROXY protocol header is required of each connection */
+    struct cfg_cidr *proxyproto_from; /**< any: only of those that come from there (proxyproto is
+                                         set), and from elsewhere there must be none */
+    size_t nproxyproto_from;
     enum cfg_service service;
 };
 
-enum cfg_proto { CFG_PROTO_HTTP1, CFG_PROTO_HTTP2 };
+/** AUTO: what ALPN picks, always with TLS. */
+enum cfg_proto { CFG_PROTO_HTTP1, CFG_PROTO_HTTP2, CFG_PROTO_AUTO };
+/** Who answers: a server, or the program itself. */
+enum cfg_kind { CFG_KIND_SERVER, CFG_KIND_RESPOND, CFG_KIND_REDIRECT };
+enum cfg_balance {
+    CFG_BALANCE_ROUND_ROBIN,
+    CFG_BALANCE_LEAST_CONN,
+    CFG_BALANCE_P2C,
+    CFG_BALANCE_HASH,
+};
+/** Of what the hash is. */
+enum cfg_hash { CFG_HASH_URI, CFG_HASH_HEADER, CFG_HASH_COOKIE };
+/** ADDRESS: A and AAAA. */
+enum cfg_dns { CFG_DNS_NONE, CFG_DNS_ADDRESS, CFG_DNS_SRV };
+/** Of the PROXY protocol, to a backend. */
+enum cfg_send_proxy { CFG_SEND_PROXY_NONE, CFG_SEND_PROXY_V1, CFG_SEND_PROXY_V2 };
 enum cfg_affinity { CFG_AFFINITY_NONE, CFG_AFFINITY_IP, CFG_AFFINITY_COOKIE };
 enum cfg_cookie_secure { CFG_COOKIE_SECURE_AUTO, CFG_COOKIE_SECURE_YES, CFG_COOKIE_SECURE_NO };
 enum cfg_stickiness { CFG_STICKINESS_LOOSE, CFG_STICKINESS_STRICT };
+enum cfg_same_site {
+    CFG_SAME_SITE_NONE_SAID,
+    CFG_SAME_SITE_STRICT,
+    CFG_SAME_SITE_LAX,
+    CFG_SAME_SITE_NONE,
+};
+
+struct cfg_status_range {
+    uint16_t lo, hi; /**< both included */
+};
+
+/** SHA-256 of a SubjectPublicKeyInfo. */
+#define CFG_PIN_SIZE 32
 
 /**
- * One -b option: an address, with every pattern that it serves. Backends with a pattern in common
- * are a group there; what belongs to the group (affinity, time-outs) is the same in all of them
- * that say it, and goes for the others too.
+ * One -b option: an address, or an answer of the program's own, with every pattern that it serves.
+ * Backends with a pattern in common are a group there; what belongs to the group (balance,
+ * affinity, time-outs) is the same in all of them that say it, and goes for the others too. An
+ * answer of the program's own is the only backend of its patterns, and has no other members than
+ * those of its kind and redirect_if_not_tls.
  */
 struct cfg_backend {
-    struct cfg_address addr;
+    enum cfg_kind kind;
+    struct cfg_address addr; /**< CFG_KIND_SERVER */
+    uint16_t status;         /**< CFG_KIND_RESPOND: 200 to 599; REDIRECT: 301, 302, 303, 307, 308 */
+    char *file;              /**< RESPOND: where the body comes from; NULL: none was named */
+    char *body;              /**< what `file` had when the configuration was loaded */
+    size_t body_len;
+    char *location;  /**< REDIRECT: a template; see cfg_template_next() */
     char **patterns; /**< as written but normalised: lower-case host, normalised path; "/" is the
                         catch-all */
     size_t npatterns;
+
     enum cfg_proto proto;
     bool tls;
-    char *sni; /**< NULL: the host */
-    bool dns;  /**< looked up while the program runs */
+    char *sni;        /**< NULL: the host */
+    enum cfg_dns dns; /**< looked up while the program runs; SRV: host is the name of the service,
+                         and port what is used when there are only addresses of that name */
     bool redirect_if_not_tls;
     bool upgrade_scheme;
-    uint32_t fall; /**< 0: never offline */
-    uint32_t rise; /**< 0: never online again */
-    char *group;   /**< NULL: one without a name */
+    enum cfg_send_proxy send_proxy;
+    char *ca; /**< instead of --cacert; needs tls, as the next four do */
+    char *cert;
+    char *key;                     /**< with cert, or neither */
+    bool insecure;                 /**< the certificate is not verified; pins are, all the same */
+    uint8_t (*pins)[CFG_PIN_SIZE]; /**< one of these, if there are any */
+    size_t npins;
+
+    uint32_t fall;     /**< 0: never offline; default 0, with active checks 3 */
+    uint32_t rise;     /**< 0: never online again; default 0, with active checks 2 */
+    char *health_path; /**< asked for by a GET; NULL: no active checks, and the next four mean
+                          nothing */
+    char *health_host; /**< authority; NULL: that of the address */
+    uint64_t health_interval;               /**< default 5 s, never 0 */
+    uint64_t health_timeout;                /**< default 2 s, never 0 */
+    struct cfg_status_range *health_status; /**< what is healthy; default 200 to 399 */
+    size_t nhealth_status;
+    uint32_t outlier; /**< ejected after so many responses with 5xx in a row; 0: never */
+
+    uint32_t max_conns;     /**< to one address, of all workers together; 0: no limit */
+    uint32_t max_queue;     /**< requests of a worker that wait for one; default 100 */
+    uint64_t queue_timeout; /**< default 5 s, never 0 */
+    uint32_t max_idle;      /**< idle HTTP/1.1 connections that a worker keeps; 0: no limit */
+    uint32_t warm_up; /**< connections that a worker opens before requests need them; default 0 */
+
+    char *group; /**< NULL: one without a name */
     uint32_t
         group_weight; /**< 1 to 256; 0: not said, which is 1 unless another one of it says so */
     uint32_t weight;  /**< 1 to 256 */
+    bool balance_said;
+    enum cfg_balance balance;
+    enum cfg_hash hash; /**< with CFG_BALANCE_HASH */
+    char *hash_name;    /**< of the field (lower case) or the cookie; NULL for CFG_HASH_URI */
     enum cfg_affinity affinity;
     char *cookie_name; /**< NULL unless affinity is CFG_AFFINITY_COOKIE */
     char *cookie_path; /**< NULL: no Path attribute */
     enum cfg_cookie_secure cookie_secure;
     enum cfg_stickiness cookie_stickiness;
-    uint64_t read_timeout;  /**< 0: that of --backend-read-timeout */
-    uint64_t write_timeout; /**< 0: that of --backend-write-timeout */
+    bool cookie_http_only;
+    enum cfg_same_site cookie_same_site; /**< NONE_SAID: no SameSite attribute */
+    uint64_t cookie_max_age;             /**< whole seconds; 0: a session cookie, without Max-Age */
+    uint64_t read_timeout;               /**< 0: that of --backend-read-timeout */
+    uint64_t write_timeout;              /**< 0: that of --backend-write-timeout */
 };
+
+/** What a part of the template of a redirect stands for. */
+enum cfg_template_kind {
+    CFG_TEMPLATE_END,
+    CFG_TEMPLATE_TEXT,
+    CFG_TEMPLATE_SCHEME,
+    CFG_TEMPLATE_HOST,
+    CFG_TEMPLATE_AUTHORITY,
+    CFG_TEMPLATE_PATH, /**< with the query */
+    CFG_TEMPLATE_PATH_WITHOUT_QUERY,
+    CFG_TEMPLATE_UNKNOWN, /**< not in a snapshot */
+};
+
+struct cfg_template_part {
+    enum cfg_template_kind kind;
+    const char *s; /**< as it is written: of a text itself, else with the $ */
+    size_t len;
+};
+
+/**
+ * Takes the next part off *rest, which is `location` of a redirect at first. A template is checked
+ * so that what it makes is an absolute http or https URI, or a path that does not begin with "//",
+ * when the values put in are those of a valid request and the path begins with '/'.
+ */
+struct cfg_template_part cfg_template_next(const char **rest);
 
 /** --subcert. */
 struct cfg_subcert {

@@ -11,6 +11,10 @@
 
 #include "config.h"
 
+/* An error page, or the body of a response, is held in memory by the configuration; this is far
+ * above any page that a person would write. */
+#define CFG_PAGE_MOST ((size_t)16 << 20)
+
 /** Some bytes of a line or an argument; not NUL-terminated. */
 struct cfg_text {
     const char *s;
@@ -172,12 +176,15 @@ void cfg_psk_file_clear(struct cfg_psk_file *f);
 
 /* ---------------------------------------------------------------- parameters (cfg_param.c) */
 
+/** Whether a parameter takes a value: one of these, or as a bool says. */
+enum cfg_takes { CFG_TAKES_NOTHING = false, CFG_TAKES_VALUE = true, CFG_TAKES_ANY };
+
 /** A parameter of a frontend, a backend, or another value that has some. */
 struct cfg_param {
     const char *name;
-    bool takes_value;
+    enum cfg_takes takes;
     bool not_yet; /**< taken and checked, but has no effect yet; that is warned of */
-    /** `value` is the name when it takes none. */
+    /** `value` is the name when it takes none, and of CFG_TAKES_ANY NAME or NAME=VALUE. */
     bool (*set)(struct cfg_report *r, struct cfg_text value, void *what);
     bool misspelt; /**< taken, but not offered */
 };
@@ -185,6 +192,8 @@ struct cfg_param {
 /** Those of a frontend and a backend; a NULL name ends them. */
 extern const struct cfg_param cfg_frontend_params[];
 extern const struct cfg_param cfg_backend_params[];
+/** What may stand in the place of a backend's address. (cfg_answer.c) */
+extern const struct cfg_param cfg_answer_params[];
 
 /** Case does not count; NULL: there is none. */
 const struct cfg_param *cfg_param_find(const struct cfg_param *rows, struct cfg_text name);
@@ -206,6 +215,13 @@ void cfg_address_clear(struct cfg_address *a);
 bool cfg_check_host(struct cfg_report *r, struct cfg_text host, bool any_allowed);
 /** A name of a host as certificates and resolvers know it. */
 bool cfg_check_name(struct cfg_report *r, struct cfg_text name);
+/** Whether a host that was checked is an address. */
+bool cfg_is_numeric(const char *host);
+/** HOST or HOST:PORT, with brackets around an IPv6 address (RFC 9110, 7.2). */
+bool cfg_check_authority(struct cfg_report *r, struct cfg_text t);
+/** ADDRESS or ADDRESS/BITS. */
+bool cfg_parse_cidr(struct cfg_report *r, struct cfg_text t, struct cfg_cidr *out);
+void cfg_print_cidr(const struct cfg_cidr *c, FILE *out);
 bool cfg_parse_proxy_uri(struct cfg_report *r, struct cfg_text t, struct cfg_proxy_uri *out);
 void cfg_proxy_uri_clear(struct cfg_proxy_uri *u);
 
@@ -216,6 +232,42 @@ void cfg_backend_clear(struct cfg_backend *b);
 
 /** A pattern of a backend, normalised; the caller frees it. NULL, reported, when it is none. */
 char *cfg_parse_pattern(struct cfg_report *r, struct cfg_text t);
+/** All of them; what is set is the caller's even when it fails. */
+bool cfg_parse_patterns(struct cfg_report *r, struct cfg_text t, struct cfg_backend *b);
+
+/** Whether an answer of the program's own is meant. (cfg_answer.c) */
+bool cfg_is_answer(struct cfg_text t);
+/** Sets `kind` and what belongs to it; what is set is the caller's even when it fails.
+ * (cfg_answer.c) */
+bool cfg_parse_answer(struct cfg_report *r, struct cfg_text t, struct cfg_backend *out);
+
+/* ---------------------------------------------------------------- parameters of a backend
+ * (cfg_backend_values.c) */
+
+/** balance=; `name` is the caller's. */
+struct cfg_balancing {
+    enum cfg_balance balance;
+    enum cfg_hash hash;
+    char *name;
+};
+bool cfg_parse_balance(struct cfg_report *r, struct cfg_text t, struct cfg_balancing *out);
+/** The path, and the query if any, of a request (RFC 9112, 3.2.1). */
+bool cfg_check_target(struct cfg_report *r, struct cfg_text t);
+/** Replaces the list when it is good. */
+bool cfg_parse_statuses(struct cfg_report *r, struct cfg_text t, struct cfg_status_range **out,
+                        size_t *n);
+bool cfg_parse_outlier(struct cfg_report *r, struct cfg_text t, uint32_t *out);
+bool cfg_parse_pin(struct cfg_report *r, struct cfg_text t, uint8_t out[CFG_PIN_SIZE]);
+void cfg_print_pin(const uint8_t pin[CFG_PIN_SIZE], FILE *out);
+/* Defaults; of times, milliseconds. */
+#define CFG_MAX_QUEUE       100
+#define CFG_QUEUE_TIMEOUT   5000
+#define CFG_HEALTH_INTERVAL 5000
+#define CFG_HEALTH_TIMEOUT  2000
+/** What `fall`, `rise` and `health_status` are when nobody says. */
+uint32_t cfg_default_fall(const struct cfg_backend *b);
+uint32_t cfg_default_rise(const struct cfg_backend *b);
+bool cfg_default_statuses(const struct cfg_backend *b);
 
 /* ---------------------------------------------------------------- the table (cfg_option.c) */
 
@@ -267,7 +319,7 @@ struct cfg_compound {
 /** NULL for a type that is none. */
 const struct cfg_compound *cfg_compound_of(enum cfg_type type);
 /** The largest of the sizes. */
-#define CFG_COMPOUND_MOST 256
+#define CFG_COMPOUND_MOST 512
 
 /** A row of options.def; see there. */
 struct cfg_option {
@@ -395,6 +447,12 @@ void cfg_print_value(const struct cfg_option *o, const void *element, FILE *out)
 /** How many values there are to be printed: 0 or 1, or of a repeatable one, how many elements. */
 size_t cfg_print_count(const struct config *cfg, const struct cfg_option *o);
 /** The place of value `i`. */
+/* Values of parameters as they are written. */
+void cfg_print_balance(const struct cfg_backend *b, FILE *out);
+void cfg_print_statuses(const struct cfg_backend *b, FILE *out);
+const char *cfg_proto_name(enum cfg_proto proto);
+/** NULL: none was said. */
+const char *cfg_same_site_name(enum cfg_same_site same_site);
 const void *cfg_print_element(const struct config *cfg, const struct cfg_option *o, size_t i);
 bool cfg_print_json(const struct config *cfg, FILE *out);
 /** What cfg_print_check_result() prints. */

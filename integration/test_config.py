@@ -121,6 +121,42 @@ def test_users_file_is_printed_and_read_back(site, name, tmp_path):
     assert status == 0 and second == first, err
 
 
+def test_parameters_of_backends_are_printed_and_read_back(tmp_path, certs):
+    """What nghttpx does not have; a body comes from its file again."""
+    page = tmp_path / "page.html"
+    page.write_text("<p>soon</p>")
+    pin = "pin=sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    conf = write(
+        tmp_path / "a.conf",
+        "frontend=*,3000;no-tls;proxyproto-from=10.0.0.0/8,fd00::/8",
+        "resolv-conf=/etc/resolv.conf",
+        f"backend=h,443;/;tls;proto=auto;ca=/ca;cert={certs.front.cert_file};key={certs.front.key_file};insecure;{pin}",
+        "backend=g,80;/;balance=hash:header:X-User;max-conns=9;max-queue=8;queue-timeout=7s;max-idle=6;warm-up=5",
+        "backend=g,80;/h;health-path=/up;health-host=g:81;health-interval=1s;health-status=200,204;outlier=5xx:3",
+        "backend=_http._tcp.example.com,80;/s;dns=srv;send-proxy=v2",
+        "backend=h,80;/c;affinity=cookie;affinity-cookie-name=n;affinity-cookie-http-only;"
+        "affinity-cookie-same-site=lax;affinity-cookie-max-age=1h",
+        f"backend=respond=503,{page};/maintenance/",
+        "backend=redirect=308,https://$authority$path;old.example",
+    )
+    status, first, err = run_to_end([f"--conf={conf}", "--print-config"])
+    assert status == 0, err
+    printed = [line for line in first.splitlines() if line.startswith(("backend=", "frontend="))]
+    assert len(printed) == 8 and f"backend=respond=503,{page};/maintenance/" in printed
+    again = write(tmp_path / "b.conf", first)
+    status, second, err = run_to_end([f"--conf={again}", "--print-config"])
+    assert status == 0 and second == first, err
+    status, out, _ = run_to_end([f"--conf={again}", "--print-config", "--format=json"])
+    backends = json.loads(out)["backend"]
+    assert [b.get("dns") for b in backends] == [None, None, None, "srv", None, None, None]
+    assert (backends[2]["fall"], backends[2]["rise"], backends[2]["health-timeout"]) == (3, 2, 2000)
+    answer = {"patterns": ["/maintenance/"], "redirect-if-not-tls": False, "respond": 503, "file": str(page)}
+    assert backends[5] == answer
+    page.unlink()
+    status, _, err = run_to_end([f"--conf={conf}", "--print-config"])
+    assert status == 1 and f"{conf}:8:21: cannot read" in err, err
+
+
 # Of each file: the frontend, the way to it, paths, and which backend answers.
 SERVED = {
     "default": [("3000", "h2-tls", "front.test", "/hello", "8080")],
@@ -231,6 +267,15 @@ def bad_checks(certs, tmp_path):
                         ["client-private-key-file: /no/key"]),
         "ca": ([f"{front};no-tls", "--verify-client", "--verify-client-cacert=/no/ca"], ["verify-client-cacert"]),
         "dh": ([f"{front};no-tls", f"--dh-param-file={cert}"], ["dh-param-file", "no DH parameters"]),
+        "backend-ca": ([f"{front};no-tls", "-b127.0.0.1,80;;tls;ca=/no/ca"], ["backend=127.0.0.1,80: ca: /no/ca"]),
+        "backend-cert": ([f"{front};no-tls", f"-b::1,80;;tls;cert=/no/cert;key={key}"],
+                         ["backend=::1,80: cert: /no/cert"]),
+        "backend-key": ([f"{front};no-tls", f"-bunix:/s;;tls;cert={cert};key=/no/key"],
+                        ["backend=unix:/s: key: /no/key"]),
+        "backend-pair": ([f"{front};no-tls", f"-b127.0.0.1,80;;tls;cert={cert};key={certs.front2.key_file}"],
+                         ["backend=127.0.0.1,80: key", "is not the key of the certificate"]),
+        "respond": ([f"{front};no-tls", "-brespond=503,/no/page"], ['cannot read "/no/page"']),
+        "resolv-conf": ([f"{front};no-tls", "--resolv-conf=/no/resolv.conf"], ["resolv-conf: /no/resolv.conf"]),
         "ciphers": ([front, key, cert, "--ciphers=NONSENSE"], ["ciphers", "NONSENSE"]),
         "groups": ([front, key, cert, "--groups=NONSENSE"], ["groups", "NONSENSE"]),
         "backend-name": ([f"{front};no-tls", "-bno-such-host.invalid,80"], ["no-such-host.invalid", "resolve"]),
@@ -325,7 +370,15 @@ def test_print_as_json():
     config = json.loads(out)
     assert (status, err, config["workers"], config["backend-read-timeout"]) == (0, "", 3, 60000)
     assert config["frontend"] == [
-        {"host": "*", "port": 1, "tls": False, "sni-fwd": False, "proxyproto": False, "service": "proxy"}
+        {
+            "host": "*",
+            "port": 1,
+            "tls": False,
+            "sni-fwd": False,
+            "proxyproto": False,
+            "proxyproto-from": [],
+            "service": "proxy",
+        }
     ]
     assert config["backend"][0]["patterns"] == ["/"] and config["cacert"] is None
 

@@ -14,7 +14,7 @@ from conftest import host_of
 
 from lib.behaviours import pattern_bytes
 from lib.proxy import BINARY, ROOT
-from lib.servers import Apache, Nghttpd, Nginx
+from lib.servers import Apache, Haproxy, Nghttpd, Nginx
 from lib.waiting import wait_for
 
 MB = 1 << 20
@@ -125,6 +125,8 @@ SERVERS = {
     "nghttpd-h2-tls": (Nghttpd, True, ";tls;sni=backend.test;proto=h2"),
     "apache-h1": (Apache, False, ""),
     "apache-h2": (Apache, False, ";proto=h2"),
+    "haproxy-h1": (Haproxy, False, ""),
+    "haproxy-h2": (Haproxy, True, ";proto=h2;tls;sni=backend.test"),
 }
 
 

@@ -196,3 +196,36 @@ def served(proxy, clients):
         return clients.connect("h1", proxy).request("GET", "/hello").status == 200
     except (Closed, OSError):
         return False
+
+
+def test_sni_decides_where_it_is_forwarded(start_proxy, make_origin, clients, free_ports):
+    """With sni-fwd it is the name of the TLS handshake that is matched, not the authority."""
+    port = free_ports(1)[0]
+    a, b, rest = (make_origin() for _ in range(3))
+    backs = [a.backend("a.test/"), b.backend("b.test/"), rest]
+    proxy = start_proxy(backs, fronts=("tls",), args=[f"-f127.0.0.1,{port};sni-fwd"])
+    ordinary, proxy.tls_port = proxy.tls_port, port
+    for protocols, name, wanted in ((["h2"], "a.test", a), (["http/1.1"], "b.test", b), (["h2"], "c.test", rest)):
+        ctx = proxy.certs.client_context(protocols)
+        ctx.check_hostname = False
+        link = clients.add(Wire(("127.0.0.1", port), ctx, name))
+        client = H2Client(link, "b.test", "https") if protocols == ["h2"] else H1Client(link, "a.test")
+        before = len(wanted.requests)
+        assert client.request("GET", "/hello").status == 200
+        assert len(wanted.requests) == before + 1
+    ctx = proxy.certs.client_context(["h2"])
+    ctx.check_hostname = False
+    link = clients.add(Wire(("127.0.0.1", ordinary), ctx, "a.test"))
+    assert H2Client(link, "b.test", "https").request("GET", "/hello").status == 200
+    assert len(b.requests) == 2  # without the parameter the authority counts
+
+
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+def test_time_outs_of_a_pattern(start_proxy, make_origin, clients, proto):
+    slow, other = make_origin(proto=proto), make_origin(proto=proto)
+    proxy = start_proxy([slow.backend("/gate", "read-timeout=300ms"), other.backend("/")])
+    client = clients.connect("h2-tls", proxy)
+    late = client.request("GET", "/gate?id=never")
+    assert late.status == 504
+    sid = client.start("GET", "/slow-send?n=2&rate=2&id=x")
+    assert client.wait(sid).status == 200  # elsewhere a second without a byte is nothing

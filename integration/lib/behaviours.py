@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import random
 
 PATTERN = bytes(range(256)) * 256  # 64 KiB
 
@@ -277,6 +278,25 @@ async def die(origin, req, body, rep):
     if req.q.get("what") == "conn":
         await rep.drop_connection()
     await rep.abort()
+
+
+@route("/token")
+async def token(origin, req, body, rep):
+    """The token of the request, twenty times; one connection in thirty dies at a random place on the way."""
+    text = req.q["t"].encode() * 20
+    dies = random.choice(["before", "head", "body", "after"]) if random.random() < 1 / 30 else None
+    if dies == "before":
+        await rep.drop_connection()
+    await rep.head(200, [("content-length", str(len(text))), ("x-token", req.q["t"])])
+    if dies == "head":
+        await rep.drop_connection()
+    await rep.write(text[:30])
+    if dies == "body":
+        await rep.drop_connection()
+    await rep.write(text[30:])
+    await rep.end()
+    if dies == "after":
+        await rep.drop_connection()
 
 
 @route("/refuse-body")

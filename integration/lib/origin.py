@@ -74,7 +74,7 @@ class OriginLoop:
 
 
 class Origin:
-    def __init__(self, loop, proto, tls=None, unix=None, recv_buffer=0, send_buffer=0, settings=None, port=None):
+    def __init__(self, loop, proto, tls=None, unix=None, recv_buffer=0, send_buffer=0, settings=None, port=None, host="127.0.0.1"):
         self.loop, self.proto, self.tls, self.unix = loop, proto, tls, unix
         self.recv_buffer, self.send_buffer = recv_buffer, send_buffer
         self.h2_settings = settings or {}
@@ -84,7 +84,7 @@ class Origin:
         self.open = set()
         self.gates = {}
         self.barriers = {}
-        self.port = port
+        self.port, self.host = port, host
         loop.call(self._start())
 
     async def _start(self):
@@ -93,7 +93,7 @@ class Origin:
             return
         self.port = self.port or free_port()
         self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", self.port, ssl=self.tls, limit=1 << 18, backlog=512
+            self._accept, self.host, self.port, ssl=self.tls, limit=1 << 18, backlog=512
         )
         for sock in self._server.sockets:
             self._set_buffers(sock._sock)
@@ -125,7 +125,7 @@ class Origin:
 
     @property
     def address(self):
-        return f"unix:{self.unix}" if self.unix else f"127.0.0.1,{self.port}"
+        return f"unix:{self.unix}" if self.unix else f"{self.host},{self.port}"
 
     def backend(self, pattern="/", extra=""):
         """The value of -b that leads here."""

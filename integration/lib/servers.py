@@ -133,3 +133,46 @@ Group www-data
         )
         self.run(["/usr/sbin/apache2", "-X", "-f", conf], self.port)
         return self
+
+
+class Haproxy(Server):
+    """HAProxy, which passes on to an nginx of its own; h1 in the clear and both protocols over TLS."""
+
+    name = "haproxy"
+
+    def start(self):
+        self.origin = Nginx(os.path.join(self.folder, "origin"), self.certs)
+        os.chmod(self.origin.folder, 0o755)
+        for name in os.listdir(self.docs):
+            os.link(os.path.join(self.docs, name), os.path.join(self.origin.docs, name))
+        self.origin.start()
+        pem = self.conf("both.pem", read(self.certs.back.cert_file) + read(self.certs.back.key_file))
+        conf = self.conf(
+            "haproxy.cfg",
+            f"""
+global
+  maxconn 512
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+frontend all
+  bind 127.0.0.1:{self.port}
+  bind 127.0.0.1:{self.tls_port} ssl crt {pem} alpn h2,http/1.1
+  default_backend origin
+backend origin
+  server one 127.0.0.1:{self.origin.port}
+""",
+        )
+        self.run(["/usr/sbin/haproxy", "-db", "-f", conf], self.port)
+        return self
+
+    def stop(self):
+        super().stop()
+        self.origin.stop()
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()

@@ -1,6 +1,11 @@
 /*
- * The sides that speak to backends. A pool holds a worker's connections to one backend; back_take()
- * gives an exchange to one of them. From then on both sides talk through struct exchange_ops only.
+ * The sides that speak to backends. A pool holds a worker's connections to one address of a
+ * backend; back_take() gives an exchange to one of them. From then on both sides talk through
+ * struct exchange_ops only.
+ *
+ * A pool lives as long as somebody refers to it: the targets that choose from it, exchanges that
+ * were sent to it, its connections. When no targets do any more it is retired: what is idle ends,
+ * what is in progress goes on.
  */
 #ifndef BACK_BACK_H
 #define BACK_BACK_H
@@ -8,29 +13,68 @@
 #include "exchange/exchange.h"
 #include "net/conn.h"
 #include "net/list.h"
+#include "route/routes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct backend;
+struct targets;
 
 struct pool {
     struct worker *worker;
+    struct routes *routes; /**< a reference: `backend` is of these */
     const struct backend *backend;
-    uint32_t index;
+    struct backend_addr addr; /**< its share may change */
+    char *key;      /**< which address, and how it is spoken to: the next targets find it by that */
+    char name[128]; /**< its address as text: "192.0.2.1,80", "::1,80", "unix:PATH" */
+    uint32_t id;    /**< no other pool of the worker has or had it */
+    uint32_t refs;
+    struct list node; /**< worker->pools */
+    struct reap reap;
+
     struct list idle; /**< HTTP/1.1: connections that wait for a request, the last used first */
-    struct list h2;   /**< HTTP/2: connections that take streams, in the order they were opened */
+    uint32_t nidle;
+    struct list h2; /**< HTTP/2: connections that take streams, in the order they were opened */
     struct list connections; /**< HTTP/2: all of them, those too that only finish */
-    uint32_t next_addr;      /**< which resolved address to connect to */
-    uint32_t failures;       /**< connects that failed in a row */
+    uint32_t nconns;         /**< connections, of any kind and state */
+    uint32_t load;           /**< exchanges in progress */
+    bool retired;
+
+    uint32_t failures; /**< connects that failed in a row */
     uint64_t
         blocked_until; /**< clock_ms() before which no other than a last try is made; 0: fine */
+
+    struct targets *owner;  /**< those that choose from it; NULL: none do any more */
+    struct list freed_node; /**< worker->freed, when somebody may wait for what became free */
 };
 
-void pool_init(struct pool *p, struct worker *w, const struct backend *b, uint32_t index);
+/** A pool for an address of a backend. One reference is the caller's. `key` becomes its own. */
+struct pool *pool_new(struct worker *w, struct routes *routes, const struct backend *b,
+                      const struct backend_addr *addr, char *key);
+struct pool *pool_ref(struct pool *p);
+void pool_unref(struct pool *p);
+/** It is of this backend in newer routes now. */
+void pool_belongs_to(struct pool *p, struct routes *routes, const struct backend *b);
+/** Nobody chooses from it any more: idle connections end, the others when they are done. */
+void pool_retire(struct pool *p);
+/** The worker drains or stops: connections that wait for a request are of no use any more. */
+void pool_close_idle(struct pool *p);
+/** The worker stops, its exchanges have ended. */
+void pool_close_all(struct pool *p);
 
-/** A connection to the pool's backend that is being opened. NULL: no socket. */
+/** Whether another request finds a connection here, or may open one. */
+bool pool_has_room(const struct pool *p);
+/** Ends an idle connection where there would be too many with another one. */
+void pool_make_room(struct pool *p);
+/** A connection has become idle: there may be one too many, or somebody who waits for it. */
+void pool_settle(struct pool *p);
+/** An exchange or a connection has left: whoever waits may be served, at the end of the turn. */
+void pool_freed(struct pool *p);
+
+/** For back_h1 and back_h2: a connection that is being opened. NULL: no socket. When it ends,
+ * pool_conn_gone() has to be called. */
 struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user, const char *alpn);
+void pool_conn_gone(struct pool *p);
 /** The outcome of a connect: failures make the pool stand back for a while (1.6^n s, ±20 %). */
 void pool_connected(struct pool *p);
 void pool_connect_failed(struct pool *p, const char *why);
@@ -40,13 +84,27 @@ bool back_take(struct pool *p, struct exchange *x);
 
 bool back_h1_take(struct pool *p, struct exchange *x);
 bool back_h2_take(struct pool *p, struct exchange *x);
-
-/** The worker drains or stops: connections that wait for a request are of no use any more. */
 void back_h1_close_idle(struct pool *p);
-/** The worker stops, its exchanges have ended. */
+/** Of those that wait for a request, the one that waits the longest, if there is one. */
+void back_h1_close_last(struct pool *p);
+/** Whether a connection has a stream to give. */
+bool back_h2_has_stream(const struct pool *p);
+/** No connection takes another exchange; each ends with its last one. */
+void back_h2_retire(struct pool *p);
 void back_h2_close_all(struct pool *p);
 
 /** The error that a transport failure means for the exchanges on it. */
 enum exchange_error back_error(enum conn_error why);
+
+/**
+ * What it means that a connection was closed: of one that had been kept, that it was closed while
+ * the request was on its way, which says nothing against the address; of a new one without a byte
+ * of the answer, that this address should not have the request again.
+ */
+enum exchange_error back_death(enum exchange_error why, bool kept, bool answered);
+static inline bool back_is_death(enum exchange_error why)
+{
+    return why == EXCHANGE_BACKEND_GONE || why == EXCHANGE_BACKEND_NO_ANSWER;
+}
 
 #endif

@@ -17,7 +17,7 @@
 #include "exchange/message.h"
 #include "ops/log.h"
 #include "process/worker.h"
-#include "route/routes.h"
+#include "route/targets.h"
 
 #define BACK_MAGIC 0x62683120u /* "bh1 " */
 
@@ -70,20 +70,23 @@ static void free_back(struct reap *r)
     free(b);
 }
 
+static void leave_idle(struct back_h1 *b)
+{
+    if (!list_empty(&b->node)) {
+        list_remove(&b->node);
+        b->pool->nidle--;
+    }
+}
+
 /* Closes the connection. The exchange, if there is one, must have been let go. */
 static void destroy(struct back_h1 *b)
 {
     assert(b->x == NULL);
-    list_remove(&b->node);
+    leave_idle(b);
     timer_stop(&b->timer);
     conn_close(b->conn);
     worker_reap(b->pool->worker, &b->reap, free_back);
-}
-
-static bool is_idempotent(enum h1_method m)
-{
-    return m == H1_METHOD_GET || m == H1_METHOD_HEAD || m == H1_METHOD_OPTIONS ||
-           m == H1_METHOD_TRACE || m == H1_METHOD_PUT || m == H1_METHOD_DELETE;
+    pool_conn_gone(b->pool);
 }
 
 /*
@@ -93,11 +96,10 @@ static bool is_idempotent(enum h1_method m)
  */
 static bool may_go_elsewhere(const struct back_h1 *b, enum exchange_error why)
 {
-    if (b->any_input || !exchange_is_untouched(b->x) || why == EXCHANGE_BACKEND_TIMEOUT) {
+    if (b->any_input || !exchange_can_start_over(b->x) || why == EXCHANGE_BACKEND_TIMEOUT) {
         return false;
     }
-    return b->tx == TX_HEAD ||
-           (b->reused && is_idempotent(b->x->request.method) && why == EXCHANGE_BACKEND_GONE);
+    return b->tx == TX_HEAD || (back_is_death(why) && exchange_is_idempotent(b->x));
 }
 
 /* The exchange, if there is one, cannot be finished here. */
@@ -108,6 +110,7 @@ static void fail(struct back_h1 *b, enum exchange_error why)
         destroy(b);
         return;
     }
+    why = back_death(why, b->reused, b->any_input);
     bool again = may_go_elsewhere(b, why);
     exchange_detach_back(x);
     b->x = NULL;
@@ -121,9 +124,9 @@ static void fail(struct back_h1 *b, enum exchange_error why)
 
 static void touch(struct back_h1 *b)
 {
-    const struct config *cfg = b->pool->worker->cfg;
     timer_set(&b->pool->worker->wheel, &b->timer,
-              b->x != NULL ? cfg->backend_read_timeout : cfg->backend_keep_alive_timeout);
+              b->x != NULL ? b->x->group->group->read_timeout
+                           : b->pool->worker->cfg->backend_keep_alive_timeout);
 }
 
 static void on_timeout(struct timer *t)
@@ -151,8 +154,7 @@ static void begin(struct back_h1 *b, struct exchange *x)
     b->writer =
         (struct h1_writer){.chunked = x->request.m.has_body && x->request.m.content_length < 0};
     begin_response(b);
-    x->back_ops = &exchange_ops;
-    x->back = b;
+    exchange_attach_back(x, b->pool, &exchange_ops, b);
     if (b->conn->state == CONN_OPEN) {
         touch(b);
         conn_want_output(b->conn);
@@ -174,7 +176,7 @@ static struct back_h1 *take_idle(struct pool *p)
 {
     while (!list_empty(&p->idle)) {
         struct back_h1 *b = container_of(p->idle.next, struct back_h1, node);
-        list_remove(&b->node);
+        leave_idle(b);
         if (is_silent(b)) {
             return b;
         }
@@ -187,10 +189,14 @@ bool back_h1_take(struct pool *p, struct exchange *x)
 {
     /* A second try gets a new connection: what closed one kept connection may be closing all of
      * them. */
-    struct back_h1 *b = x->tries <= 1 ? take_idle(p) : NULL;
+    bool fresh = x->tries > 1;
+    struct back_h1 *b = fresh ? NULL : take_idle(p);
     if (b != NULL) {
         begin(b, x);
         return true;
+    }
+    if (fresh) {
+        pool_make_room(p);
     }
     b = xcalloc(1, sizeof(*b));
     b->magic = BACK_MAGIC;
@@ -227,7 +233,7 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
         if (b->writer.finished) {
             b->tx = TX_DONE;
         }
-        exchange_took_up(x, taken);
+        exchange_took_up(x);
     }
     if (n > 0) {
         touch(b);
@@ -248,7 +254,7 @@ static void finish(struct back_h1 *b, size_t left_over)
     bool body_is_loose = x->request.expect_continue && x->request.m.has_body && !b->continued;
     bool reusable = b->keep_alive && !body_is_loose && left_over == 0 && b->tx == TX_DONE &&
                     !conn_blocked(b->conn) && !b->conn->eof_seen && !w->draining &&
-                    w->cfg->backend_keep_alive_timeout > 0;
+                    !b->pool->retired && w->cfg->backend_keep_alive_timeout > 0;
     exchange_detach_back(x);
     b->x = NULL;
     exchange_end_down(x);
@@ -259,7 +265,9 @@ static void finish(struct back_h1 *b, size_t left_over)
     b->reused = true;
     b->idle_turn = w->turn;
     list_prepend(&b->pool->idle, &b->node);
+    b->pool->nidle++;
     touch(b);
+    pool_settle(b->pool);
 }
 
 static void begin_response(struct back_h1 *b)
@@ -281,7 +289,7 @@ static const char *take_interim(struct back_h1 *b)
     if (++x->interim > EXCHANGE_MAX_INTERIM) {
         return "too many interim responses";
     }
-    x->front_ops->head(x);
+    exchange_take_head(x);
     begin_response(b);
     return NULL;
 }
@@ -309,7 +317,7 @@ static const char *take_head(struct back_h1 *b, const uint8_t *data)
     m->content_length = m->has_body && framing.kind != H1_BODY_LENGTH ? -1 : h->content_length;
     b->keep_alive = framing.keep_alive;
     h1_receiver_follow(&b->receiver, framing);
-    x->front_ops->head(x);
+    exchange_take_head(x);
     return NULL;
 }
 
@@ -446,5 +454,12 @@ void back_h1_close_idle(struct pool *p)
     list_each_safe(node, &p->idle)
     {
         destroy(container_of(node, struct back_h1, node));
+    }
+}
+
+void back_h1_close_last(struct pool *p)
+{
+    if (!list_empty(&p->idle)) {
+        destroy(container_of(p->idle.prev, struct back_h1, node));
     }
 }

@@ -35,6 +35,7 @@ struct back_h2 {
     struct list streams; /**< exchanges with a stream */
     bool ready;          /**< connected */
     bool settings_seen;  /**< the peer has said how many streams it takes */
+    bool served;         /**< a response has come to its end */
     bool closing;        /**< no new exchanges; goes with its last stream */
     struct timer timer;  /**< the peer is silent, or does not acknowledge our settings */
     struct reap reap;
@@ -73,6 +74,7 @@ static void destroy(struct back_h2 *b, bool say_goodbye)
         conn_close(b->conn);
     }
     worker_reap(b->pool->worker, &b->reap, free_back);
+    pool_conn_gone(b->pool);
 }
 
 static void stop_taking(struct back_h2 *b)
@@ -94,14 +96,27 @@ static void let_go(struct back_h2 *b, struct exchange *x)
     exchange_detach_back(x);
 }
 
+/* The connection died before a byte of the answer, and the request is safe to send again (RFC 9110,
+ * 9.2.2). */
+static bool may_go_elsewhere(const struct exchange *x, enum exchange_error why)
+{
+    return back_is_death(why) && exchange_can_start_over(x) && exchange_is_idempotent(x);
+}
+
 /* The connection is over for all of them. */
 static void fail_all(struct back_h2 *b, enum exchange_error why)
 {
     stop_taking(b);
     while (!list_empty(&b->streams)) {
         struct exchange *x = container_of(b->streams.next, struct exchange, back_node);
+        enum exchange_error what = back_death(why, b->served, x->response.status != 0);
+        bool again = may_go_elsewhere(x, what);
         let_go(b, x);
-        exchange_fail(x, why);
+        if (again) {
+            exchange_retry(x, what);
+        } else {
+            exchange_fail(x, what);
+        }
     }
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
@@ -121,9 +136,9 @@ static void fail_conn(struct back_h2 *b, enum exchange_error why)
 static void touch(struct back_h2 *b)
 {
     const struct config *cfg = b->pool->worker->cfg;
-    uint64_t ms = 0;
+    uint64_t ms = 0, ours = b->pool->backend->cfg->read_timeout;
     if (!list_empty(&b->streams)) {
-        ms = cfg->backend_read_timeout;
+        ms = ours != 0 ? ours : cfg->backend_read_timeout;
     } else if (!h2_conn_settings_acked(b->engine)) {
         ms = cfg->backend_http2_settings_timeout;
     }
@@ -306,9 +321,7 @@ bool back_h2_take(struct pool *p, struct exchange *x)
             return false;
         }
     }
-    x->back_ops = &exchange_ops;
-    x->back = b;
-    x->back_stream = 0;
+    exchange_attach_back(x, p, &exchange_ops, b);
     if (may_submit(b)) {
         if (!submit(b, x)) {
             exchange_detach_back(x);
@@ -335,16 +348,14 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
 
 /* ---------------------------------------------------------------- responses, inwards */
 
-/* Those who waited for a connection that turned out to take fewer streams: the pool has, or opens,
+/* Those who waited for a connection that turned out to take fewer streams: there is, or will be,
  * another one. */
 static void send_elsewhere(struct back_h2 *b)
 {
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
         let_go(b, x);
-        if (!back_h2_take(b->pool, x)) {
-            exchange_fail(x, EXCHANGE_BACKEND_CONNECT);
-        }
+        exchange_return(x);
     }
 }
 
@@ -355,6 +366,7 @@ static void finish(struct back_h2 *b, struct exchange *x)
         (void)h2_conn_reset(b->engine, x->back_stream,
                             H2_NO_ERROR); /* the rest of the request is not wanted */
     }
+    b->served = true;
     let_go(b, x);
     exchange_end_down(x);
     submit_waiting(b);
@@ -372,12 +384,12 @@ static void take_head(struct back_h2 *b, struct exchange *x, const struct h2_eve
             exchange_fail(x, EXCHANGE_BACKEND_PROTOCOL);
             return;
         }
-        x->front_ops->head(x);
+        exchange_take_head(x);
         return;
     }
     x->response.m.content_length = ev->content_length;
     x->response.m.has_body = !ev->end_stream && message_response_may_have_body(x);
-    x->front_ops->head(x);
+    exchange_take_head(x);
     if (ev->end_stream) {
         finish(b, x);
     }
@@ -405,7 +417,7 @@ static void take_data(struct back_h2 *b, struct exchange *x, const struct h2_eve
 static void take_reset(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
 {
     let_go(b, x);
-    if (ev->by_peer && ev->code == H2_REFUSED_STREAM && exchange_is_untouched(x)) {
+    if (ev->by_peer && ev->code == H2_REFUSED_STREAM && exchange_can_start_over(x)) {
         exchange_retry(x, EXCHANGE_BACKEND_RESET); /* not processed (RFC 9113, 8.7) */
     } else {
         exchange_fail(x, ev->by_peer ? EXCHANGE_BACKEND_RESET : EXCHANGE_BACKEND_PROTOCOL);
@@ -422,7 +434,7 @@ static void take_goaway(struct back_h2 *b, uint32_t last)
         if (x->back_stream > last) {
             (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
             let_go(b, x);
-            if (exchange_is_untouched(x)) {
+            if (exchange_can_start_over(x)) {
                 exchange_retry(x, EXCHANGE_BACKEND_GONE);
             } else {
                 exchange_fail(x, EXCHANGE_BACKEND_GONE);
@@ -568,6 +580,27 @@ static void on_abort(struct exchange *x, enum exchange_error why)
 
 static const struct exchange_ops exchange_ops = {
     .body = on_body, .credit = on_credit, .abort = on_abort};
+
+bool back_h2_has_stream(const struct pool *p)
+{
+    list_each(node, &p->h2)
+    {
+        if (has_room(container_of(node, struct back_h2, node))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void back_h2_retire(struct pool *p)
+{
+    list_each_safe(node, &p->h2)
+    {
+        struct back_h2 *b = container_of(node, struct back_h2, node);
+        stop_taking(b);
+        conn_want_output(b->conn);
+    }
+}
 
 void back_h2_close_all(struct pool *p)
 {

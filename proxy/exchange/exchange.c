@@ -12,10 +12,7 @@
 #include "ops/log.h"
 #include "process/worker.h"
 #include "route/routes.h"
-
-/* However many addresses there are: a request that five of them could not take is not tried any
- * further. */
-#define MAX_TRIES 5
+#include "route/targets.h"
 
 static const struct {
     int status;
@@ -40,7 +37,13 @@ const char *exchange_error_text(enum exchange_error e)
 
 /* ---------------------------------------------------------------- birth and end */
 
-struct exchange *exchange_new(struct worker *w, const struct client_info *client,
+void client_info_init(struct client_info *c)
+{
+    queue_init(&c->queue);
+    list_init(&c->freed_node);
+}
+
+struct exchange *exchange_new(struct worker *w, struct client_info *client,
                               const struct exchange_ops *front_ops, void *front)
 {
     struct arena arena;
@@ -74,6 +77,12 @@ static void exchange_free(struct reap *r)
     timer_remove(&x->back_timer);
     pipe_clear(&x->up);
     pipe_clear(&x->down);
+    if (x->pool != NULL) {
+        pool_unref(x->pool);
+    }
+    if (x->targets != NULL) {
+        targets_unref(x->targets);
+    }
     x->worker->nexchanges--;
     struct arena arena = x->arena; /* x lives in it */
     arena_release(&arena);
@@ -96,34 +105,126 @@ void exchange_end(struct exchange *x, enum exchange_error why)
 
 /* ---------------------------------------------------------------- between the sides */
 
-void exchange_begin(struct exchange *x)
+/* By the routes that are in force now. */
+static void match(struct exchange *x)
 {
-    x->group = routes_match(x->worker->routes, &x->request);
-    exchange_retry(x, EXCHANGE_BACKEND_CONNECT);
+    struct targets *t = x->worker->targets;
+    if (x->targets == t) {
+        return;
+    }
+    if (x->targets != NULL) {
+        targets_unref(x->targets);
+    }
+    x->targets = targets_ref(t);
+    const char *sni = x->client->sni_fwd ? x->client->tls_sni : NULL;
+    x->group = &t->groups[routes_match(t->routes, &x->request, sni)->index];
 }
 
-/*
- * Every address once; and once more when it was not the address that failed but a connection that
- * had been kept, or a stream that was refused.
- */
-static bool may_try_again(const struct exchange *x, enum exchange_error why)
+void exchange_begin(struct exchange *x)
 {
-    size_t limit =
-        x->group->naddrs + (why == EXCHANGE_BACKEND_GONE || why == EXCHANGE_BACKEND_RESET);
-    return x->tries < limit && x->tries < MAX_TRIES;
+    budget_earn(&x->worker->retries, clock_ms());
+    if (x->request.m.has_body) {
+        pipe_keep(&x->up);
+    }
+    exchange_dispatch(x);
+}
+
+/* One attempt. True: somebody has it. Else *why says what came of it, and *more whether another one
+ * makes sense. */
+static bool attempt(struct exchange *x, enum exchange_error *why, bool *more)
+{
+    struct pool *p;
+    *more = false;
+    /* Whoever closes new connections on a request will do so again. */
+    switch (targets_choose(x, *why != EXCHANGE_BACKEND_NO_ANSWER, &p)) {
+    case TARGET_LATER:
+        *why = EXCHANGE_BACKEND_BUSY;
+        return targets_wait(x);
+    case TARGET_NONE:
+        return false;
+    case TARGET_FOUND:
+        break;
+    }
+    x->tried[x->tries++] = p->id;
+    *more = true;
+    return back_take(p, x);
+}
+
+/* --backend-connections-per-frontend */
+static bool has_its_share(const struct exchange *x)
+{
+    uint64_t most = x->worker->cfg->backend_connections_per_frontend;
+    return most != 0 && x->client->active >= most;
+}
+
+static void dispatch(struct exchange *x, enum exchange_error why)
+{
+    assert(x->back_ops == NULL && exchange_can_start_over(x));
+    bool more = true;
+    pipe_rewind(&x->up);
+    if (has_its_share(x)) {
+        queue_enter(&x->client->queue, x, 0);
+        return;
+    }
+    match(x);
+    while (more && x->tries < EXCHANGE_MAX_TRIES &&
+           (x->tries == 0 || budget_spend(&x->worker->retries, clock_ms()))) {
+        if (attempt(x, &why, &more)) {
+            return;
+        }
+        why = more ? EXCHANGE_BACKEND_CONNECT : why;
+    }
+    exchange_fail(x, why);
+}
+
+void exchange_serve_clients(struct worker *w)
+{
+    struct list *node;
+    while ((node = list_shift(&w->freed_clients)) != NULL) {
+        struct client_info *c = container_of(node, struct client_info, freed_node);
+        struct exchange *x;
+        while ((x = queue_first(&c->queue)) != NULL && !has_its_share(x)) {
+            queue_leave(x);
+            exchange_dispatch(x);
+        }
+    }
+}
+
+void exchange_dispatch(struct exchange *x)
+{
+    dispatch(x, EXCHANGE_BACKEND_CONNECT);
+}
+
+void exchange_return(struct exchange *x)
+{
+    assert(x->tries > 0);
+    x->tries--;
+    exchange_dispatch(x);
 }
 
 void exchange_retry(struct exchange *x, enum exchange_error why)
 {
-    assert(x->back_ops == NULL && exchange_is_untouched(x));
-    while (may_try_again(x, why)) {
-        x->tries++;
-        if (back_take(routes_pick(x->worker, x->group), x)) {
-            return;
-        }
-        why = EXCHANGE_BACKEND_CONNECT;
+    dispatch(x, why);
+}
+
+void exchange_attach_back(struct exchange *x, struct pool *pool, const struct exchange_ops *ops,
+                          void *back)
+{
+    assert(x->back_ops == NULL);
+    x->back_ops = ops;
+    x->back = back;
+    x->loads_pool = pool != NULL;
+    if (pool == NULL) {
+        return;
     }
-    exchange_fail(x, why);
+    pool->load++;
+    x->client->active++;
+    if (x->pool != pool) {
+        if (x->pool != NULL) {
+            pool_unref(x->pool);
+        }
+        x->pool = pool_ref(pool);
+    }
 }
 
 void exchange_detach_back(struct exchange *x)
@@ -133,6 +234,29 @@ void exchange_detach_back(struct exchange *x)
     x->back_stream = 0;
     timer_stop(&x->back_timer);
     list_remove(&x->back_node);
+    if (x->loads_pool) {
+        x->loads_pool = false;
+        x->pool->load--;
+        pool_freed(x->pool);
+        x->client->active--;
+        if (x->client->queue.n > 0) {
+            list_remove(&x->client->freed_node);
+            list_append(&x->worker->freed_clients, &x->client->freed_node);
+        }
+    }
+}
+
+bool exchange_is_idempotent(const struct exchange *x)
+{
+    enum h1_method m = x->request.method;
+    return m == H1_METHOD_GET || m == H1_METHOD_HEAD || m == H1_METHOD_OPTIONS ||
+           m == H1_METHOD_TRACE || m == H1_METHOD_PUT || m == H1_METHOD_DELETE;
+}
+
+void exchange_take_head(struct exchange *x)
+{
+    pipe_forget(&x->up);
+    x->front_ops->head(x);
 }
 
 void exchange_fail(struct exchange *x, enum exchange_error why)
@@ -212,10 +336,12 @@ void exchange_end_down(struct exchange *x)
     x->front_ops->body(x);
 }
 
-void exchange_took_up(struct exchange *x, size_t n)
+void exchange_took_up(struct exchange *x)
 {
-    if (n > 0 && !x->ended) {
-        x->front_ops->credit(x, n);
+    size_t fresh = (size_t)(x->up.furthest - x->up_credited);
+    x->up_credited = x->up.furthest;
+    if (fresh > 0 && !x->ended) {
+        x->front_ops->credit(x, fresh);
     }
 }
 

@@ -9,6 +9,7 @@
 #ifndef EXCHANGE_EXCHANGE_H
 #define EXCHANGE_EXCHANGE_H
 
+#include "exchange/queue.h"
 #include "net/block.h"
 #include "net/conn.h"
 #include "net/list.h"
@@ -22,7 +23,9 @@
 
 struct worker;
 struct exchange;
-struct group;
+struct pool;
+struct target_group;
+struct targets;
 
 enum exchange_error {
     EXCHANGE_OK = 0,
@@ -68,6 +71,9 @@ struct str {
     size_t len;
 };
 
+/** However many addresses there are: a request is not tried any further after so many. */
+#define EXCHANGE_MAX_TRIES 8
+
 /** Interim responses for one request: 100, 102, a few 103. More is a backend gone wrong (502). */
 #define EXCHANGE_MAX_INTERIM 16
 
@@ -94,16 +100,21 @@ struct client_info {
     char addr[64]; /**< numeric, or "localhost" for a UNIX socket */
     uint16_t port, server_port;
     bool tls;
+    bool sni_fwd;     /**< requests are routed by tls_sni */
     const char *alpn; /**< static: "h2", "http/1.1" …; NULL: none was agreed on */
     const char *tls_protocol, *tls_cipher; /**< static; NULL in the clear */
     char *tls_sni;                         /**< owned by the front; NULL without */
     bool tls_reused;                       /**< the session was resumed */
+
+    uint32_t active;        /**< exchanges that a backend has */
+    struct queue queue;     /**< those that wait for one of these to end */
+    struct list freed_node; /**< worker->freed_clients, when one has ended and others wait */
 };
 
 struct exchange {
     struct worker *worker;
     struct arena arena;
-    const struct client_info *client;
+    struct client_info *client;
     struct request request;
     struct response response;
     struct pipe up;   /**< the request body: front writes, back reads */
@@ -117,18 +128,24 @@ struct exchange {
     struct list back_node;  /**< in a list of the back that has it */
     uint32_t front_stream, back_stream;
 
-    const struct group *group;
-    uint32_t backend; /**< index of the backend that has or had it */
+    struct targets *targets; /**< a reference: `group` is of these */
+    struct target_group *group;
+    struct pool *pool; /**< a reference: where it was sent to last; NULL: nowhere yet */
+    bool loads_pool;   /**< it counts among those in progress there */
+    bool set_affinity; /**< the client is told `affinity`, in the cookie of the group */
+    uint32_t affinity;
     uint8_t tries;
-    bool response_started;  /**< the front has sent a head that is not interim */
-    bool request_sent;      /**< HTTP/2 back: our side of the stream has ended */
-    uint8_t interim;        /**< interim responses so far */
-    bool head_ended_stream; /**< HTTP/2 front: END_STREAM went out with the head */
+    uint32_t tried[EXCHANGE_MAX_TRIES]; /**< ids of the pools */
+    bool response_started;              /**< the front has sent a head that is not interim */
+    bool request_sent;                  /**< HTTP/2 back: our side of the stream has ended */
+    uint8_t interim;                    /**< interim responses so far */
+    bool head_ended_stream;             /**< HTTP/2 front: END_STREAM went out with the head */
     bool ended;
     enum exchange_error error; /**< why it failed; EXCHANGE_OK otherwise */
     struct timer timer;        /**< the front's, for a client that does not read or send */
     uint64_t timer_mark;       /**< octets that must have moved when it fires */
     bool timer_reads;          /**< it waits for the request, not for the response to leave */
+    uint64_t up_credited;      /**< octets of the request body that the front may read others for */
     struct timer back_timer;   /**< the back's, for a backend that does not read or send */
     uint64_t back_timer_mark;
     bool back_timer_reads;
@@ -139,11 +156,19 @@ struct exchange {
     struct reap reap;
 };
 
-struct exchange *exchange_new(struct worker *w, const struct client_info *client,
+/** Its lists; the rest is the caller's. */
+void client_info_init(struct client_info *c);
+/** At the end of a turn: exchanges of clients that have no more than they may. */
+void exchange_serve_clients(struct worker *w);
+
+struct exchange *exchange_new(struct worker *w, struct client_info *client,
                               const struct exchange_ops *front_ops, void *front);
 
 /** Routes the request and hands it to a back. Failure is told through front_ops->abort, at once. */
 void exchange_begin(struct exchange *x);
+/** Hands a request that no back has to one, or to the queue; what it has waited for may have come.
+ */
+void exchange_dispatch(struct exchange *x);
 
 /**
  * The back that had it could not do anything with it, and no byte of it can have been acted on:
@@ -151,16 +176,28 @@ void exchange_begin(struct exchange *x);
  */
 void exchange_retry(struct exchange *x, enum exchange_error why);
 
-/** None of the body has left the pipe and no head has come: another back could still do all of it.
- */
-static inline bool exchange_is_untouched(const struct exchange *x)
+/** The back that took it has no room for it after all: that was no try. */
+void exchange_return(struct exchange *x);
+
+/** No head has come, and all of the body is still here: another back could do all of it. */
+static inline bool exchange_can_start_over(const struct exchange *x)
 {
-    return x->up.taken == 0 && x->response.status == 0;
+    return (x->up.taken == 0 || x->up.keeps) && x->response.status == 0;
 }
+
+/** Whether doing the request twice is the same as once (RFC 9110, 9.2.2). */
+bool exchange_is_idempotent(const struct exchange *x);
+
+/** By the back: a response head is in. */
+void exchange_take_head(struct exchange *x);
 
 /** By the back: it has failed. The back must have let go (exchange_detach_back). */
 void exchange_fail(struct exchange *x, enum exchange_error why);
 
+/** By the back, when it takes the exchange. It counts for `pool` until it is detached; NULL: for
+ * none. */
+void exchange_attach_back(struct exchange *x, struct pool *pool, const struct exchange_ops *ops,
+                          void *back);
 /** By the back, when it is done with the exchange or gives it up. */
 void exchange_detach_back(struct exchange *x);
 
@@ -199,8 +236,10 @@ void exchange_push_up(struct exchange *x, const uint8_t *data, size_t len);
 void exchange_push_down(struct exchange *x, const uint8_t *data, size_t len);
 void exchange_end_up(struct exchange *x);
 void exchange_end_down(struct exchange *x);
-/** The reader has taken `n` octets out of a pipe. */
-void exchange_took_up(struct exchange *x, size_t n);
+/** The back has taken octets out of its pipe. Those that it had taken before, for a try that
+ * failed, are not credited again. */
+void exchange_took_up(struct exchange *x);
+/** The front has taken `n` octets out of its pipe. */
 void exchange_took_down(struct exchange *x, size_t n);
 
 #endif

@@ -6,9 +6,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "back/back.h"
 #include "config.h"
 #include "exchange/request_check.h"
 #include "process/worker.h"
+#include "route/affinity.h"
+#include "route/targets.h"
 #include "route/routes.h"
 
 /* One token serves both libraries: both are generated from tools/fields.def. */
@@ -487,7 +490,7 @@ static void put_request_framing(struct exchange *x, struct field_list *l, int ht
 
 static struct str backend_authority(const struct exchange *x)
 {
-    const char *s = x->worker->routes->backends[x->backend].authority;
+    const char *s = x->pool->backend->authority;
     return (struct str){s, strlen(s)};
 }
 
@@ -595,13 +598,32 @@ static struct str rewrite_location(struct exchange *x, const struct h2_field *f)
     return (struct str){out, (size_t)(p - out)};
 }
 
+/* The cookie by which the client finds its backend again. */
+static struct str affinity_cookie(struct exchange *x)
+{
+    static const char *const same_site[] = {[CFG_SAME_SITE_STRICT] = "Strict",
+                                            [CFG_SAME_SITE_LAX] = "Lax",
+                                            [CFG_SAME_SITE_NONE] = "None"};
+    const struct cfg_backend *said = x->group->group->affinity;
+    struct affinity_cookie c = {.name = said->cookie_name,
+                                .path = said->cookie_path,
+                                .secure = said->cookie_secure,
+                                .http_only = said->cookie_http_only,
+                                .same_site = same_site[said->cookie_same_site],
+                                .max_age = said->cookie_max_age};
+    size_t len = affinity_set_cookie(NULL, 0, &c, x->affinity, x->client->tls);
+    char *value = arena_alloc(&x->arena, len + 1);
+    affinity_set_cookie(value, len + 1, &c, x->affinity, x->client->tls);
+    return (struct str){value, len};
+}
+
 struct field_list message_response_fields(struct exchange *x, int http_major)
 {
     const struct config *cfg = x->worker->cfg;
     const struct response *r = &x->response;
     /* Made by us: complete as it is. As in nghttpx, nothing is added to error pages. */
     bool ours = x->error != EXCHANGE_OK;
-    struct field_list l = list_new(x, r->m.nfields + 8 + cfg->nadd_response_header);
+    struct field_list l = list_new(x, r->m.nfields + 9 + cfg->nadd_response_header);
     if (http_major == 2) {
         put_number(x, &l, H2_TOKEN_PSEUDO_STATUS, (uint64_t)r->status);
     }
@@ -629,6 +651,9 @@ struct field_list message_response_fields(struct exchange *x, int http_major)
     if (!ours) {
         if (!cfg->no_via) {
             put_str(&l, H2_TOKEN_VIA, join(x, &r->m, H2_TOKEN_VIA, true, ", ", via_entry(&r->m)));
+        }
+        if (x->set_affinity) {
+            put_str(&l, H2_TOKEN_SET_COOKIE, affinity_cookie(x));
         }
         put_headers(&l, cfg->add_response_header, cfg->nadd_response_header);
     }

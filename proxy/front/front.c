@@ -34,6 +34,7 @@ static void free_front(struct reap *r)
     }
     timer_remove(&f->timer);
     free(f->client.tls_sni);
+    list_remove(&f->client.freed_node);
     worker_front_gone(f->worker);
     f->magic = 0;
     free(f);
@@ -182,7 +183,9 @@ void front_accept(struct worker *w, int fd, const struct cfg_frontend *cfg,
     f->magic = FRONT_MAGIC;
     f->worker = w;
     f->proto = &unknown_proto;
+    client_info_init(&f->client);
     f->client.tls = cfg->tls;
+    f->client.sni_fwd = cfg->sni_fwd;
     f->client.server_port = cfg->addr.port;
     describe_peer(&f->client, peer);
     list_init(&f->node);

@@ -122,7 +122,7 @@ static void end_exchange(struct front_h2 *h, struct exchange *x, enum exchange_e
     list_remove(&x->front_node);
     h2_stream_set_user(h->engine, x->front_stream, NULL);
     (void)h2_conn_consume(h->engine, x->front_stream,
-                          (uint32_t)x->up.len); /* nobody will take these */
+                          (uint32_t)pipe_unread(&x->up)); /* nobody will take these */
     exchange_end(x, why);
 }
 

@@ -49,7 +49,12 @@ static void drop_first_block(struct pipe *p)
     if (p->head == NULL) {
         p->tail = NULL;
     }
-    block_put(p->pool, b);
+    if (p->keeps) {
+        b->next = p->kept;
+        p->kept = b;
+    } else {
+        block_put(p->pool, b);
+    }
 }
 
 void pipe_drop(struct pipe *p, size_t len)
@@ -57,6 +62,10 @@ void pipe_drop(struct pipe *p, size_t len)
     assert(len <= p->len);
     p->len -= len;
     p->taken += len;
+    p->furthest = p->taken > p->furthest ? p->taken : p->furthest;
+    if (p->keeps && p->taken > p->limit) {
+        pipe_forget(p);
+    }
     while (len > 0) {
         struct block *b = p->head;
         size_t n = b->end - b->start;
@@ -85,8 +94,42 @@ size_t pipe_read(struct pipe *p, uint8_t *buf, size_t len)
 
 void pipe_clear(struct pipe *p)
 {
+    pipe_forget(p);
     while (p->head != NULL) {
         drop_first_block(p);
     }
     p->len = 0;
+}
+
+void pipe_keep(struct pipe *p)
+{
+    assert(p->taken == 0);
+    p->keeps = true;
+}
+
+void pipe_forget(struct pipe *p)
+{
+    p->keeps = false;
+    while (p->kept != NULL) {
+        struct block *b = p->kept;
+        p->kept = b->next;
+        block_put(p->pool, b);
+    }
+}
+
+void pipe_rewind(struct pipe *p)
+{
+    assert(p->keeps || p->taken == 0);
+    while (p->kept != NULL) {
+        struct block *b = p->kept;
+        p->kept = b->next;
+        b->next = p->head;
+        p->head = b;
+        p->tail = p->tail == NULL ? b : p->tail;
+    }
+    for (struct block *b = p->head; b != NULL; b = b->next) {
+        b->start = 0; /* the last one of them may have been read in part */
+    }
+    p->len += p->taken;
+    p->taken = 0;
 }

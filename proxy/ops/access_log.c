@@ -19,7 +19,7 @@
 #include "ops/log.h"
 #include "ops/log_file.h"
 #include "process/worker.h"
-#include "route/routes.h"
+#include "back/back.h"
 
 #define DEFAULT_FORMAT                                                                             \
     "$remote_addr - - [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" "      \
@@ -324,11 +324,11 @@ static void put_request_field(struct record *r, const struct exchange *x, const 
 
 static void put_backend(struct record *r, const struct exchange *x, bool port)
 {
-    if (x->tries == 0) {
+    if (x->pool == NULL) {
         put_text(r, "-");
         return;
     }
-    const struct cfg_address *a = &x->worker->routes->backends[x->backend].cfg->addr;
+    const struct cfg_address *a = &x->pool->backend->cfg->addr;
     if (a->path != NULL) {
         put_text(r, port ? "-" : a->path);
     } else if (port) {

@@ -143,12 +143,22 @@ static bool check_tls(const struct config *cfg)
     return good;
 }
 
+static bool check_readable(const char *option, const char *path)
+{
+    if (path == NULL || access(path, R_OK) == 0) {
+        return true;
+    }
+    LOG(FATAL, "%s: %s: %s", option, path, strerror(errno));
+    return false;
+}
+
 static bool check_all(const struct config *cfg)
 {
     bool good = check_tls(cfg);
+    good = check_readable("resolv-conf", cfg->resolv_conf) && good;
     struct routes *routes = routes_new(cfg);
     good = routes != NULL && good;
-    routes_free(routes);
+    routes_unref(routes);
     for (size_t i = 0; i < cfg->nfrontend; i++) {
         good = check_frontend(&cfg->frontend[i]) && good;
     }

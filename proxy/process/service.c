@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@
 
 struct service {
     const struct config *cfg;
-    struct routes *routes;
+    pthread_mutex_t routes_lock;
+    struct routes *routes; /* those in force */
     struct log_format *format;
     SSL_CTX *server_ctx, *client_ctx;
     struct worker **workers;
@@ -33,6 +35,23 @@ struct service {
 };
 
 /* ---------------------------------------------------------------- set-up */
+
+bool service_set_backends(struct service *s, const struct config *cfg)
+{
+    struct routes *next = routes_new(cfg);
+    if (next == NULL) {
+        return false;
+    }
+    pthread_mutex_lock(&s->routes_lock);
+    struct routes *before = s->routes;
+    s->routes = next;
+    for (size_t i = 0; i < s->nworkers && s->workers[i] != NULL; i++) {
+        worker_set_routes(s->workers[i], next);
+    }
+    pthread_mutex_unlock(&s->routes_lock);
+    routes_unref(before);
+    return true;
+}
 
 static bool set_up(struct service *s)
 {
@@ -45,8 +64,7 @@ static bool set_up(struct service *s)
     if (!tls_contexts(cfg, &s->server_ctx, &s->client_ctx)) {
         return false;
     }
-    s->routes = routes_new(cfg);
-    if (s->routes == NULL) {
+    if (!service_set_backends(s, cfg)) {
         return false;
     }
     s->format = log_format_new(cfg->accesslog_format);
@@ -65,6 +83,7 @@ struct service *service_new(const struct config *cfg)
 {
     struct service *s = xcalloc(1, sizeof(*s));
     s->cfg = cfg_ref(cfg);
+    pthread_mutex_init(&s->routes_lock, NULL);
     if (!set_up(s)) {
         service_free(s);
         return NULL;
@@ -80,7 +99,8 @@ void service_free(struct service *s)
     free(s->workers);
     access_log_close();
     log_format_free(s->format);
-    routes_free(s->routes);
+    routes_unref(s->routes);
+    pthread_mutex_destroy(&s->routes_lock);
     SSL_CTX_free(s->server_ctx);
     SSL_CTX_free(s->client_ctx);
     tls_cleanup();

@@ -29,6 +29,14 @@ enum service_command {
 struct service *service_new(const struct config *cfg);
 
 /**
+ * Requests go to the backends of this configuration from now on: the only way by which they get
+ * into force, at the start and while the service runs. From any thread. What both have keeps its
+ * connections; requests in progress are not disturbed. False: nothing has changed, and why went to
+ * the error log.
+ */
+bool service_set_backends(struct service *s, const struct config *cfg);
+
+/**
  * Serves at the sockets, whose descriptors become the service's, until it has been told to end and
  * all is served. `channel` is connected to the main process, and its closing ends the service at
  * once; -1: there is none, signals are heard (SIGQUIT, SIGTERM, SIGINT, SIGUSR1), and the end of

@@ -14,9 +14,11 @@
 #include "config.h"
 #include "front/front.h"
 #include "net/listener.h"
+#include "net/resolver.h"
 #include "net/sockets.h"
 #include "ops/log.h"
 #include "route/routes.h"
+#include "route/targets.h"
 #include "tls/tls.h"
 
 /* ---------------------------------------------------------------- the turn */
@@ -52,14 +54,19 @@ static bool is_done(const struct worker *w)
  */
 static void end_turn(struct worker *w)
 {
-    while (!list_empty(&w->dirty) || !list_empty(&w->resuming)) {
+    while (!list_empty(&w->dirty) || !list_empty(&w->resuming) || !list_empty(&w->freed) ||
+           !list_empty(&w->freed_clients)) {
+        targets_serve_waiting(w);
+        exchange_serve_clients(w);
         struct list *node = list_shift(&w->resuming);
         if (node != NULL) {
             conn_run_resumed(container_of(node, struct conn, resume_node));
             continue;
         }
         node = list_shift(&w->dirty);
-        conn_flush(container_of(node, struct conn, dirty_node));
+        if (node != NULL) {
+            conn_flush(container_of(node, struct conn, dirty_node));
+        }
     }
     access_log_flush(&w->access_log);
     run_reaper(w);
@@ -114,8 +121,18 @@ static void drain(struct worker *w, bool serve_waiting)
         struct front *f = container_of(node, struct front, node);
         f->proto->drain(f);
     }
-    for (size_t i = 0; i < w->routes->nbackends; i++) {
-        back_h1_close_idle(&w->pools[i]);
+    list_each_safe(node, &w->pools)
+    {
+        pool_close_idle(container_of(node, struct pool, node));
+    }
+}
+
+static void install_routes(struct worker *w)
+{
+    struct routes *routes = atomic_exchange(&w->next_routes, NULL);
+    if (routes != NULL) {
+        targets_install(w, routes);
+        routes_unref(routes);
     }
 }
 
@@ -124,6 +141,9 @@ static void on_wake(struct ev_loop *loop, ev_async *async, int revents)
     (void)revents;
     struct worker *w = container_of(async, struct worker, wake);
     unsigned commands = atomic_exchange(&w->commands, 0);
+    if ((commands & WORKER_ROUTES) != 0) {
+        install_routes(w);
+    }
     if ((commands & WORKER_STOP) != 0) {
         listener_close_all(w, true);
         w->draining = true;
@@ -139,21 +159,37 @@ void worker_post(struct worker *w, enum worker_command cmd)
     ev_async_send(w->loop, &w->wake);
 }
 
+void worker_set_routes(struct worker *w, struct routes *routes)
+{
+    routes_unref(atomic_exchange(&w->next_routes, routes_ref(routes)));
+    worker_post(w, WORKER_ROUTES);
+}
+
 /* ---------------------------------------------------------------- life */
 
-struct worker *worker_new(int index, const struct config *cfg, const struct routes *routes,
+struct worker *worker_new(int index, const struct config *cfg, struct routes *routes,
                           SSL_CTX *server_ctx, SSL_CTX *client_ctx, const struct log_format *format)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
     w->index = index;
     w->seed = (unsigned)time(NULL) ^ (unsigned)getpid() ^ ((unsigned)index << 16);
     w->cfg = cfg;
-    w->routes = routes;
     w->server_ctx = server_ctx;
     w->client_ctx = client_ctx;
     w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     if (w->loop == NULL) {
         LOG(FATAL, "no event loop could be made: %s", strerror(errno));
+        free(w);
+        return NULL;
+    }
+    struct resolver_options names = {.loop = w->loop,
+                                     .cache_timeout = cfg->dns_cache_timeout,
+                                     .lookup_timeout = cfg->dns_lookup_timeout,
+                                     .max_try = (unsigned)cfg->dns_max_try,
+                                     .resolv_conf = cfg->resolv_conf};
+    w->resolver = resolver_new(&names);
+    if (w->resolver == NULL) {
+        ev_loop_destroy(w->loop);
         free(w);
         return NULL;
     }
@@ -165,11 +201,10 @@ struct worker *worker_new(int index, const struct config *cfg, const struct rout
     list_init(&w->dirty);
     list_init(&w->resuming);
     list_init(&w->reap);
-    w->pools = xcalloc(routes->nbackends, sizeof(*w->pools));
-    for (size_t i = 0; i < routes->nbackends; i++) {
-        pool_init(&w->pools[i], w, &routes->backends[i], (uint32_t)i);
-    }
-    w->group_turns = xcalloc(routes->ngroups, sizeof(*w->group_turns));
+    list_init(&w->pools);
+    list_init(&w->freed);
+    list_init(&w->freed_clients);
+    targets_install(w, routes);
     w->rx = xmalloc(WORKER_IO_SIZE);
     w->plain = xmalloc(WORKER_IO_SIZE);
     w->tx = xmalloc(WORKER_IO_SIZE);
@@ -238,17 +273,21 @@ void worker_free(struct worker *w)
         struct front *f = container_of(node, struct front, node);
         f->proto->cut(f);
     }
-    for (size_t i = 0; i < w->routes->nbackends; i++) {
-        back_h1_close_idle(&w->pools[i]);
-        back_h2_close_all(&w->pools[i]);
+    list_each_safe(node, &w->pools)
+    {
+        pool_close_all(container_of(node, struct pool, node));
     }
     run_reaper(w);
+    targets_remove(w);
+    routes_unref(atomic_load(&w->next_routes));
+    run_reaper(w);
+    resolver_free(w->resolver);
     list_each_safe(node, &w->conns)
     {
         conn_close(container_of(node, struct conn, node)); /* those that lingered */
     }
     run_reaper(w);
-    assert(w->nexchanges == 0 && w->nfronts == 0 && list_empty(&w->conns));
+    assert(w->nexchanges == 0 && w->nfronts == 0 && list_empty(&w->conns) && list_empty(&w->pools));
     access_log_free(&w->access_log);
     timer_remove(&w->rest);
     wheel_stop(&w->wheel);
@@ -257,8 +296,6 @@ void worker_free(struct worker *w)
     ev_loop_destroy(w->loop);
     block_pool_clear(&w->blocks);
     buffer_free(&w->spare);
-    free(w->pools);
-    free(w->group_turns);
     free(w->rx);
     free(w->plain);
     free(w->tx);

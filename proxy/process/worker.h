@@ -15,6 +15,7 @@
 #include "net/list.h"
 #include "net/wheel.h"
 #include "ops/access_log.h"
+#include "route/budget.h"
 
 #include "h1parser.h"
 
@@ -27,7 +28,8 @@
 
 struct config;
 struct routes;
-struct pool;
+struct resolver;
+struct targets;
 struct sockets;
 
 /** One read or write of a socket moves this much at the most, octets. */
@@ -37,19 +39,19 @@ enum worker_command {
     WORKER_DRAIN = 1, /**< take what waits, then no new connections; finish when all are served */
     WORKER_STOP = 2,  /**< finish now */
     WORKER_HAND_OVER = 4, /**< as DRAIN, but what waits is the successor's */
+    WORKER_ROUTES = 8,    /**< other routes are there (worker_set_routes) */
 };
 
 struct worker {
     int index;
     const struct config *cfg;
-    const struct routes *routes;
-    uint32_t *group_turns; /**< whose turn it is in each group of `routes` */
     SSL_CTX *server_ctx,
         *client_ctx; /**< shared with the other workers; set up before they start */
     struct ev_loop *loop;
     ev_prepare end_of_turn;
     ev_async wake;
-    atomic_uint commands; /**< enum worker_command bits that were posted */
+    atomic_uint commands;                 /**< enum worker_command bits that were posted */
+    _Atomic(struct routes *) next_routes; /**< a reference, until the worker installs them */
     pthread_t thread;
     atomic_bool finished; /**< the loop has ended */
     struct ev_loop *main_loop;
@@ -62,9 +64,16 @@ struct worker {
     struct list fronts; /**< struct front nodes: who has to be told to go */
     struct list conns;  /**< every struct conn that is not closed */
     struct list dirty, resuming, reap;
-    struct pool *pools; /**< one for each backend of `routes` */
-    uint64_t turn;      /**< counts the turns */
-    unsigned seed;      /**< of random delays */
+    struct resolver *resolver; /**< of names of backends */
+    struct targets *targets;   /**< of the routes in force */
+    struct list pools;         /**< all of them, retired ones too */
+    struct list freed;         /**< pools where somebody who waits may find room now */
+    struct list freed_clients; /**< clients whose waiting exchanges may go on */
+    uint32_t last_pool_id;
+    uint32_t nwaiting;     /**< exchanges in the queues of the groups */
+    struct budget retries; /**< for requests that are sent to another backend */
+    uint64_t turn;         /**< counts the turns */
+    unsigned seed;         /**< of random delays */
     uint32_t nexchanges;
     uint32_t nfronts;
     bool draining;
@@ -78,7 +87,7 @@ struct worker {
     struct access_log access_log;
 };
 
-struct worker *worker_new(int index, const struct config *cfg, const struct routes *routes,
+struct worker *worker_new(int index, const struct config *cfg, struct routes *routes,
                           SSL_CTX *server_ctx, SSL_CTX *client_ctx,
                           const struct log_format *format);
 /** Accepts at the worker's share of the sockets, whose descriptors become its own. */
@@ -88,6 +97,8 @@ void worker_listen(struct worker *w, const struct sockets *sockets);
 bool worker_start(struct worker *w, struct ev_loop *main_loop, ev_async *wake);
 /** From any thread. */
 void worker_post(struct worker *w, enum worker_command cmd);
+/** From any thread: requests that come from now on, and those that wait, go by these routes. */
+void worker_set_routes(struct worker *w, struct routes *routes);
 void worker_join(struct worker *w);
 void worker_free(struct worker *w);
 

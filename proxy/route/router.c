@@ -9,8 +9,10 @@
  * A node is the text on the way to it. `exact` belongs to that text alone; `open` to every longer
  * one, which is what a '*' says. An exact path that ends with '/' is a subtree and holds for the
  * longer ones, too.
+ *
+ * Here patterns are added; router_cells.c makes of the trees what is matched.
  */
-#include "router.h"
+#include "router_internal.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -18,26 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct node {
-    char *label; /* the text from the parent to here; owned */
-    size_t len;
-    struct node *parent;
-    uint8_t *first;      /* first octet of each child's label */
-    struct node **child; /* in the same order */
-    size_t nchildren;
-    int exact;
-    int open;
-};
-
-struct router {
-    struct node *hosts;  /* values are indices of `paths` */
-    struct node **paths; /* [0]: of the patterns without a host; values are the caller's indices */
-    size_t npaths;
-};
-
 /* ---------------------------------------------------------------- trees */
 
-static struct node *node_new(const char *label, size_t len, struct node *parent)
+static struct node *node_new(struct router *r, const char *label, size_t len, struct node *parent)
 {
     struct node *n = calloc(1, sizeof(*n));
     if (n == NULL) {
@@ -54,6 +39,8 @@ static struct node *node_new(const char *label, size_t len, struct node *parent)
     n->parent = parent;
     n->exact = ROUTER_NONE;
     n->open = ROUTER_NONE;
+    r->nnodes++;
+    r->label_octets += len;
     return n;
 }
 
@@ -99,9 +86,9 @@ static bool add_child(struct node *n, struct node *child)
     return true;
 }
 
-static struct node *add_leaf(struct node *parent, const char *label, size_t len)
+static struct node *add_leaf(struct router *r, struct node *parent, const char *label, size_t len)
 {
-    struct node *leaf = node_new(label, len, parent);
+    struct node *leaf = node_new(r, label, len, parent);
     if (leaf != NULL && !add_child(parent, leaf)) {
         tree_free(leaf);
         leaf = NULL;
@@ -110,11 +97,11 @@ static struct node *add_leaf(struct node *parent, const char *label, size_t len)
 }
 
 /* Puts a node in front of n, for the first `at` octets of its label. */
-static struct node *split(struct node *n, size_t at)
+static struct node *split(struct router *r, struct node *n, size_t at)
 {
     assert(at > 0 && at < n->len);
     struct node *parent = n->parent;
-    struct node *front = node_new(n->label, at, parent);
+    struct node *front = node_new(r, n->label, at, parent);
     char *rest = strdup(n->label + at);
     if (front == NULL || rest == NULL) {
         goto fail;
@@ -153,16 +140,16 @@ static size_t common(const char *a, size_t a_len, const char *b, size_t b_len)
 }
 
 /* The node of a text, made when it is not there; NULL when there is no memory. */
-static struct node *tree_insert(struct node *n, const char *key, size_t len)
+static struct node *tree_insert(struct router *r, struct node *n, const char *key, size_t len)
 {
     while (len > 0) {
         struct node *child = find_child(n, key[0]);
         if (child == NULL) {
-            return add_leaf(n, key, len);
+            return add_leaf(r, n, key, len);
         }
         size_t same = common(key, len, child->label, child->len);
         if (same < child->len) {
-            child = split(child, same);
+            child = split(r, child, same);
             if (child == NULL) {
                 return NULL;
             }
@@ -174,15 +161,20 @@ static struct node *tree_insert(struct node *n, const char *key, size_t len)
     return n;
 }
 
-static const struct node *tree_find(const struct node *n, const char *key, size_t len)
+/* The node of a text, of which the octets are read from its end when it is a host. */
+static const struct node *tree_find(const struct node *n, const char *key, size_t len, bool host)
 {
-    while (len > 0) {
-        n = find_child(n, key[0]);
-        if (n == NULL || n->len > len || memcmp(n->label, key, n->len) != 0) {
+    size_t at = 0;
+    while (at < len) {
+        n = find_child(n, host ? key[len - 1 - at] : key[at]);
+        if (n == NULL || n->len > len - at) {
             return NULL;
         }
-        key += n->len;
-        len -= n->len;
+        for (size_t i = 0; i < n->len; i++, at++) {
+            if (n->label[i] != (host ? key[len - 1 - at] : key[at])) {
+                return NULL;
+            }
+        }
     }
     return n;
 }
@@ -228,7 +220,7 @@ static int new_path_tree(struct router *r)
         return ROUTER_NONE;
     }
     r->paths = paths;
-    r->paths[r->npaths] = node_new("", 0, NULL);
+    r->paths[r->npaths] = node_new(r, "", 0, NULL);
     return r->paths[r->npaths] != NULL ? (int)r->npaths++ : ROUTER_NONE;
 }
 
@@ -242,7 +234,7 @@ static struct node *paths_of_host(struct router *r, const char *pattern)
     if (host.text == NULL) {
         return NULL;
     }
-    struct node *n = tree_insert(r->hosts, host.text, host.len);
+    struct node *n = tree_insert(r, r->hosts, host.text, host.len);
     free(host.text);
     if (n == NULL) {
         return NULL;
@@ -260,7 +252,7 @@ struct router *router_new(void)
     if (r == NULL) {
         return NULL;
     }
-    r->hosts = node_new("", 0, NULL);
+    r->hosts = node_new(r, "", 0, NULL);
     if (r->hosts == NULL || new_path_tree(r) != 0) {
         router_free(r);
         return NULL;
@@ -268,30 +260,40 @@ struct router *router_new(void)
     return r;
 }
 
-void router_free(struct router *r)
+static void free_trees(struct router *r)
 {
-    if (r == NULL) {
-        return;
-    }
     for (size_t i = 0; i < r->npaths; i++) {
         tree_free(r->paths[i]);
     }
     tree_free(r->hosts);
     free(r->paths);
+}
+
+void router_free(struct router *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    free_trees(r);
+    free(r->memory);
+    free(r->branches);
+    free(r->above);
+    free(r->jumps);
+    free(r->texts);
     free(r);
 }
 
 enum router_rc router_add(struct router *r, const char *pattern, int index)
 {
     const char *path = strchr(pattern, '/');
-    assert(path != NULL && index >= 0);
+    assert(path != NULL && index >= 0 && index <= ROUTER_INDEX_MOST && r->cells == NULL);
     struct node *paths = paths_of_host(r, pattern);
     if (paths == NULL) {
         return ROUTER_NO_MEMORY;
     }
     bool open;
     size_t len = path_part(path, &open);
-    struct node *n = tree_insert(paths, path, len);
+    struct node *n = tree_insert(r, paths, path, len);
     if (n == NULL) {
         return ROUTER_NO_MEMORY;
     }
@@ -303,110 +305,6 @@ enum router_rc router_add(struct router *r, const char *pattern, int index)
     return ROUTER_OK;
 }
 
-/* ---------------------------------------------------------------- looking up */
-
-static inline char host_char(const char *host, size_t len, size_t i)
-{
-    char c = host[len - 1 - i];
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/*
- * Goes down the tree of hosts as far as the host goes with it. *depth is the length of the text at
- * the node that is returned; what comes below it does not fit.
- */
-static const struct node *walk_host(const struct node *n, const char *host, size_t len,
-                                    size_t *depth)
-{
-    size_t at = 0;
-    while (at < len) {
-        const struct node *child = find_child(n, host_char(host, len, at));
-        if (child == NULL || child->len > len - at) {
-            break;
-        }
-        size_t i = 1;
-        while (i < child->len && child->label[i] == host_char(host, len, at + i)) {
-            i++;
-        }
-        if (i < child->len) {
-            break;
-        }
-        at += child->len;
-        n = child;
-    }
-    *depth = at;
-    return n;
-}
-
-static bool is_subtree(const struct node *n)
-{
-    return n->exact != ROUTER_NONE && n->label[n->len - 1] == '/';
-}
-
-/* The index of /x/ for the path /x: at a child that is the '/' alone, or at the end of `child`,
- * which goes on with it. */
-static int with_slash(const struct node *child, size_t matched)
-{
-    return child != NULL && child->len == matched + 1 && child->label[matched] == '/' ? child->exact
-                                                                                      : ROUTER_NONE;
-}
-
-static int match_path(const struct node *n, const char *path, size_t len)
-{
-    int best = ROUTER_NONE; /* of what is shorter than the path */
-    for (;;) {
-        if (len == 0) {
-            int whole = n->exact != ROUTER_NONE ? n->exact : with_slash(find_child(n, '/'), 0);
-            return whole != ROUTER_NONE ? whole : best;
-        }
-        if (n->open != ROUTER_NONE) {
-            best = n->open;
-        } else if (n->len > 0 && is_subtree(n)) {
-            best = n->exact;
-        }
-        const struct node *child = find_child(n, path[0]);
-        if (child == NULL) {
-            return best;
-        }
-        if (child->len > len) {
-            bool fits = memcmp(child->label, path, len) == 0;
-            int whole = fits ? with_slash(child, len) : ROUTER_NONE;
-            return whole != ROUTER_NONE ? whole : best;
-        }
-        if (memcmp(child->label, path, child->len) != 0) {
-            return best;
-        }
-        path += child->len;
-        len -= child->len;
-        n = child;
-    }
-}
-
-int router_match(const struct router *r, const char *host, size_t host_len, const char *path,
-                 size_t path_len)
-{
-    if (path_len == 0 || path[0] != '/') {
-        path = "/";
-        path_len = 1;
-    }
-    size_t depth;
-    const struct node *n = walk_host(r->hosts, host, host_len, &depth);
-    int index = ROUTER_NONE;
-    if (depth == host_len && n->exact != ROUTER_NONE) {
-        index = match_path(r->paths[n->exact], path, path_len);
-    }
-    while (n != NULL && index == ROUTER_NONE) {
-        assert(depth >= n->len);
-        /* A '*' stands for one octet at least. */
-        if (n->open != ROUTER_NONE && depth < host_len) {
-            index = match_path(r->paths[n->open], path, path_len);
-        }
-        depth -= n->len;
-        n = n->parent;
-    }
-    return index != ROUTER_NONE ? index : match_path(r->paths[0], path, path_len);
-}
-
 int router_find(const struct router *r, const char *pattern)
 {
     const char *path = strchr(pattern, '/');
@@ -414,18 +312,18 @@ int router_find(const struct router *r, const char *pattern)
         return ROUTER_NONE;
     }
     const struct node *paths = r->paths[0];
+    bool open;
     if (path != pattern) {
-        bool open = pattern[0] == '*';
-        size_t len = (size_t)(path - pattern) - open, depth;
-        const struct node *n = walk_host(r->hosts, pattern + open, len, &depth);
-        int tree = depth != len ? ROUTER_NONE : open ? n->open : n->exact;
+        open = pattern[0] == '*';
+        const struct node *n =
+            tree_find(r->hosts, pattern + open, (size_t)(path - pattern) - open, true);
+        int tree = n == NULL ? ROUTER_NONE : open ? n->open : n->exact;
         if (tree == ROUTER_NONE) {
             return ROUTER_NONE;
         }
         paths = r->paths[tree];
     }
-    bool open;
     size_t len = path_part(path, &open);
-    const struct node *n = tree_find(paths, path, len);
+    const struct node *n = tree_find(paths, path, len, false);
     return n == NULL ? ROUTER_NONE : open ? n->open : n->exact;
 }

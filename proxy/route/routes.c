@@ -7,20 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "back/back.h"
 #include "exchange/exchange.h"
 #include "net/block.h"
-#include "net/clock.h"
 #include "ops/log.h"
-#include "process/worker.h"
 #include "route/router.h"
 
 /* ---------------------------------------------------------------- making */
+
+/* Of _http._tcp.example.com: example.com. */
+static const char *service_domain(const char *name)
+{
+    while (name[0] == '_' && strchr(name, '.') != NULL) {
+        name = strchr(name, '.') + 1;
+    }
+    return name;
+}
 
 static char *format_authority(const struct cfg_backend *b)
 {
     if (b->addr.path != NULL) {
         return xstrdup("localhost");
+    }
+    if (b->dns == CFG_DNS_SRV) {
+        return xstrdup(service_domain(b->addr.host)); /* each of its records has its own port */
     }
     bool v6 = strchr(b->addr.host, ':') != NULL;
     uint16_t usual = b->tls ? 443 : 80;
@@ -54,12 +63,16 @@ static bool resolve_unix(struct backend *b)
     b->addrs = xcalloc(1, sizeof(*b->addrs));
     memcpy(&b->addrs[0].addr, &un, sizeof(un));
     b->addrs[0].len = (socklen_t)sizeof(un);
+    b->addrs[0].share = 1;
     b->naddrs = 1;
     return true;
 }
 
 static bool resolve(struct backend *b, enum cfg_family family)
 {
+    if (b->cfg->kind != CFG_KIND_SERVER || b->cfg->dns != CFG_DNS_NONE) {
+        return true; /* it has none, or they come and go */
+    }
     if (b->cfg->addr.path != NULL) {
         return resolve_unix(b);
     }
@@ -83,6 +96,7 @@ static bool resolve(struct backend *b, enum cfg_family family)
     for (struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next, i++) {
         memcpy(&b->addrs[i].addr, ai->ai_addr, ai->ai_addrlen);
         b->addrs[i].len = ai->ai_addrlen;
+        b->addrs[i].share = 1.0 / (double)b->naddrs;
     }
     freeaddrinfo(list);
     return true;
@@ -94,9 +108,13 @@ static struct group *find_group(struct routes *r, const char *pattern)
     if (index != ROUTER_NONE) {
         return &r->groups[index];
     }
-    r->groups = xrealloc(r->groups, (r->ngroups + 1) * sizeof(*r->groups));
+    if ((r->ngroups & (r->ngroups - 1)) == 0) { /* full: 0, 1, 2, 4 … */
+        r->groups = xrealloc(r->groups, (r->ngroups > 0 ? 2 * r->ngroups : 1) * sizeof(*r->groups));
+    }
     struct group *g = &r->groups[r->ngroups];
-    *g = (struct group){.index = (uint32_t)r->ngroups};
+    *g = (struct group){.index = (uint32_t)r->ngroups,
+                        .read_timeout = r->cfg->backend_read_timeout,
+                        .write_timeout = r->cfg->backend_write_timeout};
     if (router_add(r->router, pattern, (int)r->ngroups) != ROUTER_OK) {
         abort(); /* no memory */
     }
@@ -104,17 +122,69 @@ static struct group *find_group(struct routes *r, const char *pattern)
     return g;
 }
 
+/* What one backend of a pattern says holds for all of them; that they agree was checked with the
+ * configuration. */
 static void add_to_group(const struct routes *r, struct group *g, uint32_t backend)
 {
+    const struct cfg_backend *b = r->backends[backend].cfg;
     g->backends = xrealloc(g->backends, (g->nbackends + 1) * sizeof(*g->backends));
     g->backends[g->nbackends++] = backend;
-    g->naddrs += r->backends[backend].naddrs;
+    g->read_timeout = b->read_timeout != 0 ? b->read_timeout : g->read_timeout;
+    g->write_timeout = b->write_timeout != 0 ? b->write_timeout : g->write_timeout;
+    g->balance = b->balance_said ? b : g->balance;
+    g->affinity = b->affinity != CFG_AFFINITY_NONE ? b : g->affinity;
+    g->queue_timeout = b->queue_timeout > g->queue_timeout ? b->queue_timeout : g->queue_timeout;
+    g->max_queue = b->max_queue > g->max_queue ? b->max_queue : g->max_queue;
+}
+
+static const char *sub_group_name(const struct cfg_backend *b)
+{
+    return b->group != NULL ? b->group : "";
+}
+
+struct named {
+    const char *name;
+    size_t at;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct named *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+/* Numbers the sub-groups, and gives each the weight that one of its backends says. */
+static void set_sub_groups(const struct routes *r, struct group *g)
+{
+    struct named *list = xcalloc(g->nbackends, sizeof(*list));
+    g->sub_groups = xcalloc(g->nbackends, sizeof(*g->sub_groups));
+    g->sub_weights = xcalloc(g->nbackends, sizeof(*g->sub_weights));
+    for (size_t i = 0; i < g->nbackends; i++) {
+        list[i] = (struct named){sub_group_name(r->backends[g->backends[i]].cfg), i};
+    }
+    qsort(list, g->nbackends, sizeof(*list), by_name);
+    uint32_t number = 0;
+    for (size_t first = 0, end; first < g->nbackends; first = end, number++) {
+        uint32_t weight = 1;
+        for (end = first; end < g->nbackends && strcmp(list[end].name, list[first].name) == 0;
+             end++) {
+            uint32_t said = r->backends[g->backends[list[end].at]].cfg->group_weight;
+            weight = said != 0 ? said : weight;
+        }
+        for (size_t i = first; i < end; i++) {
+            g->sub_groups[list[i].at] = number;
+            g->sub_weights[list[i].at] = weight;
+        }
+    }
+    free(list);
 }
 
 struct routes *routes_new(const struct config *cfg)
 {
     struct routes *r = xcalloc(1, sizeof(*r));
     bool ok = true;
+    atomic_init(&r->refs, 1);
+    r->cfg = cfg_ref(cfg);
     r->router = router_new();
     if (r->router == NULL) {
         abort(); /* no memory */
@@ -122,6 +192,11 @@ struct routes *routes_new(const struct config *cfg)
     r->backends = xcalloc(cfg->nbackend + 1, sizeof(*r->backends));
     for (size_t i = 0; i < cfg->nbackend; i++) {
         const struct cfg_backend *cb = &cfg->backend[i];
+        if (cb->kind != CFG_KIND_SERVER) {
+            LOG(FATAL, "backend: respond and redirect cannot be used yet");
+            ok = false;
+            continue;
+        }
         struct backend *b = &r->backends[r->nbackends++];
         b->cfg = cb;
         b->authority = format_authority(cb);
@@ -132,20 +207,34 @@ struct routes *routes_new(const struct config *cfg)
             add_to_group(r, find_group(r, cb->patterns[j]), (uint32_t)i);
         }
     }
+    for (size_t i = 0; i < r->ngroups; i++) {
+        set_sub_groups(r, &r->groups[i]);
+    }
+    if (router_seal(r->router) != ROUTER_OK) {
+        abort(); /* no memory */
+    }
     if (!ok) {
-        routes_free(r);
+        routes_unref(r);
         return NULL;
     }
     return r;
 }
 
-void routes_free(struct routes *r)
+struct routes *routes_ref(struct routes *r)
 {
-    if (r == NULL) {
+    atomic_fetch_add(&r->refs, 1);
+    return r;
+}
+
+void routes_unref(struct routes *r)
+{
+    if (r == NULL || atomic_fetch_sub(&r->refs, 1) != 1) {
         return;
     }
     for (size_t i = 0; i < r->ngroups; i++) {
         free(r->groups[i].backends);
+        free(r->groups[i].sub_groups);
+        free(r->groups[i].sub_weights);
     }
     for (size_t i = 0; i < r->nbackends; i++) {
         free(r->backends[i].addrs);
@@ -155,38 +244,27 @@ void routes_free(struct routes *r)
     router_free(r->router);
     free(r->groups);
     free(r->backends);
+    cfg_unref(r->cfg);
     free(r);
 }
 
-/* ---------------------------------------------------------------- choosing */
+/* ---------------------------------------------------------------- matching */
 
-const struct group *routes_match(const struct routes *r, const struct request *req)
+const struct group *routes_match(const struct routes *r, const struct request *req, const char *sni)
 {
+    const char *host = req->authority.s;
     size_t host_len = 0;
     int port;
-    if (req->authority.len > 0) {
+    if (sni != NULL) {
+        host = sni;
+        host_len = strlen(sni);
+    } else if (req->authority.len > 0) {
         h1_authority_split(req->authority.s, req->authority.len, &host_len, &port);
     }
-    if (host_len > 1 && req->authority.s[host_len - 1] == '.') {
+    if (host_len > 1 && host[host_len - 1] == '.') {
         host_len--; /* the same name, from the root (RFC 3986, 3.2.2) */
     }
-    int index = router_match(r->router, req->authority.s, host_len, req->path.s, req->path_len);
+    int index = router_match(r->router, host, host_len, req->path.s, req->path_len);
     assert(index >= 0 && (size_t)index < r->ngroups); /* a catch-all is mandatory */
     return &r->groups[index];
-}
-
-struct pool *routes_pick(struct worker *w, const struct group *g)
-{
-    uint64_t now = clock_ms();
-    struct pool *blocked = NULL;
-    for (size_t i = 0; i < g->nbackends; i++) {
-        uint32_t turn = w->group_turns[g->index]++;
-        struct pool *p = &w->pools[g->backends[turn % g->nbackends]];
-        if (p->blocked_until <= now) {
-            return p;
-        }
-        blocked = blocked == NULL || p->blocked_until < blocked->blocked_until ? p : blocked;
-    }
-    return blocked; /* all failed lately: better the one that may be back first than no try at all
-                     */
 }

@@ -1,7 +1,7 @@
 /*
- * Where requests go: patterns to groups, groups to backends. Made once from the configuration and
- * shared, read-only, by all workers. What changes while the program runs (connections, failures) is
- * in each worker's pools.
+ * Where requests go: patterns to groups, groups to backends. A snapshot, made from the
+ * configuration, shared by all workers, and never changed. What changes while the program runs
+ * (addresses, connections, failures) is in each worker's targets.
  */
 #ifndef ROUTE_ROUTES_H
 #define ROUTE_ROUTES_H
@@ -9,27 +9,28 @@
 #include "config.h"
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-struct exchange;
 struct request;
-struct worker;
-struct pool;
 struct router;
 
-/** One resolved address of a backend. */
+/** A socket address of a backend. */
 struct backend_addr {
     struct sockaddr_storage addr;
     socklen_t len;
+    uint16_t priority; /**< those with a lower one come first; of SRV, else 0 */
+    double share;      /**< of the backend's weight, above 0; the shares of a priority make 1 */
 };
 
 struct backend {
     const struct cfg_backend *cfg;
-    struct backend_addr *addrs; /**< all that the name resolved to; at least one */
+    struct backend_addr
+        *addrs; /**< all that the name resolved to; none when it is looked up later */
     size_t naddrs;
     char
         *authority; /**< host[:port] as a Host field would have it; "localhost" for a UNIX socket */
@@ -37,15 +38,24 @@ struct backend {
     char *label;     /**< for the log */
 };
 
-/** The backends that share a pattern. */
+/** The backends that share a pattern, and what holds for all of them. */
 struct group {
     uint32_t *backends; /**< indices */
     size_t nbackends;
-    size_t naddrs; /**< addresses of all of them together */
     uint32_t index;
+    uint32_t
+        *sub_groups; /**< of each backend: those with the same group=NAME have the same number */
+    uint32_t *sub_weights;              /**< of each backend: group-weight */
+    const struct cfg_backend *balance;  /**< the one that says balance=; NULL: none */
+    const struct cfg_backend *affinity; /**< the one that says affinity=ip or cookie; NULL: none */
+    uint64_t read_timeout, write_timeout; /**< ms */
+    uint64_t queue_timeout;               /**< ms */
+    uint32_t max_queue;                   /**< exchanges of a worker */
 };
 
 struct routes {
+    atomic_uint refs;
+    const struct config *cfg; /**< a reference */
     struct router *router;
     struct group *groups;
     size_t ngroups;
@@ -53,17 +63,19 @@ struct routes {
     size_t nbackends;
 };
 
-/** Resolves every backend. NULL: lines that name what does not resolve went to the error log. */
+/** Resolves every backend. One reference is the caller's. NULL: lines that name what does not
+ * resolve went to the error log. */
 struct routes *routes_new(const struct config *cfg);
-void routes_free(struct routes *r);
-
-/** The group for a request; never NULL, there is always a catch-all. */
-const struct group *routes_match(const struct routes *r, const struct request *req);
+/** A reference more, from any thread; returns it. */
+struct routes *routes_ref(struct routes *r);
+/** A reference less; the last one frees. NULL is allowed. */
+void routes_unref(struct routes *r);
 
 /**
- * The pool to try next for a request of this group: the next in turn, but not one that just failed
- * to connect while another has not.
+ * The group for a request; never NULL, there is always a catch-all. `sni`: the name that the TLS
+ * client asked for, where that decides instead of the request's authority (sni-fwd); else NULL.
  */
-struct pool *routes_pick(struct worker *w, const struct group *g);
+const struct group *routes_match(const struct routes *r, const struct request *req,
+                                 const char *sni);
 
 #endif

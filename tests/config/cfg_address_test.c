@@ -171,7 +171,7 @@ static void bad_backends(void **state)
         {"h", 1, "has no port"},
         {"h,80;/a b;", 1, "a byte that no path has"},
         {"h,80;;proto=H2", 1,
-         "t:1:13: \"H2\" is no protocol of a backend; expected h2 or http/1.1"},
+         "t:1:13: \"H2\" is no protocol of a backend; expected h2, http/1.1 or auto"},
         {"h,80;;proto=h3", 1, "is no protocol of a backend"},
         {"h,80;;proto", 1, "no value; expected proto=VALUE"},
         {"h,80;;sni=", 1, "no value; expected sni=VALUE"},
@@ -223,7 +223,7 @@ static void parameters_of_frontends(void **state)
     assert_true(f.tls && f.sni_fwd && f.proxyproto);
     assert_int_equal(f.service, CFG_SERVICE_API);
     cfg_frontend_clear(&f);
-    said_end(&s, 0, "t:1:20: warning: proxyproto believes every peer");
+    said_end(&s, 0, "t:1:1: warning: proxyproto believes every peer");
     said_begin(&s, "*,3000;healthmon;no-tls");
     assert_true(cfg_parse_frontend(&s.report, s.report.at.text, &f));
     assert_int_equal(f.service, CFG_SERVICE_HEALTHMON);
@@ -317,6 +317,155 @@ static void many_patterns_keep_their_order(void **state)
     free(text);
 }
 
+static void networks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *printed;
+        int family, bits;
+    } good[] = {
+        {"10.0.0.0/8", "10.0.0.0/8", 4, 8},
+        {"0.0.0.0/0", "0.0.0.0/0", 4, 0},
+        {"192.168.7.128/25", "192.168.7.128/25", 4, 25},
+        {"127.0.0.1", "127.0.0.1/32", 4, 32},
+        {"127.0.0.1/32", "127.0.0.1/32", 4, 32},
+        {"::/0", "::/0", 6, 0},
+        {"fd00::/8", "fd00::/8", 6, 8},
+        {"FE80::/10", "fe80::/10", 6, 10},
+        {"::1", "::1/128", 6, 128},
+        {"2001:db8:0:8000::/49", "2001:db8:0:8000::/49", 6, 49},
+        {"::ffff:0:0/95", NULL, 6, 95},
+    };
+    for (size_t i = 0; i < COUNT(good); i++) {
+        struct said s;
+        struct cfg_cidr c;
+        char *text = NULL;
+        size_t len;
+        said_begin(&s, good[i].text);
+        bool is_good = cfg_parse_cidr(&s.report, s.report.at.text, &c);
+        assert_int_equal(is_good, good[i].printed != NULL);
+        said_end(&s, !is_good, is_good ? NULL : "expected ::fffe:0:0/95");
+        if (!is_good) {
+            continue;
+        }
+        FILE *out = open_memstream(&text, &len);
+        cfg_print_cidr(&c, out);
+        fclose(out);
+        assert_string_equal(text, good[i].printed);
+        free(text);
+        assert_int_equal(c.family, good[i].family);
+        assert_int_equal(c.bits, good[i].bits);
+        assert_true(c.family == 6 || (c.addr[4] | c.addr[15]) == 0);
+    }
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {"", "\"\" is no address; expected a network such as 10.0.0.0/8 or fd00::/8"},
+        {"/8", "is no address"},
+        {"10", "is no address"},
+        {"10.0.0/8", "is no address"},
+        {"localhost/8", "t:1:1: \"localhost\" is no address"},
+        {"[::1]", "is no address"},
+        {"fe80::1%eth0", "is no address"},
+        {"10.0.0.0/", "t:1:10: \"\" is no number"},
+        {"10.0.0.0/33", "expected 0 to 32"},
+        {"::/129", "expected 0 to 128"},
+        {"10.0.0.0/255.0.0.0", "is no number"},
+        {"10.0.0.0/8/8", "is no number"},
+        {"10.0.0.1/8", "\"10.0.0.1/8\" has bits behind its first 8; expected 10.0.0.0/8"},
+        {"10.0.0.1/0", "expected 0.0.0.0/0"},
+        {"192.168.7.129/25", "expected 192.168.7.128/25"},
+        {"fd00::1/127", "expected fd00::/127"},
+        {"::ffff:10.0.0.0/104", "an IPv4 address in the form of IPv6; expected such as 10.0.0.0/8"},
+        {"::ffff:1.2.3.4", "an IPv4 address in the form of IPv6"},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct said s;
+        struct cfg_cidr c;
+        said_begin(&s, bad[i].text);
+        assert_false(cfg_parse_cidr(&s.report, s.report.at.text, &c));
+        said_end(&s, 1, bad[i].why);
+    }
+}
+
+static void who_may_send_a_proxy_header(void **state)
+{
+    (void)state;
+    struct said s;
+    struct cfg_frontend f;
+    said_begin(&s, "*,1;proxyproto-from=10.0.0.0/8,::1;proxyproto-from=fd00::/8");
+    assert_true(cfg_parse_frontend(&s.report, s.report.at.text, &f));
+    assert_true(f.proxyproto);
+    assert_int_equal(f.nproxyproto_from, 3);
+    assert_int_equal(f.proxyproto_from[0].addr[0], 10);
+    assert_int_equal(f.proxyproto_from[1].addr[15], 1);
+    assert_int_equal(f.proxyproto_from[2].addr[0], 0xfd);
+    cfg_frontend_clear(&f);
+    fflush(s.report.err);
+    assert_null(strstr(s.text, "believes every peer"));
+    said_end(&s, 0, "");
+    static const struct {
+        const char *text;
+        size_t errors;
+        const char *why;
+    } bad[] = {
+        {"*,1;proxyproto-from", 1, "no value; expected proxyproto-from=VALUE"},
+        {"*,1;proxyproto-from=10.0.0.0/8,", 1, "\"\" is no address"},
+        {"*,1;proxyproto-from=a,10.0.0.0/99,b", 3, "t:1:35: \"b\" is no address"},
+        {"*,1;proxyproto-form=::1", 1, "did you mean \"proxyproto-from\"?"},
+        {"unix:/s;proxyproto-from=::1", 1,
+         "t:1:25: clients of a UNIX socket have no address; expected proxyproto"},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        said_begin(&s, bad[i].text);
+        assert_false(cfg_parse_frontend(&s.report, s.report.at.text, &f));
+        said_end(&s, bad[i].errors, bad[i].why);
+    }
+}
+
+static void authorities(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *why; /* NULL: it is good */
+    } cases[] = {
+        {"a.example", NULL},
+        {"a.example:8080", NULL},
+        {"127.0.0.1", NULL},
+        {"127.0.0.1:1", NULL},
+        {"[::1]", NULL},
+        {"[::1]:65535", NULL},
+        {"", "no host; expected HOST or HOST:PORT"},
+        {":80", "no host; expected HOST or HOST:PORT"},
+        {"a:", "t:1:3: \"\" is no port"},
+        {"a:0", "is no port"},
+        {"a:65536", "is no port"},
+        {"a:b", "is no port"},
+        {"::1", "an IPv6 address without brackets"},
+        {"[::1", "an IPv6 address without brackets"},
+        {"[::1]x", "is no IPv6 address; expected such as [::1]:8080"},
+        {"[::1]x:80", "is no IPv6 address"},
+        {"[]", "is no IPv6 address"},
+        {"[a]:80", "is no IPv6 address"},
+        {"[fe80::1%eth0]", "is no IPv6 address"},
+        {"a b", "t:1:2: \"a b\" is no host name"},
+        {"u@a", "is no host name"},
+        {"a/b", "is no host name"},
+        {"a\r\nb: c", "is no"},
+        {"*", "* is no address to connect to"},
+        {"127.1", "is no IPv4 address"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct said s;
+        said_begin(&s, cases[i].text);
+        bool good = cfg_check_authority(&s.report, s.report.at.text);
+        if (good != (cases[i].why == NULL)) {
+            fail_msg("%s", cases[i].text);
+        }
+        said_end(&s, !good, cases[i].why);
+    }
+}
+
 static void uris_of_proxies(void **state)
 {
     (void)state;
@@ -393,6 +542,9 @@ int main(void)
         cmocka_unit_test(parameters_of_backends),
         cmocka_unit_test(traps_of_backends_are_warned_of),
         cmocka_unit_test(many_patterns_keep_their_order),
+        cmocka_unit_test(networks),
+        cmocka_unit_test(who_may_send_a_proxy_header),
+        cmocka_unit_test(authorities),
         cmocka_unit_test(uris_of_proxies),
         cmocka_unit_test(bad_backends),
         cmocka_unit_test(a_host_has_at_most_253_octets),

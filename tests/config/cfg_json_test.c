@@ -52,13 +52,43 @@ static void every_option_has_a_value(void **state)
     loaded_free(&l);
 }
 
+static void assert_parameters(const json_t *b)
+{
+    assert_text(b, "dns", "srv");
+    assert_text(b, "balance", "hash:cookie:C");
+    assert_text(b, "outlier", "5xx:9");
+    assert_text(b, "send-proxy", "v2");
+    assert_text(b, "health-path", "/h");
+    assert_text(b, "health-status", "200,300-399");
+    assert_text(b, "affinity-cookie-same-site", NULL);
+    assert_text(b, "ca", NULL);
+    assert_int_equal(json_integer_value(json_object_get(b, "health-interval")), 5000);
+    assert_int_equal(json_integer_value(json_object_get(b, "fall")), 3);
+    assert_int_equal(json_integer_value(json_object_get(b, "rise")), 2);
+    assert_int_equal(json_integer_value(json_object_get(b, "affinity-cookie-max-age")), 60000);
+    const json_t *pins = json_object_get(b, "pin");
+    assert_int_equal(json_array_size(pins), 1);
+    assert_string_equal(json_string_value(json_array_get(pins, 0)),
+                        "sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    /* a member for each parameter, by its name */
+    for (const struct cfg_param *p = cfg_backend_params; p->name != NULL; p++) {
+        bool none = strcmp(p->name, "no-tls") == 0 || strcmp(p->name, "mruby") == 0 ||
+                    strcmp(p->name, "dnf") == 0 || p->misspelt;
+        assert_int_equal(json_object_get(b, p->name) == NULL, none);
+    }
+}
+
 static void values_are_what_they_are(void **state)
 {
     (void)state;
     struct loaded l = load_text(
         "workers=3\nread-rate=2K\nbackend-read-timeout=2m\ninsecure=yes\naccesslog-file=/a\xffz\xc3"
         "\xbc\xed\xa0\x80\nbackend=unix:/s;/a:/b;fall=1;rise=2;affinity=ip;read-timeout=5\n"
-        "backend=h,81;;proto=h2;tls\nadd-forwarded=by,for\nsubcert=k:c\n");
+        "backend=h,81;;proto=h2;tls\nbackend=respond=204;/r\nbackend=redirect=301,/x;/x\n"
+        "backend=h,82;/y;tls;health-path=/h;health-status=200,300-399;balance=hash:cookie:C;"
+        "outlier=5xx:9;dns=srv;send-proxy=v2;affinity-cookie-max-age=1m;pin=sha256:"
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+        "frontend=*,9;no-tls;proxyproto-from=10.0.0.0/8,::1\nadd-forwarded=by,for\nsubcert=k:c\n");
     json_t *root = configuration(&l);
     assert_int_equal(json_integer_value(json_object_get(root, "workers")), 3);
     assert_int_equal(json_integer_value(json_object_get(root, "read-rate")), 2048);
@@ -73,7 +103,7 @@ static void values_are_what_they_are(void **state)
     assert_string_equal(json_string_value(json_array_get(json_object_get(root, "subcert"), 0)),
                         "k:c");
     const json_t *backends = json_object_get(root, "backend");
-    assert_int_equal(json_array_size(backends), 2);
+    assert_int_equal(json_array_size(backends), 5);
     const json_t *one = json_array_get(backends, 0), *two = json_array_get(backends, 1);
     assert_text(one, "path", "/s");
     assert_null(json_object_get(one, "host"));
@@ -86,7 +116,24 @@ static void values_are_what_they_are(void **state)
     assert_text(two, "host", "h");
     assert_int_equal(json_integer_value(json_object_get(two, "port")), 81);
     assert_true(json_is_true(json_object_get(two, "tls")));
+    assert_parameters(json_array_get(backends, 4));
+    assert_text(two, "dns", NULL);
+    assert_text(two, "balance", NULL);
+    assert_text(two, "health-path", NULL);
+    assert_true(json_is_null(json_object_get(two, "health-interval")));
+    assert_int_equal(json_integer_value(json_object_get(two, "max-queue")), 100);
+    const json_t *respond = json_array_get(backends, 2), *redirect = json_array_get(backends, 3);
+    assert_int_equal(json_integer_value(json_object_get(respond, "respond")), 204);
+    assert_text(respond, "file", NULL);
+    assert_int_equal(json_object_size(respond), 4);
+    assert_int_equal(json_integer_value(json_object_get(redirect, "redirect")), 301);
+    assert_text(redirect, "location", "/x");
+    assert_int_equal(json_object_size(redirect), 4);
     const json_t *frontend = json_array_get(json_object_get(root, "frontend"), 0);
+    const json_t *from = json_object_get(frontend, "proxyproto-from");
+    assert_int_equal(json_array_size(from), 2);
+    assert_string_equal(json_string_value(json_array_get(from, 1)), "::1/128");
+    frontend = json_array_get(json_object_get(root, "frontend"), 1);
     assert_text(frontend, "host", "*");
     assert_text(frontend, "service", "proxy");
     json_decref(root);

@@ -209,7 +209,7 @@ static void arrays_keep_their_order(void **state)
 static void whichever_allocation_fails_is_reported_and_nothing_leaks(void **state)
 {
     (void)state;
-    char page[128], inner[128], keys[128], path[128], text[1800], page_arg[160];
+    char page[128], inner[128], keys[128], path[128], text[2400], page_arg[160];
     test_file(page, "page", "sorry", 5);
     test_file(keys, "keys", "a:00\nb:01ff\n", 12);
     test_file(inner, "inner.conf", "add-request-header=a: b\n", 24);
@@ -223,8 +223,13 @@ static void whichever_allocation_fails_is_reported_and_nothing_leaks(void **stat
         "subcert=k:c;sct-dir=/d\naltsvc=h2,1,h,o,p\nhttp2-altsvc=h2,1\ntls-ticket-key-file=/t\n"
         "tls-ticket-key-memcached=m,1;tls\nbackend-http-proxy-uri=http://u:p@h:1\nforwarded-by=_x\n"
         "backend=h,80;/b:/c:/b;group=g;affinity=cookie;affinity-cookie-name=n;"
-        "affinity-cookie-path=/\nbackend-tls-sni-field=s\naccept-proxy-protocol=yes\n",
-        page, inner, keys, keys);
+        "affinity-cookie-path=/\nbackend-tls-sni-field=s\naccept-proxy-protocol=yes\n"
+        "backend=respond=503,%s;/r\nbackend=redirect=301,/x;/x\n"
+        "backend=h,80;/y;tls;ca=a;cert=b;key=c;pin=sha256:"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=;health-path=/;health-host=h;"
+        "health-status=200,300;balance=hash:header:x\nbackend=_a.b,80;/z;health-path=/;tls;"
+        "dns=srv\nfrontend=*,2;no-tls;proxyproto-from=::1,::2,::3\n",
+        page, inner, keys, keys, page);
     test_file(path, "main.conf", text, strlen(text));
     snprintf(page_arg, sizeof(page_arg), "--error-page=*=%s", page);
     char *argv[] = {(char[]){"nghttpx"}, (char[]){"--conf"},     path,
@@ -250,13 +255,13 @@ static void whichever_allocation_fails_is_reported_and_nothing_leaks(void **stat
             failures++;
         } else {
             assert_int_equal(cfg->nerror_page, 2);
-            assert_int_equal(cfg->nbackend, 4);
+            assert_int_equal(cfg->nbackend, 8);
         }
         cfg_unref(cfg);
         free(said);
         assert_true(failures < 1000);
     }
-    assert_true(failures > 90);
+    assert_true(failures > 130);
 }
 
 static int clean_up(void **state)

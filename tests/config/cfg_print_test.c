@@ -66,6 +66,29 @@ static void configurations_come_back_the_same(void **state)
          "--backend-request-buffer=1025", "--read-rate=3G", "--tls-dyn-rec-warmup-threshold=0"},
         {"-f*,1;no-tls", "--backend-tls-sni-field=s", "--accept-proxy-protocol",
          "--tls-proto-list=TLSv1.2", "--frontend-http2-window-bits=20", "--backend-ipv6"},
+        {"-f*,1;no-tls;proxyproto-from=10.0.0.0/8,fd00::/8;proxyproto-from=::1",
+         "--resolv-conf=/etc/resolv.conf"},
+        {"-f*,1;no-tls", "-bh,80;/;health-path=/h?x=y;fall=0;rise=0",
+         "-bh,81;/;health-path=/h;fall=3;rise=2;health-host=[::1]:80;health-interval=1;"
+         "health-timeout=90m;health-status=200,300-399",
+         "-bh,82;/;health-path=/h;health-status=200-399;outlier=5xx:7;fall=1",
+         "-bh,83;/;fall=3;rise=2"},
+        {"-f*,1;no-tls", "-bh,80;/;tls;proto=auto;ca=/c a;cert=/x=y;key=/k;insecure;send-proxy=v1;"
+                         "pin=sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=;"
+                         "pin=sha256://////////////////////////////////////////8="},
+        {"-f*,1;no-tls",
+         "-bh,80;/;balance=HASH:Header:X-Y;max-conns=9;max-queue=0;queue-timeout=1ms;max-idle=8;"
+         "warm-up=7",
+         "-bh,81;/;balance=hash:header:x-y;max-queue=100;queue-timeout=5",
+         "-bh,82;/c;balance=hash:cookie:A", "-bh,83;/u;balance=hash:uri",
+         "-bh,84;/l;balance=least-conn;send-proxy=v2",
+         "-b_x._tcp.h.de,85;/p;balance=p2c;dns=srv;tls"},
+        {"-f*,1;no-tls", "-bh,80;/;balance=round-robin;weight=256",
+         "-bh,80;/c;affinity=cookie;affinity-cookie-name=n;affinity-cookie-http-only;"
+         "affinity-cookie-same-site=NONE;affinity-cookie-max-age=90s"},
+        {"-f*,1;no-tls", "-bh,80", "-brespond=204;/a:/b",
+         "-bredirect=303,https://$authority$path_without_query?%41;/c;redirect-if-not-tls",
+         "-bredirect=301,/x$path;h.example"},
         {"-f*,1;no-tls", "--single-thread", "-n9", "--daemon", "--user=nobody", "--pid-file=/p"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -73,12 +96,14 @@ static void configurations_come_back_the_same(void **state)
         memcpy(args + 1, cases[i], sizeof(cases[i]));
         round_trip(args);
     }
-    char page[128], keys[128], page_arg[160], keys_arg[160];
+    char page[128], keys[128], page_arg[160], keys_arg[160], respond_arg[160];
     test_file(page, "page", "sorry", 5);
     test_file(keys, "keys", "i:00\n", 5);
     snprintf(page_arg, sizeof(page_arg), "--error-page=*=%s", page);
     snprintf(keys_arg, sizeof(keys_arg), "--psk-secrets=%s", keys);
-    const char *const args[] = {"--conf=/dev/null", "-f*,1;no-tls", page_arg, keys_arg, NULL};
+    snprintf(respond_arg, sizeof(respond_arg), "-brespond=503,%s;/a", page);
+    const char *const args[] = {"--conf=/dev/null", "-f*,1;no-tls", "-bh,80", respond_arg,
+                                page_arg,           keys_arg,       NULL};
     round_trip(args);
 }
 

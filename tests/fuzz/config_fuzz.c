@@ -3,8 +3,8 @@
  * what it says is fit for a terminal. What was made is printed, and that is read to the same again.
  *
  * Input: an octet that chooses the parser (a digit, or a letter from a to g), then the text. No
- * input makes it open a file: a text that might name one (include, error-page, psk-secrets) is left
- * out.
+ * input makes it open a file: a text that might name one (include, error-page, psk-secrets,
+ * respond) is left out.
  */
 #include "fuzz.h"
 
@@ -65,12 +65,67 @@ static void check_field(const struct cfg_header *h)
     assert(strpbrk(h->value, "\r\n") == NULL);
 }
 
-static void check_backend(struct cfg_report *r, const struct cfg_backend *b)
+/* Whatever a client sends, a redirect leads to where the template says. */
+static void check_location(const char *location)
+{
+    struct cfg_template_part part;
+    const char *rest = location;
+    bool text_first = strchr("/hH", location[0]) != NULL && location[0] != '\0';
+    assert(text_first || strncmp(location, "$scheme://", 10) == 0);
+    assert(location[0] != '/' || (location[1] != '/' && location[1] != '$'));
+    while ((part = cfg_template_next(&rest)).kind != CFG_TEMPLATE_END) {
+        assert(part.kind != CFG_TEMPLATE_UNKNOWN && part.len > 0 && part.s + part.len == rest);
+        for (size_t i = 0; i < part.len; i++) {
+            assert(part.s[i] > 0x20 && part.s[i] < 0x7f && part.s[i] != '\\');
+        }
+    }
+}
+
+static void check_server(const struct cfg_backend *b)
 {
     check_address(&b->addr);
+    assert((b->cert == NULL) == (b->key == NULL));
+    assert(b->tls || (b->proto != CFG_PROTO_AUTO && b->ca == NULL && b->cert == NULL &&
+                      b->npins == 0 && !b->insecure));
+    assert((b->health_path == NULL) == (b->nhealth_status == 0));
+    for (size_t i = 0; i < b->nhealth_status; i++) {
+        const struct cfg_status_range *s = &b->health_status[i];
+        assert(s->lo >= 200 && s->lo <= s->hi && s->hi <= 599);
+    }
+    assert(b->health_path == NULL || b->health_path[0] == '/');
+    assert(b->health_interval > 0 && b->health_timeout > 0 && b->queue_timeout > 0);
+    assert(b->cookie_max_age % 1000 == 0);
+    assert(b->weight >= 1 && b->weight <= 256 && b->group_weight <= 256);
+    assert((b->hash_name != NULL) == (b->balance == CFG_BALANCE_HASH && b->hash != CFG_HASH_URI));
+}
+
+static void check_backend(struct cfg_report *r, const struct cfg_backend *b)
+{
+    if (b->kind == CFG_KIND_SERVER) {
+        check_server(b);
+    } else {
+        assert(b->addr.host == NULL && b->addr.path == NULL && b->status >= 200);
+        assert((b->kind == CFG_KIND_REDIRECT) == (b->location != NULL));
+    }
+    if (b->location != NULL) {
+        check_location(b->location);
+    }
     assert(b->npatterns > 0);
     for (size_t i = 0; i < b->npatterns; i++) {
         check_pattern(r, b->patterns[i]);
+    }
+}
+
+static void check_networks(const struct cfg_frontend *f)
+{
+    assert(f->nproxyproto_from == 0 || f->proxyproto);
+    for (size_t i = 0; i < f->nproxyproto_from; i++) {
+        const struct cfg_cidr *c = &f->proxyproto_from[i];
+        assert(c->family == 4 || c->family == 6);
+        assert(c->bits <= (c->family == 4 ? 32 : 128));
+        for (unsigned bit = c->bits; bit < 128; bit++) {
+            assert((c->addr[bit / 8] >> (7 - bit % 8) & 1) == 0);
+        }
     }
 }
 
@@ -92,6 +147,7 @@ static void one_value(unsigned kind, struct cfg_text t)
         good = cfg_parse_frontend(&r, t, &f);
         if (good) {
             check_address(&f.addr);
+            check_networks(&f);
             cfg_frontend_clear(&f);
         }
     } else if (kind == 2) {
@@ -112,6 +168,18 @@ static void one_value(unsigned kind, struct cfg_text t)
     }
     assert(good == (r.errors == 0));
     said_end(&said, !good);
+}
+
+/* respond=STATUS,FILE of a backend */
+static bool names_a_body(const char *text)
+{
+    while ((text = strcasestr(text, "respond=")) != NULL) {
+        text += strcspn(text, ",;\n");
+        if (*text == ',') {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool may_open_files(const char *text)
@@ -275,6 +343,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data + 1, size - 1);
     text[size - 1] = '\0';
     unsigned kind = data[0] % 6;
+    if (names_a_body(text)) {
+        free(text);
+        return 0;
+    }
     if (data[0] >= 'a' && data[0] <= 'f') {
         structure(structures[data[0] - 'a'], cfg_slice(text, size - 1));
     } else if (data[0] == 'g') {

@@ -38,6 +38,7 @@ static void run_requests(const struct request_case *c, size_t n)
         rig_open(&r, c->options);
         r.client.tls = c->tls;
         struct exchange *x = rig_exchange(&r, &told);
+        rig_sent_to(&r, x, 0);
         testing_request(x, c->from, c->in);
         testing_expect_fields(c->rule, message_request_fields(x, c->to), c->out);
         rig_exchange_end(&r, x);
@@ -237,6 +238,7 @@ static void requests_get_their_framing_anew(void **state)
     struct told told;
     rig_open(&r, PLAIN);
     struct exchange *x = rig_exchange(&r, &told);
+    rig_sent_to(&r, x, 0);
     testing_request(x, 20, POST20);
     x->request.m.has_body = true;
     testing_expect_fields("to HTTP/1", message_request_fields(x, 1),
@@ -308,6 +310,7 @@ static void run_responses(const struct response_case *c, size_t n)
         rig_open(&r, c->options);
         r.client.tls = c->tls;
         struct exchange *x = rig_exchange(&r, &told);
+        rig_sent_to(&r, x, 0);
         const char *request = c->request != NULL ? c->request : GET11;
         testing_request(x, request[0] == ':' ? 20 : 11, request);
         testing_response(x, c->from, c->in);
@@ -419,6 +422,7 @@ static void errors_of_our_own_get_no_additions(void **state)
     struct told told;
     rig_open(&r, "add-response-header=x-a: 1");
     struct exchange *x = rig_exchange(&r, &told);
+    rig_sent_to(&r, x, 0);
     testing_request(x, 11, GET11);
     testing_response(x, 11, "HTTP/1.1 502 Bad\nServer: own\nContent-Length: 5\nDate: d\n");
     x->response.m.nfields = 1;
@@ -479,6 +483,7 @@ static void trailers_carry_nothing_that_a_head_decides(void **state)
         struct told told;
         rig_open(&r, "");
         struct exchange *x = rig_exchange(&r, &told);
+        rig_sent_to(&r, x, 0);
         testing_request(x, 11, GET11 "Connection: te\nTE: trailers\n");
         for (size_t i = 0; i < COUNT(never); i++) {
             char text[128];
@@ -557,6 +562,7 @@ static void a_body_may_follow_by_method_and_status(void **state)
     struct told told;
     rig_open(&r, "");
     struct exchange *x = rig_exchange(&r, &told);
+    rig_sent_to(&r, x, 0);
     for (size_t i = 0; i < COUNT(cases); i++) {
         x->request.method = cases[i].method;
         x->response.status = cases[i].status;
@@ -584,6 +590,7 @@ static void a_target_is_finished_or_refused(void **state)
     rig_open(&r, "");
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct exchange *x = rig_exchange(&r, &told);
+        rig_sent_to(&r, x, 0);
         x->request.method_text = (struct str){cases[i].method, strlen(cases[i].method)};
         x->request.method = h1_method_lookup(cases[i].method, strlen(cases[i].method));
         x->request.path = (struct str){cases[i].path, strlen(cases[i].path)};
@@ -612,6 +619,7 @@ static void a_request_that_nominates_too_many_fields_is_refused(void **state)
         }
         strcat(text, "\nx-0: 1\nx-29: 1\n");
         struct exchange *x = rig_exchange(&r, &told);
+        rig_sent_to(&r, x, 0);
         struct h2_field f[40];
         x->request.m.http_major = x->request.m.http_minor = 1;
         x->request.m.fields = f;
@@ -634,6 +642,7 @@ static void fields_outlive_what_they_were_read_from(void **state)
     struct told told;
     rig_open(&r, "");
     struct exchange *x = rig_exchange(&r, &told);
+    rig_sent_to(&r, x, 0);
     char text[] = ":status: 200\nx-a: 1\nempty:\n";
     struct h2_field f[4];
     size_t n = testing_parse_fields(text, f, COUNT(f));

@@ -148,6 +148,55 @@ static void a_cleared_pipe_gives_its_blocks_back(void **state)
     block_pool_clear(&pool);
 }
 
+static void what_is_kept_can_be_had_again(void **state)
+{
+    (void)state;
+    static const size_t reads[] = {1, 100, BLOCK_ROOM - 1, BLOCK_ROOM, BLOCK_ROOM + 1, 9000};
+    struct block_pool pool = {0};
+    for (size_t i = 0; i < COUNT(reads); i++) {
+        struct pipe p;
+        pipe_init(&p, &pool, 10000);
+        pipe_keep(&p);
+        write_some(&p, 9000);
+        read_some(&p, reads[i]);
+        assert_int_equal(pipe_unread(&p), 9000 - reads[i]);
+        write_some(&p, 700);
+        pipe_rewind(&p);
+        assert_int_equal(p.taken, 0);
+        assert_int_equal(p.len, 9700);
+        assert_int_equal(pipe_unread(&p), 9700 - reads[i]); /* less than there is: some were out */
+        read_some(&p, 9700);
+        pipe_rewind(&p);
+        read_some(&p, 17);
+        assert_int_equal(pipe_unread(&p), 0);
+        pipe_clear(&p);
+        assert_int_equal(pool.lent, 0);
+    }
+    block_pool_clear(&pool);
+}
+
+static void no_more_than_the_limit_is_kept(void **state)
+{
+    (void)state;
+    struct block_pool pool = {0};
+    struct pipe p;
+    pipe_init(&p, &pool, 8000);
+    pipe_keep(&p);
+    for (size_t i = 0; i < 80; i++) {
+        assert_true(p.keeps);
+        write_some(&p, 100);
+        read_some(&p, 100);
+    }
+    assert_true(p.keeps && pool.lent >= 2);
+    write_some(&p, 1);
+    read_some(&p, 1);
+    assert_false(p.keeps);
+    assert_true(pool.lent <= 1);
+    pipe_clear(&p);
+    assert_int_equal(pool.lent, 0);
+    block_pool_clear(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +205,8 @@ int main(void)
         cmocka_unit_test(the_limit_is_a_mark_and_not_a_wall),
         cmocka_unit_test(a_pipe_is_done_when_it_has_ended_and_is_empty),
         cmocka_unit_test(a_cleared_pipe_gives_its_blocks_back),
+        cmocka_unit_test(what_is_kept_can_be_had_again),
+        cmocka_unit_test(no_more_than_the_limit_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,9 @@
 #include "config.h"
 #include "exchange/request_check.h"
 #include "ops/log.h"
+#include "back/back.h"
 #include "route/routes.h"
+#include "route/targets.h"
 #include "tls/tls.h"
 
 /* ---------------------------------------------------------------- the worker */
@@ -60,6 +62,7 @@ static void open_rig(struct rig *r, const char *options, bool tls)
         r->client_ctx = tls_client_ctx(r->cfg);
         assert_true(r->server_ctx != NULL && r->client_ctx != NULL);
     }
+    client_info_init(&r->client);
     r->routes = routes_new(r->cfg);
     assert_non_null(r->routes);
     assert_true(access_log_open(r->cfg));
@@ -83,7 +86,7 @@ void rig_close(struct rig *r)
     worker_free(r->worker);
     access_log_close();
     log_format_free(r->format);
-    routes_free(r->routes);
+    routes_unref(r->routes);
     SSL_CTX_free(r->server_ctx);
     SSL_CTX_free(r->client_ctx);
     cfg_unref(r->cfg);
@@ -171,6 +174,17 @@ struct exchange *rig_exchange(struct rig *r, struct told *told)
         .head = told_head, .body = told_body, .credit = told_credit, .abort = told_abort};
     *told = (struct told){0};
     return exchange_new(r->worker, &r->client, &ops, told);
+}
+
+struct pool *rig_pool(struct rig *r, size_t backend)
+{
+    return r->worker->targets->backends[backend].pools[0];
+}
+
+void rig_sent_to(struct rig *r, struct exchange *x, size_t backend)
+{
+    assert_null(x->pool);
+    x->pool = pool_ref(rig_pool(r, backend));
 }
 
 void rig_exchange_end(struct rig *r, struct exchange *x)

@@ -50,6 +50,10 @@ struct told {
 
 /** An exchange that nobody serves: its front only counts what it is told. */
 struct exchange *rig_exchange(struct rig *r, struct told *told);
+/** The pool of a backend's first address. */
+struct pool *rig_pool(struct rig *r, size_t backend);
+/** Remembers that the exchange was sent there, as if it had been. */
+void rig_sent_to(struct rig *r, struct exchange *x, size_t backend);
 /** Ends it, and frees it. */
 void rig_exchange_end(struct rig *r, struct exchange *x);
 

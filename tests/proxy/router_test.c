@@ -1,6 +1,7 @@
 /* Routing by the rules of nghttpx's manual: each by name, then everything against a slow and
  * obvious implementation. */
 #include "router.h"
+#include "router_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,9 +32,15 @@ static struct router *make(const char *const *patterns)
     return r;
 }
 
+static void seal(struct router *r)
+{
+    assert_int_equal(router_seal(r), ROUTER_OK);
+}
+
 static void check(const char *const *patterns, const struct query *queries, size_t n)
 {
     struct router *r = make(patterns);
+    seal(r);
     for (size_t i = 0; i < n; i++) {
         const struct query *q = &queries[i];
         int index = router_match(r, q->host, strlen(q->host), q->path, strlen(q->path));
@@ -159,6 +166,7 @@ static void octets_of_any_value_are_compared(void **state)
             assert_int_equal(router_add(r, pattern, c), ROUTER_OK);
         }
     }
+    seal(r);
     for (int c = 1; c < 256; c++) {
         if (c != '/' && c != '*') {
             pattern[1] = (char)c;
@@ -171,7 +179,7 @@ static void octets_of_any_value_are_compared(void **state)
 
 /* ---------------------------------------------------------------- against the obvious */
 
-#define MOST_PATTERNS 24
+#define MOST_PATTERNS 400
 
 struct plain {
     char text[MOST_PATTERNS][32];
@@ -295,7 +303,7 @@ static void every_short_request_goes_where_the_obvious_router_sends_it(void **st
         struct plain p = {.n = 0};
         struct router *r = router_new();
         random_state = round;
-        size_t wanted = 1 + random_below(MOST_PATTERNS);
+        size_t wanted = 1 + random_below(24);
         for (size_t i = 0; i < wanted; i++) {
             random_pattern(p.text[p.n]);
             bool seen = false;
@@ -306,6 +314,7 @@ static void every_short_request_goes_where_the_obvious_router_sends_it(void **st
             assert_int_equal(rc, seen ? ROUTER_EXISTS : ROUTER_OK);
             p.n += !seen;
         }
+        seal(r);
         char host[8], path[8] = "/";
         for (size_t host_len = 0; host_len <= 4; host_len++) {
             for (size_t h = 0; nth_text(host, "ab.", host_len, h); h++) {
@@ -327,7 +336,7 @@ static void long_requests_too(void **state)
         struct plain p = {.n = 0};
         struct router *r = router_new();
         random_state = round * 7919;
-        for (size_t i = 0; i < MOST_PATTERNS; i++) {
+        for (size_t i = 0; i < 24; i++) {
             char host[12], path[12];
             random_text(host, "a.", 9);
             random_text(path, "a/", 9);
@@ -335,6 +344,7 @@ static void long_requests_too(void **state)
                      random_below(2) ? "*" : "");
             p.n += router_add(r, p.text[p.n], (int)p.n) == ROUTER_OK;
         }
+        seal(r);
         for (size_t i = 0; i < 500; i++) {
             char host[16], path[16] = "/";
             random_text(host, "a.", 12);
@@ -343,6 +353,104 @@ static void long_requests_too(void **state)
         }
         router_free(r);
     }
+}
+
+/* Texts of a few forms over a small alphabet, so that many begin the same way and there are jumps
+ * over any number of octets; and requests that are such texts, some of them cut or longer. */
+static void alike_text(char *out, const char *alphabet, const char *before, size_t least,
+                       size_t most)
+{
+    size_t n = strlen(before);
+    memcpy(out, before, n);
+    random_text(out + n, alphabet, most - least);
+    n = strlen(out);
+    for (size_t i = 0; i < least; i++) {
+        out[n++] = alphabet[random_below((uint32_t)strlen(alphabet))];
+    }
+    out[n] = '\0';
+}
+
+static void many_alike_patterns_too(void **state)
+{
+    (void)state;
+    static struct plain p;
+    for (uint32_t round = 0; round < 80; round++) {
+        p.n = 0;
+        struct router *r = router_new();
+        random_state = round * 104729;
+        size_t least = round % 11;
+        const char *before = round % 3 == 0 ? "long-before-" : "";
+        const char *alphabet = round % 2 ? "01/" : "0123456789abcdefghij/";
+        for (size_t i = 0; i < MOST_PATTERNS; i++) {
+            char host[16] = "", path[40];
+            if (round % 5 > 1) {
+                alike_text(host, round % 2 ? "01" : "0123456789abcdefghij", "", least / 2, 10);
+            }
+            alike_text(path, alphabet, before, round % 5 > 1 ? 1 : least, least + 3);
+            bool open = round % 4 == 3 && host[0] != '\0';
+            snprintf(p.text[p.n], sizeof(p.text[0]), "%s%.8s/%.19s%s", open ? "*" : "", host, path,
+                     random_below(3) == 0 ? "*"
+                     : random_below(2)    ? "/"
+                                          : "");
+            p.n += router_add(r, p.text[p.n], (int)p.n) == ROUTER_OK;
+        }
+        seal(r);
+        for (size_t i = 0; i < 1000; i++) {
+            const char *like = p.text[random_below((uint32_t)p.n)];
+            const char *slash = strchr(like, '/');
+            char host[40], path[40];
+            bool open = like[0] == '*';
+            snprintf(host, sizeof(host), "%s%.*s", random_below(3) == 0 ? "x" : "",
+                     (int)(slash - like) - open, like + open);
+            size_t cut = random_below(3) == 0 ? random_below((uint32_t)strlen(slash)) : 0;
+            snprintf(path, sizeof(path), "%.*s%s", (int)(strlen(slash) - cut), slash,
+                     random_below(4) == 0   ? "0"
+                     : random_below(4) == 0 ? "/"
+                                            : "");
+            if (path[1] != '\0' && random_below(8) == 0) {
+                path[1 + random_below((uint32_t)strlen(path) - 1)] = '/';
+            }
+            compare(r, &p, host, path);
+        }
+        router_free(r);
+    }
+}
+
+/* The work of a match, counted in steps: with ten patterns, and with ten thousand. */
+static void a_match_takes_as_many_steps_for_ten_patterns_as_for_ten_thousand(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {"shop-%05u.customers.example.com/",
+                                        "*.tenant%05u.example.org/", "/api/v2/service-%05u/",
+                                        "site%05u.example.com/app/*", "%05u.example/%%05u/x"};
+    for (size_t f = 0; f < COUNT(forms); f++) {
+        unsigned steps[2];
+        for (unsigned many = 0; many < 2; many++) {
+            struct router *r = router_new();
+            for (unsigned i = 0; i < (many ? 10000 : 10); i++) {
+                char pattern[64];
+                snprintf(pattern, sizeof(pattern), forms[f], i * 70657 % 100000);
+                assert_int_equal(router_add(r, pattern, (int)i), ROUTER_OK);
+            }
+            seal(r);
+            steps[many] = router_steps(r);
+            router_free(r);
+        }
+        assert_in_range(steps[0], 1, 5);
+        assert_in_range(steps[1], 1, steps[0] + 1);
+    }
+    /* Of names that have nothing in common, and of any length. */
+    struct router *r = router_new();
+    random_state = 1;
+    for (int i = 0; i < 10000;) {
+        char name[20], pattern[40];
+        random_text(name, "abcdefghijklmnopqrstuvwxyz", 16);
+        snprintf(pattern, sizeof(pattern), "%s.com/", name);
+        i += strlen(name) >= 4 && router_add(r, pattern, i) == ROUTER_OK;
+    }
+    seal(r);
+    assert_in_range(router_steps(r), 1, 6);
+    router_free(r);
 }
 
 static void many_patterns(void **state)
@@ -356,6 +464,7 @@ static void many_patterns(void **state)
                  i % 7);
         assert_int_equal(router_add(r, pattern, i), ROUTER_OK);
     }
+    seal(r);
     for (int i = 0; i < n; i++) {
         char host[64], path[64];
         snprintf(host, sizeof(host), "%shost%d.example", i % 2 ? "x" : "", i / 2);
@@ -376,6 +485,7 @@ static void many_patterns(void **state)
         }
         deep[len] = last;
     }
+    seal(r);
     assert_int_equal(router_match(r, "", 0, deep, 20000), 20000);
     router_free(r);
 }
@@ -436,6 +546,13 @@ static void whichever_allocation_fails_nothing_leaks(void **state)
         for (size_t i = 0; rc == ROUTER_OK && i < COUNT(patterns); i++) {
             rc = router_add(r, patterns[i], (int)i);
         }
+        for (int i = 0; rc == ROUTER_OK && i < 30; i++) { /* enough for a table of jumps */
+            char pattern[] = "/jump/00";
+            pattern[6] += (char)(i % 10);
+            pattern[7] += (char)(i / 10);
+            rc = router_add(r, pattern, 100 + i);
+        }
+        rc = rc == ROUTER_OK ? router_seal(r) : rc;
         complete = rc == ROUTER_OK;
         assert_true(complete || allocations_left == 0);
         allocations_left = -1;
@@ -458,6 +575,8 @@ int main(void)
         cmocka_unit_test(octets_of_any_value_are_compared),
         cmocka_unit_test(every_short_request_goes_where_the_obvious_router_sends_it),
         cmocka_unit_test(long_requests_too),
+        cmocka_unit_test(many_alike_patterns_too),
+        cmocka_unit_test(a_match_takes_as_many_steps_for_ten_patterns_as_for_ten_thousand),
         cmocka_unit_test(many_patterns),
         cmocka_unit_test(whichever_allocation_fails_nothing_leaks),
     };

@@ -1,8 +1,6 @@
-/* From the configuration to groups of backends, and the choice of a backend. */
+/* From the configuration to groups of backends. */
 #include "route/routes.h"
 
-#include "back/back.h"
-#include "net/clock.h"
 #include "proxy_testing.h"
 #include "route/router.h"
 
@@ -35,6 +33,8 @@ static void backends_are_named_for_fields_tls_and_log(void **state)
         {"::1,80", "[::1]", "::1,80", "::1", AF_INET6},
         {"::1,8080", "[::1]:8080", "::1,8080", "::1", AF_INET6},
         {"unix:/tmp/a.sock", "localhost", "unix:/tmp/a.sock", NULL, AF_UNIX},
+        {"_web._tcp.a.example,80;;dns=srv", "a.example", "_web._tcp.a.example,80",
+         "_web._tcp.a.example", 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct rig r;
@@ -50,8 +50,10 @@ static void backends_are_named_for_fields_tls_and_log(void **state)
         } else {
             assert_null(b->sni);
         }
-        assert_int_equal(b->naddrs, 1);
-        assert_int_equal(b->addrs[0].addr.ss_family, cases[i].family);
+        assert_int_equal(b->naddrs, cases[i].family != 0);
+        if (cases[i].family != 0) {
+            assert_int_equal(b->addrs[0].addr.ss_family, cases[i].family);
+        }
         rig_close(&r);
     }
 }
@@ -66,7 +68,7 @@ static void a_backend_that_does_not_resolve_is_no_start(void **state)
     assert_null(routes_new(r.cfg));
     r.cfg->backend_address_family = CFG_FAMILY_IPV4;
     assert_null(routes_new(r.cfg));
-    routes_free(NULL);
+    routes_unref(NULL);
     rig_close(&r);
 }
 
@@ -78,7 +80,7 @@ static const struct group *match(struct rig *r, const char *authority, const cha
     struct request q = {.authority = {authority, strlen(authority)},
                         .path = {path, strlen(path)},
                         .path_len = path_len};
-    return routes_match(r->routes, &q);
+    return routes_match(r->routes, &q, NULL);
 }
 
 /* The group of exactly this pattern. */
@@ -130,63 +132,50 @@ static void backends_with_one_pattern_are_one_group(void **state)
     rig_close(&r);
 }
 
-/* ---------------------------------------------------------------- choosing */
-
-static uint32_t pick(struct rig *r)
-{
-    return routes_pick(r->worker, group_of(r, "/"))->index;
-}
-
-#define THREE "backend=127.0.0.1,81\nbackend=127.0.0.1,82\nbackend=127.0.0.1,83"
-
-static void backends_take_turns(void **state)
+static void the_name_that_tls_asked_for_can_decide(void **state)
 {
     (void)state;
     struct rig r;
-    rig_open(&r, THREE);
-    uint32_t first = pick(&r);
-    for (uint32_t i = 1; i < 10; i++) {
-        assert_int_equal(pick(&r), (first + i) % 3);
+    rig_open(&r, "backend=127.0.0.1,81;a.example/\nbackend=127.0.0.1,82;b.example/\n"
+                 "backend=127.0.0.1,83");
+    struct request q = {.authority = {"a.example", 9}, .path = {"/", 1}, .path_len = 1};
+    assert_ptr_equal(routes_match(r.routes, &q, "b.example"), group_of(&r, "b.example/"));
+    assert_ptr_equal(routes_match(r.routes, &q, "c.example"), group_of(&r, "/"));
+    assert_ptr_equal(routes_match(r.routes, &q, NULL), group_of(&r, "a.example/"));
+    rig_close(&r);
+}
+
+static void sub_groups_share_their_weight(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, "backend=127.0.0.1,81;;group=b;group-weight=7\nbackend=127.0.0.1,82;;group=a\n"
+                 "backend=127.0.0.1,83;;group=b\nbackend=127.0.0.1,84");
+    const struct group *g = group_of(&r, "/");
+    assert_int_equal(g->nbackends, 4);
+    assert_int_equal(g->sub_groups[0], g->sub_groups[2]);
+    assert_int_not_equal(g->sub_groups[0], g->sub_groups[1]);
+    assert_int_not_equal(g->sub_groups[1], g->sub_groups[3]);
+    static const uint32_t weights[] = {7, 1, 7, 1};
+    for (size_t i = 0; i < 4; i++) {
+        assert_in_range(g->sub_groups[i], 0, 2);
+        assert_int_equal(g->sub_weights[i], weights[i]);
     }
     rig_close(&r);
 }
 
-static void one_that_failed_lately_stands_back(void **state)
+static void what_one_backend_says_holds_for_its_group(void **state)
 {
     (void)state;
     struct rig r;
-    unsigned count[3] = {0};
-    rig_open(&r, THREE);
-    r.worker->pools[1].blocked_until = clock_ms() + 60000;
-    for (int i = 0; i < 100; i++) {
-        count[pick(&r)]++;
-    }
-    assert_int_equal(count[1], 0);
-    assert_true(count[0] > 20 && count[2] > 20);
-    r.worker->pools[1].blocked_until = clock_ms(); /* over */
-    for (int i = 0; i < 3; i++) {
-        count[pick(&r)]++;
-    }
-    assert_int_equal(count[1], 1);
-    /* All of them: the one that may be back first. */
-    r.worker->pools[0].blocked_until = clock_ms() + 60000;
-    r.worker->pools[1].blocked_until = clock_ms() + 50000;
-    r.worker->pools[2].blocked_until = clock_ms() + 70000;
-    for (int i = 0; i < 5; i++) {
-        assert_int_equal(pick(&r), 1);
-    }
-    rig_close(&r);
-}
-
-static void a_group_has_the_addresses_of_all_its_backends(void **state)
-{
-    (void)state;
-    struct rig r;
-    rig_open(&r, THREE);
-    assert_int_equal(group_of(&r, "/")->naddrs, 3);
-    rig_close(&r);
-    rig_open(&r, "");
-    assert_int_equal(group_of(&r, "/")->naddrs, 1);
+    rig_open(&r,
+             "backend=127.0.0.1,81;/a;read-timeout=3s\nbackend=127.0.0.1,82;/a;write-timeout=4s\n"
+             "backend=127.0.0.1,83\nbackend-read-timeout=5s");
+    const struct group *a = group_of(&r, "/a"), *all = group_of(&r, "/");
+    assert_int_equal(a->read_timeout, 3000);
+    assert_int_equal(a->write_timeout, 4000);
+    assert_int_equal(all->read_timeout, 5000);
+    assert_int_equal(all->write_timeout, 30000);
     rig_close(&r);
 }
 
@@ -197,9 +186,9 @@ int main(void)
         cmocka_unit_test(a_backend_that_does_not_resolve_is_no_start),
         cmocka_unit_test(requests_are_matched_by_host_and_path_alone),
         cmocka_unit_test(backends_with_one_pattern_are_one_group),
-        cmocka_unit_test(backends_take_turns),
-        cmocka_unit_test(one_that_failed_lately_stands_back),
-        cmocka_unit_test(a_group_has_the_addresses_of_all_its_backends),
+        cmocka_unit_test(the_name_that_tls_asked_for_can_decide),
+        cmocka_unit_test(sub_groups_share_their_weight),
+        cmocka_unit_test(what_one_backend_says_holds_for_its_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,181 @@
+"""Backends that die, freeze and refuse while requests come: none is lost that could be served.
+
+NGHTTPX_CHAOS_SECONDS says for how long (a minute in scripts/chaos), NGHTTPX_CROSSTALK how many requests.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from lib import fronts
+from lib.ports import free_port, release_port
+from lib.servers import Server
+from lib.waiting import wait_for
+from lib.wire import Closed, Timeout
+
+SECONDS = int(os.environ.get("NGHTTPX_CHAOS_SECONDS", "9"))
+RATE = 2000
+CROSSTALK = int(os.environ.get("NGHTTPX_CROSSTALK", "6000"))
+
+
+class OneServer(Server):
+    """A real server that can be killed, frozen, and made to refuse."""
+
+    def __init__(self, folder, certs, proto):
+        os.makedirs(folder)
+        super().__init__(folder, certs)
+        self.proto = proto
+        self.put("small", b"x" * 100)
+
+    def start(self):
+        if self.proto == "h2":
+            cmd = ["nghttpd", "--no-tls", str(self.port), "-d", self.docs]
+        else:
+            conf = self.conf(
+                "nginx.conf",
+                f"""daemon off; master_process off; worker_processes 1; pid {self.folder}/pid;
+error_log {self.folder}/error.log; events {{ worker_connections 512; }}
+http {{ access_log off; keepalive_requests 1000000; client_body_temp_path {self.folder}/body;
+proxy_temp_path {self.folder}/proxy; fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u;
+scgi_temp_path {self.folder}/s; server {{ listen 127.0.0.1:{self.port}; root {self.docs}; }} }}""",
+            )
+            cmd = ["/usr/sbin/nginx", "-c", conf, "-p", self.folder]
+        self.run(cmd, self.port)
+        return self
+
+    @property
+    def process(self):
+        return self.processes[-1]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def refuse(self):
+        """Its port is taken by one that does not listen: connections are refused."""
+        self.kill()
+        self.sock = socket.socket()
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.sock.bind(("127.0.0.1", self.port))
+
+    def accept_again(self):
+        self.sock.close()
+        self.start()
+
+
+@pytest.mark.parametrize("front,proto", [("h1", "h1"), ("h2", "h1"), ("h2", "h2")])
+def test_no_request_is_lost_while_one_backend_is_healthy(start_proxy, certs, tmp_path, front, proto):
+    servers = [OneServer(str(tmp_path / f"s{i}"), certs, proto).start() for i in range(3)]
+    extra = ";proto=h2" if proto == "h2" else ""
+    backs = [f"127.0.0.1,{s.port};/{extra}" for s in servers]
+    proxy = start_proxy(backs, fronts=("clear",), args=["--backend-max-backoff=500ms", "--backlog=4096"])
+    total = SECONDS * RATE
+    protocol = ["--h1", "-m1"] if front == "h1" else ["-m20"]
+    load = subprocess.Popen(
+        ["h2load", *protocol, f"-n{total}", "-c40", f"--rps={RATE // 40}", "-t1",
+         f"http://127.0.0.1:{proxy.clear_port}/small"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )
+    harm = [
+        (lambda s: s.kill(), lambda s: s.start()),
+        (lambda s: s.freeze(), lambda s: s.thaw()),
+        (lambda s: s.refuse(), lambda s: s.accept_again()),
+    ]
+    hurt = []  # (who, how it is healed, when)
+    events = 0
+    begun = time.monotonic()
+    try:
+        while load.poll() is None:
+            now = time.monotonic() - begun
+            if now >= events:  # every second the next one, in another way; it is ill for a second and a half
+                victim, (harms, heals) = servers[events % 3], harm[(events + events // 3) % 3]
+                harms(victim)
+                hurt.append((victim, heals, now + 1.5))
+                events += 1
+            for case in [c for c in hurt if c[2] <= now]:
+                case[1](case[0])
+                hurt.remove(case)
+            assert events < SECONDS * 4, "it takes far too long"
+            time.sleep(0.02)
+        for victim, heals, _ in hurt:
+            heals(victim)
+        out = load.communicate()[0]
+        done = re.search(r"requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored", out)
+        codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", out)
+        assert done and codes, out
+        assert done.groups() == (str(total), str(total), "0", "0"), out
+        assert codes.groups() == (str(total), "0", "0", "0"), out
+        assert events >= SECONDS - 1, events
+    finally:
+        if load.poll() is None:
+            load.kill()
+            load.wait()
+        for server in servers:
+            server.stop()
+
+
+class Talker(threading.Thread):
+    """A client with its own connections; each answer has to carry the token of its request."""
+
+    def __init__(self, number, proxy, front, requests):
+        super().__init__(daemon=True)
+        self.number, self.proxy, self.front, self.requests = number, proxy, front, requests
+        self.good = self.lost = 0
+        self.wrong = []
+
+    def run(self):
+        client = None
+        for i in range(self.requests):
+            token = f"t{self.number}-{i}"
+            if client is None:
+                client = fronts.connect(self.front, self.proxy, "front.test")
+            try:
+                resp = client.request("GET", f"/token?t={token}", timeout=20)
+            except (Closed, Timeout, OSError):
+                resp, client = None, self.drop(client)
+            if resp is None or not resp.complete or resp.status != 200:
+                self.lost += 1
+                client = self.drop(client)
+            elif bytes(resp.body) == token.encode() * 20 and resp.get("x-token") == token:
+                self.good += 1
+            else:
+                self.wrong.append((token, resp))
+                return
+        self.drop(client)
+
+    @staticmethod
+    def drop(client):
+        if client is not None:
+            client.close()
+
+
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+def test_every_answer_carries_its_own_token(start_proxy, make_origin, clients, proto):
+    """Over connections that die at random places, of the request, the head, and the body."""
+    origins = [make_origin(proto=proto) for _ in range(3)]
+    proxy = start_proxy(origins, args=["--backend-max-backoff=50ms"])
+    ways = ["h1", "h2-prior", "h1-tls", "h2-tls"]
+    talkers = [Talker(n, proxy, way, CROSSTALK // len(ways)) for n, way in enumerate(ways)]
+    for talker in talkers:
+        talker.start()
+    for talker in talkers:
+        talker.join(SECONDS * 60)
+        assert not talker.is_alive()
+    assert [t.wrong for t in talkers] == [[]] * len(ways)
+    asked = sum(t.requests for t in talkers)
+    good = sum(t.good for t in talkers)
+    assert good + sum(t.lost for t in talkers) == asked
+    assert good > asked * 0.5
+    assert sum(o.connections for o in origins) > asked / 200, "connections did die"

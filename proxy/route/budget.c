@@ -1,0 +1,33 @@
+/* The budget of retries. */
+#include "route/budget.h"
+
+#define WINDOW_MS 10000u
+#define SHARE     5u /* one retry for so many requests */
+
+static void move_on(struct budget *b, uint64_t now)
+{
+    if (now - b->since < WINDOW_MS) {
+        return;
+    }
+    bool follows = now - b->since < 2 * WINDOW_MS;
+    *b = (struct budget){.since = now,
+                         .requests_before = follows ? b->requests : 0,
+                         .retries_before = follows ? b->retries : 0};
+}
+
+void budget_earn(struct budget *b, uint64_t now)
+{
+    move_on(b, now);
+    b->requests++;
+}
+
+bool budget_spend(struct budget *b, uint64_t now)
+{
+    move_on(b, now);
+    uint64_t earned = ((uint64_t)b->requests + b->requests_before) / SHARE + BUDGET_FREE;
+    if ((uint64_t)b->retries + b->retries_before >= earned) {
+        return false;
+    }
+    b->retries++;
+    return true;
+}

@@ -1,0 +1,95 @@
+/*
+ * What a worker has for the routes in force: a pool for each address of each backend, and for each
+ * group the choice among its pools. When the routes change, new targets take over the pools of
+ * addresses that stay, with their connections; exchanges that are in progress keep the targets that
+ * they began with.
+ *
+ * A request for which every pool of its group is full waits in the group's queue.
+ */
+#ifndef ROUTE_TARGETS_H
+#define ROUTE_TARGETS_H
+
+#include "exchange/queue.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct balance;
+struct backend_addr;
+struct exchange;
+struct group;
+struct pool;
+struct resolver_watch;
+struct routes;
+struct targets;
+struct worker;
+
+/** The pools of a group that have the same priority. */
+struct tier {
+    uint16_t priority;
+    struct balance *balance;
+};
+
+struct target_group {
+    const struct group *group;
+    struct tier *tiers; /**< the first one that has a pool to offer is the one that counts */
+    size_t ntiers;
+    struct pool **pools; /**< those of its backends */
+    size_t npools;
+    struct queue queue; /**< who waits for one of them */
+};
+
+/** The pools of a backend: one for each of its addresses. */
+struct target_backend {
+    struct targets *targets;
+    uint32_t index;
+    struct pool **pools; /**< a reference each */
+    size_t npools;
+    struct resolver_watch *watch; /**< of its name, when that is looked up while the program runs */
+};
+
+struct targets {
+    struct worker *worker;
+    struct routes *routes; /**< a reference */
+    uint32_t refs;
+    struct target_backend *backends; /**< as in `routes` */
+    struct target_group *groups;     /**< as in `routes` */
+};
+
+/**
+ * Makes the targets of a worker for `routes` and puts them in the place of those that it has: pools
+ * that both have stay, the others are retired, and whoever waits is served anew.
+ */
+void targets_install(struct worker *w, struct routes *routes);
+/** The worker ends: its targets go. */
+void targets_remove(struct worker *w);
+
+struct targets *targets_ref(struct targets *t);
+void targets_unref(struct targets *t);
+
+/** The addresses of a backend are these now. */
+void targets_set_addresses(struct targets *t, uint32_t backend, const struct backend_addr *addrs,
+                           size_t n);
+
+enum target_choice {
+    TARGET_FOUND,
+    TARGET_LATER, /**< those that could serve it have no room now */
+    TARGET_NONE,  /**< there is none, or none that was not tried */
+};
+
+/**
+ * Chooses a pool for the exchange, in this order: one that it has not tried; one that it has not
+ * tried and that failed lately (the one that may be back first); with `again` one that it has tried
+ * once, also then the fit ones first.
+ */
+enum target_choice targets_choose(struct exchange *x, bool again, struct pool **pool);
+
+/** The exchange waits until there is room; the queue is its back meanwhile. False: the queue is
+ * full. */
+bool targets_wait(struct exchange *x);
+
+/** At the end of a turn: serves those who wait for what has become free. */
+void targets_serve_waiting(struct worker *w);
+
+#endif

@@ -1,0 +1,346 @@
+/* The choice among pools, what stays when the routes change, and the queue. */
+#include "route/targets.h"
+
+#include "back/back.h"
+#include "net/clock.h"
+#include "proxy_testing.h"
+#include "route/routes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+
+#define THREE "backend=127.0.0.1,81\nbackend=127.0.0.1,82\nbackend=127.0.0.1,83"
+
+/* An exchange that was routed, and sent nowhere. */
+static struct exchange *routed(struct rig *r, struct told *told)
+{
+    struct exchange *x = rig_exchange(r, told);
+    testing_request(x, 11, "GET / HTTP/1.1\nhost: a\n");
+    x->targets = targets_ref(r->worker->targets);
+    x->group = &x->targets->groups[0];
+    return x;
+}
+
+/* The number of the backend that is chosen. */
+static size_t chosen(struct rig *r, struct exchange *x, bool again)
+{
+    struct pool *p;
+    assert_int_equal(targets_choose(x, again, &p), TARGET_FOUND);
+    return (size_t)(p->backend - r->routes->backends);
+}
+
+static void backends_take_turns(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, THREE);
+    struct exchange *x = routed(&r, &told);
+    size_t order[3];
+    unsigned seen = 0;
+    for (size_t i = 0; i < 3; i++) {
+        order[i] = chosen(&r, x, false);
+        seen |= 1u << order[i];
+    }
+    assert_int_equal(seen, 7);
+    for (size_t i = 0; i < 9; i++) {
+        assert_int_equal(chosen(&r, x, false), order[i % 3]);
+    }
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+static void one_that_failed_lately_stands_back(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    unsigned count[3] = {0};
+    rig_open(&r, THREE);
+    struct exchange *x = routed(&r, &told);
+    rig_pool(&r, 1)->blocked_until = clock_ms() + 60000;
+    for (int i = 0; i < 100; i++) {
+        count[chosen(&r, x, false)]++;
+    }
+    assert_int_equal(count[1], 0);
+    assert_true(count[0] == 50 && count[2] == 50);
+    rig_pool(&r, 1)->blocked_until = clock_ms(); /* over */
+    for (int i = 0; i < 6; i++) {
+        count[chosen(&r, x, false)]++;
+    }
+    assert_true(count[1] >= 1);
+    /* All of them: the one that may be back first. */
+    rig_pool(&r, 0)->blocked_until = clock_ms() + 60000;
+    rig_pool(&r, 1)->blocked_until = clock_ms() + 50000;
+    rig_pool(&r, 2)->blocked_until = clock_ms() + 70000;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(chosen(&r, x, false), 1);
+    }
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+static void what_was_tried_is_not_tried_again(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct pool *p;
+    rig_open(&r, THREE);
+    struct exchange *x = routed(&r, &told);
+    x->tried[x->tries++] = rig_pool(&r, 0)->id;
+    x->tried[x->tries++] = rig_pool(&r, 2)->id;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(chosen(&r, x, true), 1);
+    }
+    x->tried[x->tries++] = rig_pool(&r, 1)->id;
+    assert_int_equal(targets_choose(x, false, &p), TARGET_NONE);
+    unsigned seen = 0;
+    for (int i = 0; i < 6; i++) {
+        seen |= 1u << chosen(&r, x, true);
+    }
+    assert_int_equal(seen, 7); /* the same once more, when there is nothing else */
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+/* Other routes for the same worker. */
+static struct routes *other_routes(const char *options)
+{
+    struct rig r;
+    rig_open(&r, options);
+    struct routes *routes = routes_ref(r.routes);
+    rig_close(&r);
+    return routes;
+}
+
+static void pools_of_addresses_that_stay_are_kept(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, THREE);
+    struct exchange *x = routed(&r, &told);
+    struct pool *one = pool_ref(rig_pool(&r, 0)), *two = rig_pool(&r, 1), *three = rig_pool(&r, 2);
+    struct routes *other =
+        other_routes("backend=127.0.0.1,83;/x\nbackend=127.0.0.1,84\nbackend=127.0.0.1,82\n"
+                     "backend=127.0.0.1,82;/again\nbackend=127.0.0.1,83;;proto=h2");
+    targets_install(r.worker, other);
+    assert_ptr_equal(rig_pool(&r, 0), three);
+    assert_ptr_equal(rig_pool(&r, 2), two);
+    assert_ptr_equal(two->backend, &other->backends[2]);
+    assert_true(rig_pool(&r, 3) != two);   /* each line has its own */
+    assert_true(rig_pool(&r, 4) != three); /* another protocol */
+    assert_true(one->retired && !two->retired && !three->retired);
+    assert_ptr_equal(x->group, &x->targets->groups[0]); /* what is in progress keeps its group */
+    assert_true(x->targets != r.worker->targets);
+    routes_unref(other);
+    rig_exchange_end(&r, x);
+    assert_int_equal(one->refs, 1);
+    pool_unref(one);
+    rig_close(&r);
+}
+
+static void addresses_come_and_go(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct pool *p;
+    rig_open(&r, "backend=127.0.0.1,81;/:/a");
+    struct targets *t = r.worker->targets;
+    struct backend_addr addrs[3];
+    for (uint16_t i = 0; i < 3; i++) {
+        addrs[i] = rig_pool(&r, 0)->addr;
+        ((struct sockaddr_in *)&addrs[i].addr)->sin_port = htons((uint16_t)(81 + i));
+    }
+    struct pool *first = rig_pool(&r, 0);
+    targets_set_addresses(t, 0, addrs, 3);
+    assert_int_equal(t->backends[0].npools, 3);
+    assert_ptr_equal(rig_pool(&r, 0), first);
+    struct exchange *x = routed(&r, &told);
+    unsigned seen = 0;
+    for (int i = 0; i < 30; i++) {
+        assert_int_equal(targets_choose(x, false, &p), TARGET_FOUND);
+        seen |= 1u << (ntohs(((struct sockaddr_in *)&p->addr.addr)->sin_port) - 81);
+    }
+    assert_int_equal(seen, 7);
+    targets_set_addresses(t, 0, addrs + 1, 1);
+    assert_true(first->retired || first->refs == 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(targets_choose(x, false, &p), TARGET_FOUND);
+        assert_int_equal(ntohs(((struct sockaddr_in *)&p->addr.addr)->sin_port), 82);
+    }
+    targets_set_addresses(t, 0, NULL, 0);
+    assert_int_equal(targets_choose(x, false, &p), TARGET_NONE);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(t->groups[i].npools, 0); /* of both patterns */
+    }
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+static void a_running_worker_gets_other_routes(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, THREE);
+    struct routes *first = other_routes("backend=127.0.0.1,90");
+    struct routes *second = other_routes("backend=127.0.0.1,91;/x\nbackend=127.0.0.1,82");
+    struct pool *stays = rig_pool(&r, 1);
+    worker_set_routes(r.worker, first);
+    worker_set_routes(r.worker, second); /* before it has looked: only the last ones count */
+    assert_ptr_equal(r.worker->targets->routes, r.routes);
+    rig_turn(&r);
+    assert_ptr_equal(r.worker->targets->routes, second);
+    assert_ptr_equal(rig_pool(&r, 1), stays);
+    worker_set_routes(r.worker, first); /* never looked at */
+    routes_unref(first);
+    routes_unref(second);
+    rig_close(&r);
+}
+
+/* ---------------------------------------------------------------- the queue */
+
+static void make_full(struct rig *r, uint32_t connections)
+{
+    struct pool *p = rig_pool(r, 0);
+    p->nconns = connections;
+    for (uint32_t i = 0; i < connections; i++) {
+        pool_ref(p);
+    }
+}
+
+static void make_room(struct rig *r)
+{
+    struct pool *p = rig_pool(r, 0);
+    while (p->nconns > 0) {
+        pool_conn_gone(p);
+    }
+}
+
+static struct exchange *begun(struct rig *r, struct told *told)
+{
+    struct exchange *x = rig_exchange(r, told);
+    testing_request(x, 11, "GET / HTTP/1.1\nhost: a\n");
+    exchange_begin(x);
+    return x;
+}
+
+static bool was_refused(const void *ctx)
+{
+    return ((const struct told *)ctx)->aborts > 0;
+}
+
+static void who_finds_no_room_waits_for_it(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told[3];
+    rig_open(&r, "backend=127.0.0.1,1;;max-conns=2;max-queue=2;queue-timeout=1m");
+    make_full(&r, 2);
+    struct exchange *x[3];
+    for (size_t i = 0; i < 3; i++) {
+        x[i] = begun(&r, &told[i]);
+    }
+    assert_int_equal(r.worker->nwaiting, 2);
+    assert_int_equal(told[2].aborts, 1); /* the queue is full */
+    assert_int_equal(told[2].why, EXCHANGE_BACKEND_BUSY);
+    rig_turn(&r);
+    assert_int_equal(told[0].aborts + told[1].aborts, 0);
+    exchange_end(x[0], EXCHANGE_CLIENT_GONE); /* whoever leaves is not served */
+    assert_int_equal(r.worker->nwaiting, 1);
+    make_room(&r);
+    rig_until(&r, was_refused, &told[1]); /* it was sent there; nothing listens */
+    assert_int_equal(told[1].why, EXCHANGE_BACKEND_CONNECT);
+    assert_int_equal(r.worker->nwaiting, 0);
+    exchange_end(x[1], EXCHANGE_OK);
+    exchange_end(x[2], EXCHANGE_OK);
+    rig_turn(&r);
+    rig_close(&r);
+}
+
+static void nobody_waits_longer_than_the_time_out(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, "backend=127.0.0.1,1;;max-conns=1;queue-timeout=50ms");
+    make_full(&r, 1);
+    struct exchange *x = begun(&r, &told);
+    assert_int_equal(told.aborts, 0);
+    rig_until(&r, was_refused, &told);
+    assert_int_equal(told.why, EXCHANGE_BACKEND_BUSY);
+    assert_int_equal(r.worker->nwaiting, 0);
+    make_room(&r);
+    exchange_end(x, EXCHANGE_OK);
+    rig_turn(&r);
+    rig_close(&r);
+}
+
+static void who_waits_goes_by_the_new_routes(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, "backend=127.0.0.1,1;;max-conns=1;queue-timeout=1m");
+    struct pool *full = rig_pool(&r, 0);
+    make_full(&r, 1);
+    struct exchange *x = begun(&r, &told);
+    struct routes *other = other_routes("backend=127.0.0.1,2");
+    targets_install(r.worker, other);
+    assert_int_equal(r.worker->nwaiting, 0);
+    rig_until(&r, was_refused, &told);
+    assert_ptr_equal(x->pool, rig_pool(&r, 0));
+    pool_conn_gone(full);
+    routes_unref(other);
+    exchange_end(x, EXCHANGE_OK);
+    rig_turn(&r);
+    rig_close(&r);
+}
+
+static void retries_have_a_budget(void **state)
+{
+    (void)state;
+    struct budget b = {0};
+    uint64_t now = 123456789;
+    unsigned spent = 0;
+    while (budget_spend(&b, now)) {
+        spent++;
+    }
+    assert_int_equal(spent, BUDGET_FREE);
+    for (unsigned i = 0; i < 1000; i++) {
+        budget_earn(&b, now + 9000);
+    }
+    for (spent = 0; budget_spend(&b, now + 9999); spent++) {
+    }
+    assert_int_equal(spent, 200);                /* a fifth of the requests */
+    assert_false(budget_spend(&b, now + 15000)); /* both count for a while */
+    for (spent = 0; budget_spend(&b, now + 40000); spent++) {
+    }
+    assert_int_equal(spent, BUDGET_FREE); /* then neither does */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(backends_take_turns),
+        cmocka_unit_test(one_that_failed_lately_stands_back),
+        cmocka_unit_test(what_was_tried_is_not_tried_again),
+        cmocka_unit_test(pools_of_addresses_that_stay_are_kept),
+        cmocka_unit_test(addresses_come_and_go),
+        cmocka_unit_test(a_running_worker_gets_other_routes),
+        cmocka_unit_test(who_finds_no_room_waits_for_it),
+        cmocka_unit_test(nobody_waits_longer_than_the_time_out),
+        cmocka_unit_test(who_waits_goes_by_the_new_routes),
+        cmocka_unit_test(retries_have_a_budget),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
