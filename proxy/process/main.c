@@ -15,6 +15,7 @@
 #include "process/service.h"
 #include "process/successor.h"
 #include "process/system.h"
+#include "route/health.h"
 
 /* --single-process: no main process beside it, and so no reload, no restart, no swap. */
 static int run_alone(struct config *cfg)
@@ -63,5 +64,6 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     system_hold_signals(true);
     successor_remember_file(argv[0]);
+    health_map();
     return cfg->single_process ? run_alone(cfg) : master_run(argc, argv, cfg);
 }

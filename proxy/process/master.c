@@ -21,6 +21,7 @@
 #include "process/service.h"
 #include "process/successor.h"
 #include "process/system.h"
+#include "route/health.h"
 
 /* A worker process that dies sooner than this after its start is started again with growing delay,
  * so that one that cannot live does not keep the machine busy. Seconds. */
@@ -353,6 +354,7 @@ static void reload(struct master *m)
     }
     if (system_check_user(m->next_cfg) &&
         sockets_open(&m->next_sockets, m->next_cfg, &m->sockets)) {
+        health_new_generation();
         m->candidate = spawn(m, m->next_cfg, &m->next_sockets);
     }
     if (m->candidate == NULL) {
