@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "back/probe.h"
 #include "config.h"
 #include "net/clock.h"
 #include "ops/log.h"
@@ -42,12 +43,15 @@ struct pool *pool_new(struct worker *w, struct routes *routes, const struct back
                        .id = ++w->last_pool_id,
                        .refs = 1};
     format_address(addr, p->name, sizeof(p->name));
+    p->health = health_get(key, b->cfg);
     list_init(&p->idle);
+    list_init(&p->opening);
     list_init(&p->h2);
     list_init(&p->connections);
     list_init(&p->freed_node);
     list_init(&p->reap.node);
     list_append(&w->pools, &p->node);
+    probe_start(p);
     return p;
 }
 
@@ -55,6 +59,8 @@ static void free_pool(struct reap *r)
 {
     struct pool *p = container_of(r, struct pool, reap);
     assert(p->nconns == 0 && p->load == 0);
+    probe_free(p);
+    health_put(p->health);
     routes_unref(p->routes);
     free(p->key);
     free(p);
@@ -78,21 +84,40 @@ void pool_unref(struct pool *p)
     }
 }
 
+/* Its connections count as those of another address: it is checked in another way now. */
+static void count_as(struct pool *p, struct health *h)
+{
+    for (uint32_t i = 0; i < p->nconns; i++) {
+        (void)health_take_conn(h, 0);
+        health_give_conn(p->health);
+    }
+    health_put(p->health);
+    p->health = h;
+}
+
 void pool_belongs_to(struct pool *p, struct routes *routes, const struct backend *b)
 {
     routes_ref(routes);
     routes_unref(p->routes);
     p->routes = routes;
+    if (p->backend == b) {
+        return;
+    }
+    probe_stop(p);
     p->backend = b;
+    count_as(p, health_get(p->key, b->cfg));
+    probe_start(p);
 }
 
 void pool_close_idle(struct pool *p)
 {
+    probe_stop(p);
     back_h1_close_idle(p);
 }
 
 void pool_close_all(struct pool *p)
 {
+    probe_stop(p);
     back_h1_close_idle(p);
     back_h2_close_all(p);
 }
@@ -100,26 +125,27 @@ void pool_close_all(struct pool *p)
 void pool_retire(struct pool *p)
 {
     p->retired = true;
+    probe_stop(p);
     back_h1_close_idle(p);
     back_h2_retire(p);
 }
 
 /* ---------------------------------------------------------------- room */
 
-static bool may_open(const struct pool *p)
+bool pool_may_open(const struct pool *p)
 {
     uint32_t most = p->backend->cfg->max_conns;
-    return most == 0 || p->nconns < most;
+    return most == 0 || health_conns(p->health) < most;
 }
 
 bool pool_has_room(const struct pool *p)
 {
-    return may_open(p) || p->nidle > 0 || back_h2_has_stream(p);
+    return pool_may_open(p) || p->nidle > 0 || back_h2_has_stream(p);
 }
 
 void pool_make_room(struct pool *p)
 {
-    if (!may_open(p)) {
+    if (!pool_may_open(p)) {
         back_h1_close_last(p);
     }
 }
@@ -130,12 +156,35 @@ void pool_settle(struct pool *p)
     if (most != 0 && p->nidle > most) {
         back_h1_close_last(p);
     }
+    if (p->backend->cfg->max_conns != 0 && worker_others_wait(p->worker)) {
+        pool_yield(p);
+    }
     pool_freed(p);
+}
+
+/*
+ * With max-conns a connection that one worker keeps is one that another cannot open. Who has
+ * requests of its own that wait gives only what is beyond its share, so that workers take turns
+ * when there are fewer connections than workers.
+ */
+void pool_yield(struct pool *p)
+{
+    const struct worker *w = p->worker;
+    uint32_t most = p->backend->cfg->max_conns;
+    bool more_than_share = p->nconns > most / w->cfg->workers;
+    if (most == 0 || pool_may_open(p) || (atomic_load(&w->nwaiting) > 0 && !more_than_share)) {
+        return;
+    }
+    if (p->nidle > 0) {
+        back_h1_close_last(p);
+    } else {
+        back_h2_give_one(p, more_than_share);
+    }
 }
 
 void pool_freed(struct pool *p)
 {
-    if (p->worker->nwaiting > 0 && list_empty(&p->freed_node)) {
+    if (atomic_load(&p->worker->nwaiting) > 0 && list_empty(&p->freed_node)) {
         list_append(&p->worker->freed, &p->freed_node);
     }
 }
@@ -156,11 +205,16 @@ struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user
                                  .write_timeout = b->cfg->write_timeout != 0
                                                       ? b->cfg->write_timeout
                                                       : cfg->backend_write_timeout};
-    struct conn *c = conn_connect(p->worker, &target, ops, user);
-    if (c != NULL) {
-        p->nconns++;
-        pool_ref(p);
+    if (!health_take_conn(p->health, b->cfg->max_conns)) {
+        return NULL;
     }
+    struct conn *c = conn_connect(p->worker, &target, ops, user);
+    if (c == NULL) {
+        health_give_conn(p->health);
+        return NULL;
+    }
+    p->nconns++;
+    pool_ref(p);
     return c;
 }
 
@@ -168,31 +222,51 @@ void pool_conn_gone(struct pool *p)
 {
     assert(p->nconns > 0);
     p->nconns--;
+    health_give_conn(p->health);
+    if (p->backend->cfg->max_conns != 0) {
+        worker_wake_waiting(p->worker);
+    }
     pool_freed(p);
     pool_unref(p);
 }
 
 void pool_connected(struct pool *p)
 {
-    p->failures = 0;
-    p->blocked_until = 0;
+    health_connected(p->health);
+}
+
+struct health_backoff pool_backoff(struct pool *p)
+{
+    return (struct health_backoff){.most = p->worker->cfg->backend_max_backoff,
+                                   .random = (double)rand_r(&p->worker->seed) / (double)RAND_MAX};
 }
 
 void pool_connect_failed(struct pool *p, const char *why)
 {
-    if ((p->failures & (p->failures + 1)) ==
-        0) { /* the 1st, 2nd, 4th …: an outage must not flood the log */
-        LOG(WARN, "backend %s: no connection: %s (%u in a row)", p->backend->label, why,
-            p->failures + 1);
+    unsigned n;
+    const struct cfg_backend *cfg = p->backend->cfg;
+    enum health_change change =
+        health_connect_failed(p->health, cfg, clock_ms(), pool_backoff(p), &n);
+    if (n != 0 && (n & (n - 1)) == 0) { /* the 1st, 2nd, 4th …: an outage must not flood the log */
+        LOG(WARN, "backend %s at %s: no connection: %s (%u in a row)", p->backend->label, p->name,
+            why, n);
     }
-    double wait = 1.0;
-    for (uint32_t i = 0; i < p->failures && i < 10; i++) {
-        wait *= 1.6;
+    if (change == HEALTH_FELL) {
+        LOG(WARN, "backend %s at %s: offline: %u connects failed in a row, the last one: %s",
+            p->backend->label, p->name, n, why);
+        probe_wake(p);
     }
-    p->failures++;
-    double jitter = 0.8 + 0.4 * (double)rand_r(&p->worker->seed) / (double)RAND_MAX;
-    uint64_t ms = (uint64_t)(wait * jitter * 1000.0), cap = p->worker->cfg->backend_max_backoff;
-    p->blocked_until = clock_ms() + (ms < cap ? ms : cap);
+}
+
+void pool_answered(struct pool *p, int status)
+{
+    const struct cfg_backend *cfg = p->backend->cfg;
+    uint64_t now = clock_ms();
+    if (cfg->outlier != 0 && health_answered(p->health, cfg, status, now) == HEALTH_OUTED) {
+        LOG(WARN, "backend %s at %s: left out for %llu s: %u responses with 5xx in a row",
+            p->backend->label, p->name,
+            (unsigned long long)(health_ejected_for(p->health, now) + 999) / 1000, cfg->outlier);
+    }
 }
 
 /* ---------------------------------------------------------------- exchanges */
@@ -205,6 +279,12 @@ bool back_take(struct pool *p, struct exchange *x)
 enum exchange_error back_death(enum exchange_error why, bool kept, bool answered)
 {
     return why == EXCHANGE_BACKEND_GONE && !kept && !answered ? EXCHANGE_BACKEND_NO_ANSWER : why;
+}
+
+bool back_open(struct pool *p, bool probe)
+{
+    return p->backend->cfg->proto == CFG_PROTO_HTTP2 ? back_h2_open(p, probe)
+                                                     : back_h1_open(p, probe);
 }
 
 enum exchange_error back_error(enum conn_error why)

@@ -13,11 +13,13 @@
 #include "exchange/exchange.h"
 #include "net/conn.h"
 #include "net/list.h"
+#include "route/health.h"
 #include "route/routes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct probe;
 struct targets;
 
 struct pool {
@@ -32,17 +34,17 @@ struct pool {
     struct list node; /**< worker->pools */
     struct reap reap;
 
-    struct list idle; /**< HTTP/1.1: connections that wait for a request, the last used first */
+    struct list idle;    /**< HTTP/1.1: connections that wait for a request, the last used first */
+    struct list opening; /**< HTTP/1.1: those that are being opened for no request */
     uint32_t nidle;
     struct list h2; /**< HTTP/2: connections that take streams, in the order they were opened */
     struct list connections; /**< HTTP/2: all of them, those too that only finish */
-    uint32_t nconns;         /**< connections, of any kind and state */
+    uint32_t nconns;         /**< connections of this worker, of any kind and state */
     uint32_t load;           /**< exchanges in progress */
     bool retired;
 
-    uint32_t failures; /**< connects that failed in a row */
-    uint64_t
-        blocked_until; /**< clock_ms() before which no other than a last try is made; 0: fine */
+    struct health *health; /**< a reference: what the whole program knows of the address */
+    struct probe *probe;   /**< what looks at the address unasked; NULL: nothing does */
 
     struct targets *owner;  /**< those that choose from it; NULL: none do any more */
     struct list freed_node; /**< worker->freed, when somebody may wait for what became free */
@@ -64,29 +66,48 @@ void pool_close_all(struct pool *p);
 
 /** Whether another request finds a connection here, or may open one. */
 bool pool_has_room(const struct pool *p);
+/** Whether max-conns leaves room for another connection. */
+bool pool_may_open(const struct pool *p);
 /** Ends an idle connection where there would be too many with another one. */
 void pool_make_room(struct pool *p);
 /** A connection has become idle: there may be one too many, or somebody who waits for it. */
 void pool_settle(struct pool *p);
 /** An exchange or a connection has left: whoever waits may be served, at the end of the turn. */
 void pool_freed(struct pool *p);
+/** Another worker waits: it gets a connection that this one does not need, if there is one. */
+void pool_yield(struct pool *p);
 
-/** For back_h1 and back_h2: a connection that is being opened. NULL: no socket. When it ends,
- * pool_conn_gone() has to be called. */
+/** For back_h1 and back_h2: a connection that is being opened. NULL: no socket, or max-conns are
+ * there. When it ends, pool_conn_gone() has to be called. */
 struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user, const char *alpn);
 void pool_conn_gone(struct pool *p);
-/** The outcome of a connect: failures make the pool stand back for a while (1.6^n s, ±20 %). */
+/** The outcome of a connect: failures make everybody stand back from the address for a while. */
 void pool_connected(struct pool *p);
 void pool_connect_failed(struct pool *p, const char *why);
+/** The back-off that is to be had of its address now. */
+struct health_backoff pool_backoff(struct pool *p);
+/** A client's request that this pool has was answered with this status. */
+void pool_answered(struct pool *p, int status);
 
 /** Hands over an exchange. False: no connection could be begun. */
 bool back_take(struct pool *p, struct exchange *x);
 
+/**
+ * Opens a connection that nobody asked for: it waits for a request when it is there. With `probe`
+ * the outcome is told to probe_done(), and it stays only if the address is online then. False: none
+ * could be begun.
+ */
+bool back_open(struct pool *p, bool probe);
+
 bool back_h1_take(struct pool *p, struct exchange *x);
+bool back_h1_open(struct pool *p, bool probe);
+bool back_h2_open(struct pool *p, bool probe);
 bool back_h2_take(struct pool *p, struct exchange *x);
 void back_h1_close_idle(struct pool *p);
 /** Of those that wait for a request, the one that waits the longest, if there is one. */
 void back_h1_close_last(struct pool *p);
+/** Ends one that nobody uses; with `in_use` one that is, if need be: it takes no other requests. */
+void back_h2_give_one(struct pool *p, bool in_use);
 /** Whether a connection has a stream to give. */
 bool back_h2_has_stream(const struct pool *p);
 /** No connection takes another exchange; each ends with its last one. */

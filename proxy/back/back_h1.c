@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "back/probe.h"
 #include "config.h"
 #include "exchange/h1_receiver.h"
 #include "exchange/h1_writer.h"
@@ -28,9 +29,11 @@ struct back_h1 {
     struct conn *conn;
     struct pool *pool;
     struct exchange *x; /**< NULL: idle */
-    struct list node;   /**< pool->idle, while idle */
+    struct list node;   /**< pool->idle, while idle; pool->opening, while it is opened for nobody */
+    bool idle;
     enum tx_state tx;
-    bool reused;        /**< it has carried an exchange before */
+    bool reused;        /**< it has carried an exchange before, or waited for one */
+    bool probes;        /**< the prober waits for what becomes of it */
     bool any_input;     /**< a byte of the response has come */
     uint64_t idle_turn; /**< the turn in which it became idle */
     bool keep_alive;    /**< the response allows another request */
@@ -72,8 +75,9 @@ static void free_back(struct reap *r)
 
 static void leave_idle(struct back_h1 *b)
 {
-    if (!list_empty(&b->node)) {
-        list_remove(&b->node);
+    list_remove(&b->node);
+    if (b->idle) {
+        b->idle = false;
         b->pool->nidle--;
     }
 }
@@ -85,6 +89,10 @@ static void destroy(struct back_h1 *b)
     leave_idle(b);
     timer_stop(&b->timer);
     conn_close(b->conn);
+    if (b->probes) {
+        b->probes = false;
+        probe_done(b->pool, false, "the connection ended");
+    }
     worker_reap(b->pool->worker, &b->reap, free_back);
     pool_conn_gone(b->pool);
 }
@@ -185,6 +193,21 @@ static struct back_h1 *take_idle(struct pool *p)
     return NULL;
 }
 
+static struct back_h1 *open_connection(struct pool *p)
+{
+    struct back_h1 *b = xcalloc(1, sizeof(*b));
+    b->magic = BACK_MAGIC;
+    b->pool = p;
+    list_init(&b->node);
+    timer_init(&b->timer, on_timeout);
+    b->conn = pool_connect(p, &conn_ops, b, "http/1.1");
+    if (b->conn == NULL) {
+        free(b);
+        return NULL;
+    }
+    return b;
+}
+
 bool back_h1_take(struct pool *p, struct exchange *x)
 {
     /* A second try gets a new connection: what closed one kept connection may be closing all of
@@ -198,17 +221,22 @@ bool back_h1_take(struct pool *p, struct exchange *x)
     if (fresh) {
         pool_make_room(p);
     }
-    b = xcalloc(1, sizeof(*b));
-    b->magic = BACK_MAGIC;
-    b->pool = p;
-    list_init(&b->node);
-    timer_init(&b->timer, on_timeout);
-    b->conn = pool_connect(p, &conn_ops, b, "http/1.1");
-    if (b->conn == NULL) {
-        free(b);
+    b = open_connection(p);
+    if (b == NULL) {
         return false;
     }
     begin(b, x);
+    return true;
+}
+
+bool back_h1_open(struct pool *p, bool probe)
+{
+    struct back_h1 *b = open_connection(p);
+    if (b == NULL) {
+        return false;
+    }
+    b->probes = probe;
+    list_append(&p->opening, &b->node);
     return true;
 }
 
@@ -243,31 +271,43 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
 
 /* ---------------------------------------------------------------- the response, inwards */
 
+/* Whether its pool keeps connections that wait for a request. */
+static bool may_wait(const struct back_h1 *b)
+{
+    const struct worker *w = b->pool->worker;
+    return !w->draining && !b->pool->retired && w->cfg->backend_keep_alive_timeout > 0;
+}
+
+static void become_idle(struct back_h1 *b)
+{
+    b->reused = true;
+    b->idle_turn = b->pool->worker->turn;
+    list_remove(&b->node);
+    list_prepend(&b->pool->idle, &b->node);
+    b->idle = true;
+    b->pool->nidle++;
+    touch(b);
+    pool_settle(b->pool);
+}
+
 /* Response done: the connection goes back to its pool if it is fit for another request, else it is
  * closed. */
 static void finish(struct back_h1 *b, size_t left_over)
 {
     struct exchange *x = b->x;
-    struct worker *w = b->pool->worker;
     /* RFC 9110, 10.1.1: a backend that answers without 100 may read the body or not; if not, it
      * would take it for the next request. */
     bool body_is_loose = x->request.expect_continue && x->request.m.has_body && !b->continued;
     bool reusable = b->keep_alive && !body_is_loose && left_over == 0 && b->tx == TX_DONE &&
-                    !conn_blocked(b->conn) && !b->conn->eof_seen && !w->draining &&
-                    !b->pool->retired && w->cfg->backend_keep_alive_timeout > 0;
+                    !conn_blocked(b->conn) && !b->conn->eof_seen;
     exchange_detach_back(x);
     b->x = NULL;
     exchange_end_down(x);
-    if (!reusable) {
+    if (reusable && may_wait(b)) {
+        become_idle(b);
+    } else {
         destroy(b);
-        return;
     }
-    b->reused = true;
-    b->idle_turn = w->turn;
-    list_prepend(&b->pool->idle, &b->node);
-    b->pool->nidle++;
-    touch(b);
-    pool_settle(b->pool);
 }
 
 static void begin_response(struct back_h1 *b)
@@ -384,6 +424,20 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 
 /* ---------------------------------------------------------------- the connection's other news */
 
+/* A probe, or one that was opened ahead of any request. */
+static void ready_unasked(struct back_h1 *b)
+{
+    if (b->probes) {
+        b->probes = false;
+        probe_done(b->pool, true, NULL);
+    }
+    if (may_wait(b) && !health_is_offline(b->pool->health, b->pool->backend->cfg)) {
+        become_idle(b);
+    } else {
+        destroy(b);
+    }
+}
+
 static void ready(struct conn *c)
 {
     struct back_h1 *b = of_conn(c);
@@ -393,6 +447,10 @@ static void ready(struct conn *c)
     if (c->tls == NULL && !conn_is_silent(c)) {
         LOG(WARN, "backend %s: it speaks before it was asked", b->pool->backend->label);
         fail(b, EXCHANGE_BACKEND_PROTOCOL);
+        return;
+    }
+    if (b->x == NULL) {
+        ready_unasked(b);
         return;
     }
     touch(b);
@@ -413,7 +471,10 @@ static void eof(struct conn *c, bool clean)
 static void failed(struct conn *c, enum conn_error why)
 {
     struct back_h1 *b = of_conn(c);
-    if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE) {
+    if (b->probes) {
+        b->probes = false;
+        probe_done(b->pool, false, conn_error_detail(c, why));
+    } else if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE) {
         pool_connect_failed(b->pool, conn_error_detail(c, why));
     }
     fail(b, back_error(why));
@@ -451,6 +512,10 @@ static const struct exchange_ops exchange_ops = {
 
 void back_h1_close_idle(struct pool *p)
 {
+    list_each_safe(node, &p->opening)
+    {
+        destroy(container_of(node, struct back_h1, node));
+    }
     list_each_safe(node, &p->idle)
     {
         destroy(container_of(node, struct back_h1, node));

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "back/probe.h"
 #include "config.h"
 #include "exchange/h2_body.h"
 #include "exchange/message.h"
@@ -22,6 +23,11 @@
 /* How many exchanges may wait for a connection that is being opened: the usual stream limit of its
  * peer. */
 #define MAX_WAITING 100u
+
+/* One that nobody uses is asked after this long whether it is still there, and has this long to say
+ * so: what has died is found before a request is sent on it. */
+#define PING_AFTER_MS  10000u
+#define PING_ANSWER_MS 5000u
 
 struct back_h2 {
     uint32_t magic;
@@ -37,6 +43,8 @@ struct back_h2 {
     bool settings_seen;  /**< the peer has said how many streams it takes */
     bool served;         /**< a response has come to its end */
     bool closing;        /**< no new exchanges; goes with its last stream */
+    bool probes;         /**< the prober waits for what becomes of it */
+    bool asked;          /**< a PING is on its way, and nothing was heard since */
     struct timer timer;  /**< the peer is silent, or does not acknowledge our settings */
     struct reap reap;
 };
@@ -62,6 +70,12 @@ static void free_back(struct reap *r)
     free(b);
 }
 
+static void tell_prober(struct back_h2 *b, bool good, const char *why)
+{
+    b->probes = false;
+    probe_done(b->pool, good, why);
+}
+
 static void destroy(struct back_h2 *b, bool say_goodbye)
 {
     assert(list_empty(&b->waiting) && list_empty(&b->streams));
@@ -72,6 +86,9 @@ static void destroy(struct back_h2 *b, bool say_goodbye)
         conn_finish(b->conn);
     } else {
         conn_close(b->conn);
+    }
+    if (b->probes) {
+        tell_prober(b, false, "the connection ended");
     }
     worker_reap(b->pool->worker, &b->reap, free_back);
     pool_conn_gone(b->pool);
@@ -136,7 +153,10 @@ static void fail_conn(struct back_h2 *b, enum exchange_error why)
 static void touch(struct back_h2 *b)
 {
     const struct config *cfg = b->pool->worker->cfg;
-    uint64_t ms = 0, ours = b->pool->backend->cfg->read_timeout;
+    uint64_t ms = PING_AFTER_MS, ours = b->pool->backend->cfg->read_timeout;
+    if (b->asked) {
+        return; /* a request that came meanwhile does not give it more time */
+    }
     if (!list_empty(&b->streams)) {
         ms = ours != 0 ? ours : cfg->backend_read_timeout;
     } else if (!h2_conn_settings_acked(b->engine)) {
@@ -158,16 +178,43 @@ static bool waits_for_backend(const struct back_h2 *b)
     return false;
 }
 
+/* RFC 9113, 6.7: whoever gets a PING answers at once. Whatever comes is a sign of life. */
+static void ask_if_alive(struct back_h2 *b)
+{
+    static const uint8_t opaque[8];
+    if (h2_conn_ping(b->engine, opaque) != H2_OK) {
+        touch(b); /* it is ending */
+        return;
+    }
+    timer_set(&b->pool->worker->wheel, &b->timer, PING_ANSWER_MS);
+    b->asked = true;
+    conn_want_output(b->conn);
+}
+
 static void on_timeout(struct timer *t)
 {
     struct back_h2 *b = container_of(t, struct back_h2, timer);
     assert(b->magic == BACK_H2_MAGIC);
-    if (list_empty(&b->streams) ? h2_conn_settings_acked(b->engine) : !waits_for_backend(b)) {
+    if (b->asked) {
+        LOG(NOTICE, "backend %s at %s: an idle connection is dead, and closed",
+            b->pool->backend->label, b->pool->name);
+        fail_conn(b, EXCHANGE_BACKEND_GONE);
+        return;
+    }
+    if (list_empty(&b->streams) && h2_conn_settings_acked(b->engine)) {
+        ask_if_alive(b);
+        return;
+    }
+    if (!list_empty(&b->streams) && !waits_for_backend(b)) {
         touch(b);
         return;
     }
-    LOG(WARN, "backend %s: nothing was heard in time; the connection is closed",
-        b->pool->backend->label);
+    if (b->probes) {
+        tell_prober(b, false, "no SETTINGS in time");
+    } else {
+        LOG(WARN, "backend %s: nothing was heard in time; the connection is closed",
+            b->pool->backend->label);
+    }
     fail_conn(b, EXCHANGE_BACKEND_TIMEOUT);
 }
 
@@ -334,6 +381,19 @@ bool back_h2_take(struct pool *p, struct exchange *x)
     return true;
 }
 
+bool back_h2_open(struct pool *p, bool probe)
+{
+    struct back_h2 *b = open_connection(p);
+    if (b == NULL) {
+        return false;
+    }
+    b->probes = probe;
+    if (probe) {
+        list_remove(&b->node); /* not before it is known to be good */
+    }
+    return true;
+}
+
 static size_t output(struct conn *c, uint8_t *buf, size_t cap)
 {
     struct back_h2 *b = checked(c->user);
@@ -370,6 +430,7 @@ static void finish(struct back_h2 *b, struct exchange *x)
     let_go(b, x);
     exchange_end_down(x);
     submit_waiting(b);
+    pool_settle(b->pool);
 }
 
 static void take_head(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
@@ -491,6 +552,20 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
     }
 }
 
+/* Both sides' SETTINGS are agreed on: whoever speaks so much HTTP/2 is there. */
+static void end_probe(struct back_h2 *b)
+{
+    tell_prober(b, true, NULL);
+    const struct pool *p = b->pool;
+    if (b->closing || p->retired || p->worker->draining ||
+        health_is_offline(p->health, p->backend->cfg)) {
+        stop_taking(b);
+    } else {
+        list_append(&b->pool->h2, &b->node);
+        pool_settle(b->pool);
+    }
+}
+
 static size_t input(struct conn *c, uint8_t *data, size_t len)
 {
     struct back_h2 *b = checked(c->user);
@@ -501,12 +576,25 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
         take_event(b, &ev);
     }
     size_t unread = h2_conn_unread(b->engine);
+    b->asked = false;
     touch(b);
+    if (b->probes && b->settings_seen && h2_conn_settings_acked(b->engine)) {
+        end_probe(b);
+    }
     conn_want_output(c);
     return len - unread;
 }
 
 /* ---------------------------------------------------------------- the connection's other news */
+
+static void connect_failed(struct back_h2 *b, const char *why)
+{
+    if (b->probes) {
+        tell_prober(b, false, why);
+    } else {
+        pool_connect_failed(b->pool, why);
+    }
+}
 
 static void ready(struct conn *c)
 {
@@ -514,7 +602,7 @@ static void ready(struct conn *c)
     size_t len;
     const char *alpn = conn_alpn(c, &len);
     if (c->tls != NULL && (len != 2 || memcmp(alpn, "h2", 2) != 0)) {
-        pool_connect_failed(b->pool, "the backend does not agree to h2 (ALPN)");
+        connect_failed(b, "the backend does not agree to h2 (ALPN)");
         fail_conn(b, EXCHANGE_BACKEND_TLS);
         return;
     }
@@ -535,7 +623,7 @@ static void failed(struct conn *c, enum conn_error why)
 {
     struct back_h2 *b = checked(c->user);
     if (!b->ready) {
-        pool_connect_failed(b->pool, conn_error_detail(c, why));
+        connect_failed(b, conn_error_detail(c, why));
     }
     fail_conn(b, back_error(why));
 }
@@ -590,6 +678,30 @@ bool back_h2_has_stream(const struct pool *p)
         }
     }
     return false;
+}
+
+static bool is_unused(const struct back_h2 *b)
+{
+    return list_empty(&b->streams) && list_empty(&b->waiting);
+}
+
+void back_h2_give_one(struct pool *p, bool in_use)
+{
+    struct back_h2 *chosen = NULL;
+    list_each(node, &p->connections)
+    {
+        struct back_h2 *b = container_of(node, struct back_h2, pool_node);
+        if (b->closing) {
+            return; /* one is on its way out */
+        }
+        if (b->ready && !b->probes && (is_unused(b) || (in_use && chosen == NULL))) {
+            chosen = b;
+        }
+    }
+    if (chosen != NULL) {
+        stop_taking(chosen);
+        conn_want_output(chosen->conn);
+    }
 }
 
 void back_h2_retire(struct pool *p)

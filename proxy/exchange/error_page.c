@@ -40,6 +40,9 @@ static size_t http_date(char *buf, size_t cap)
     return strftime(buf, cap, "%a, %d %b %Y %H:%M:%S GMT", &tm);
 }
 
+/* Seconds. A queue has been given up by then, and a backend that came back has been probed. */
+static const char retry_after[] = "5";
+
 void error_page_make(struct exchange *x, int status)
 {
     const struct config *cfg = x->worker->cfg;
@@ -70,13 +73,16 @@ void error_page_make(struct exchange *x, int status)
     r->m.http_minor = 1;
     r->m.content_length = (int64_t)len;
     r->m.has_body = x->request.method != H1_METHOD_HEAD;
-    r->m.fields = arena_alloc(&x->arena, 3 * sizeof(*r->m.fields));
+    r->m.fields = arena_alloc(&x->arena, 4 * sizeof(*r->m.fields));
     char *date = arena_alloc(&x->arena, 40);
     if (status != 200) {
         add(r, H2_TOKEN_CONTENT_TYPE, type, sizeof(type) - 1);
     }
     add(r, H2_TOKEN_SERVER, cfg->server_name, strlen(cfg->server_name));
     add(r, H2_TOKEN_DATE, date, http_date(date, 40));
+    if (status == 503) { /* RFC 9110, 15.6.4 */
+        add(r, H2_TOKEN_RETRY_AFTER, retry_after, sizeof(retry_after) - 1);
+    }
     if (r->m.has_body) {
         pipe_write(&x->down, (const uint8_t *)body, len);
     }

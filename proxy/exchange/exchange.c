@@ -99,7 +99,9 @@ void exchange_end(struct exchange *x, enum exchange_error why)
         x->back_ops->abort(x, why);
         assert(x->back_ops == NULL);
     }
-    access_log_write(&x->worker->access_log, x);
+    if (!x->is_check) {
+        access_log_write(&x->worker->access_log, x);
+    }
     worker_reap(x->worker, &x->reap, exchange_free);
 }
 
@@ -140,14 +142,26 @@ static bool attempt(struct exchange *x, enum exchange_error *why, bool *more)
     case TARGET_LATER:
         *why = EXCHANGE_BACKEND_BUSY;
         return targets_wait(x);
+    case TARGET_OFFLINE:
+        *why = x->tries == 0 ? EXCHANGE_BACKEND_OFFLINE : *why;
+        return false;
     case TARGET_NONE:
         return false;
     case TARGET_FOUND:
         break;
     }
     x->tried[x->tries++] = p->id;
-    *more = true;
-    return back_take(p, x);
+    if (back_take(p, x)) {
+        return true;
+    }
+    if (pool_has_room(p)) {
+        *more = true;
+        return false;
+    }
+    /* Another worker took the last connection: that was no try. */
+    x->tries--;
+    *why = EXCHANGE_BACKEND_BUSY;
+    return targets_wait(x);
 }
 
 /* --backend-connections-per-frontend */
@@ -157,10 +171,27 @@ static bool has_its_share(const struct exchange *x)
     return most != 0 && x->client->active >= most;
 }
 
+/*
+ * It is about this address and no other. That a kept connection has ended, or takes no other
+ * stream, says nothing of that: once more, then.
+ */
+static void repeat_check(struct exchange *x, enum exchange_error why)
+{
+    bool again = why == EXCHANGE_BACKEND_GONE && !x->repeated;
+    x->repeated = true;
+    if (!again || !back_take(x->pool, x)) {
+        exchange_fail(x, why);
+    }
+}
+
 static void dispatch(struct exchange *x, enum exchange_error why)
 {
     assert(x->back_ops == NULL && exchange_can_start_over(x));
     bool more = true;
+    if (x->is_check) {
+        repeat_check(x, why);
+        return;
+    }
     pipe_rewind(&x->up);
     if (has_its_share(x)) {
         queue_enter(&x->client->queue, x, 0);
@@ -198,6 +229,10 @@ void exchange_dispatch(struct exchange *x)
 void exchange_return(struct exchange *x)
 {
     assert(x->tries > 0);
+    if (x->is_check) {
+        repeat_check(x, EXCHANGE_BACKEND_GONE);
+        return;
+    }
     x->tries--;
     exchange_dispatch(x);
 }
@@ -213,12 +248,14 @@ void exchange_attach_back(struct exchange *x, struct pool *pool, const struct ex
     assert(x->back_ops == NULL);
     x->back_ops = ops;
     x->back = back;
-    x->loads_pool = pool != NULL;
+    x->loads_pool = pool != NULL && !x->is_check;
     if (pool == NULL) {
         return;
     }
-    pool->load++;
-    x->client->active++;
+    if (x->loads_pool) {
+        pool->load++;
+        x->client->active++;
+    }
     if (x->pool != pool) {
         if (x->pool != NULL) {
             pool_unref(x->pool);
@@ -243,6 +280,8 @@ void exchange_detach_back(struct exchange *x)
             list_remove(&x->client->freed_node);
             list_append(&x->worker->freed_clients, &x->client->freed_node);
         }
+    } else if (x->is_check && x->pool != NULL) {
+        pool_freed(x->pool);
     }
 }
 
@@ -256,6 +295,9 @@ bool exchange_is_idempotent(const struct exchange *x)
 void exchange_take_head(struct exchange *x)
 {
     pipe_forget(&x->up);
+    if (x->loads_pool) {
+        pool_answered(x->pool, x->response.status);
+    }
     x->front_ops->head(x);
 }
 

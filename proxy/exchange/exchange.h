@@ -132,6 +132,9 @@ struct exchange {
     struct target_group *group;
     struct pool *pool; /**< a reference: where it was sent to last; NULL: nowhere yet */
     bool loads_pool;   /**< it counts among those in progress there */
+    bool repeated;     /**< the check was made once before */
+    bool is_check;     /**< of ours: it counts for no client and as no load, is not logged, and goes
+                          nowhere else */
     bool set_affinity; /**< the client is told `affinity`, in the cookie of the group */
     uint32_t affinity;
     uint8_t tries;

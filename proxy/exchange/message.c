@@ -504,7 +504,7 @@ struct field_list message_request_fields(struct exchange *x, int http_major)
     crumbled = crumbled && crumbs <= MAX_CRUMBS;
     size_t cap = 4 + r->m.nfields + (crumbled ? crumbs : 1) + 10 + cfg->nadd_request_header;
     struct field_list l = list_new(x, cap);
-    bool rewrite = cfg->host_rewrite || r->authority.len == 0;
+    bool rewrite = (cfg->host_rewrite && !x->is_check) || r->authority.len == 0;
     struct str authority = rewrite ? backend_authority(x) : r->authority;
     if (http_major == 2) {
         put_str(&l, H2_TOKEN_PSEUDO_METHOD, r->method_text);

@@ -16,6 +16,7 @@
 #include "process/service.h"
 #include "process/successor.h"
 #include "process/system.h"
+#include "route/health.h"
 
 /* What only root may: afterwards this process is --user. */
 static bool leave_root(const struct config *cfg)
@@ -78,5 +79,6 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     system_hold_signals(true);
     successor_remember_file(argv[0]);
+    health_map();
     return cfg->single_process ? run_alone(cfg) : master_run(argc, argv, cfg);
 }

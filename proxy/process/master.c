@@ -22,6 +22,7 @@
 #include "process/service.h"
 #include "process/successor.h"
 #include "process/system.h"
+#include "route/health.h"
 
 /* A worker process that dies sooner than this after its start is started again with growing delay,
  * so that one that cannot live does not keep the machine busy. Seconds. */
@@ -440,6 +441,9 @@ static void reload(struct master *m)
     enter_start_directory(m);
     bool good = load_next(m);
     leave_start_directory(m);
+    if (good) {
+        health_new_generation();
+    }
     m->candidate = good ? spawn(m, m->next_cfg, &m->next_sockets) : NULL;
     if (m->candidate == NULL) {
         give_reload_up(m);

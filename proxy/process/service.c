@@ -76,6 +76,9 @@ static bool set_up(struct service *s)
             return false;
         }
     }
+    for (size_t i = 0; i < s->nworkers; i++) {
+        worker_set_peers(s->workers[i], s->workers, s->nworkers);
+    }
     return true;
 }
 
@@ -93,6 +96,11 @@ struct service *service_new(const struct config *cfg)
 
 void service_free(struct service *s)
 {
+    for (size_t i = 0; i < s->nworkers; i++) {
+        if (s->workers[i] != NULL) {
+            worker_set_peers(s->workers[i], NULL, 0); /* they go one by one */
+        }
+    }
     for (size_t i = 0; i < s->nworkers; i++) {
         worker_free(s->workers[i]);
     }

@@ -136,6 +136,20 @@ static void install_routes(struct worker *w)
     }
 }
 
+/* Another worker has freed something, or wants something. */
+static void look(struct worker *w)
+{
+    bool wanted = worker_others_wait(w);
+    list_each_safe(node, &w->pools)
+    {
+        struct pool *p = container_of(node, struct pool, node);
+        pool_freed(p);
+        if (wanted) {
+            pool_yield(p);
+        }
+    }
+}
+
 static void on_wake(struct ev_loop *loop, ev_async *async, int revents)
 {
     (void)revents;
@@ -151,6 +165,9 @@ static void on_wake(struct ev_loop *loop, ev_async *async, int revents)
     } else if ((commands & (WORKER_DRAIN | WORKER_HAND_OVER)) != 0) {
         drain(w, (commands & WORKER_DRAIN) != 0);
     }
+    if ((commands & WORKER_LOOK) != 0) {
+        look(w);
+    }
 }
 
 void worker_post(struct worker *w, enum worker_command cmd)
@@ -163,6 +180,42 @@ void worker_set_routes(struct worker *w, struct routes *routes)
 {
     routes_unref(atomic_exchange(&w->next_routes, routes_ref(routes)));
     worker_post(w, WORKER_ROUTES);
+}
+
+/* ---------------------------------------------------------------- other workers */
+
+void worker_set_peers(struct worker *w, struct worker **peers, size_t n)
+{
+    w->peers = peers;
+    w->npeers = n;
+}
+
+bool worker_others_wait(const struct worker *w)
+{
+    for (size_t i = 0; i < w->npeers; i++) {
+        if (w->peers[i] != w && atomic_load(&w->peers[i]->nwaiting) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void worker_wake_waiting(struct worker *w)
+{
+    for (size_t i = 0; i < w->npeers; i++) {
+        if (w->peers[i] != w && atomic_load(&w->peers[i]->nwaiting) > 0) {
+            worker_post(w->peers[i], WORKER_LOOK);
+        }
+    }
+}
+
+void worker_ask_others(struct worker *w)
+{
+    for (size_t i = 0; i < w->npeers; i++) {
+        if (w->peers[i] != w) {
+            worker_post(w->peers[i], WORKER_LOOK);
+        }
+    }
 }
 
 /* ---------------------------------------------------------------- life */

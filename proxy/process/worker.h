@@ -40,6 +40,7 @@ enum worker_command {
     WORKER_STOP = 2,  /**< finish now */
     WORKER_HAND_OVER = 4, /**< as DRAIN, but what waits is the successor's */
     WORKER_ROUTES = 8,    /**< other routes are there (worker_set_routes) */
+    WORKER_LOOK = 16,     /**< a worker waits for room at a backend, or there may be some now */
 };
 
 struct worker {
@@ -70,7 +71,9 @@ struct worker {
     struct list freed;         /**< pools where somebody who waits may find room now */
     struct list freed_clients; /**< clients whose waiting exchanges may go on */
     uint32_t last_pool_id;
-    uint32_t nwaiting;     /**< exchanges in the queues of the groups */
+    atomic_uint nwaiting;  /**< exchanges in queues; other workers look at it */
+    struct worker **peers; /**< all workers of the process, this one too */
+    size_t npeers;
     struct budget retries; /**< for requests that are sent to another backend */
     uint64_t turn;         /**< counts the turns */
     unsigned seed;         /**< of random delays */
@@ -100,6 +103,14 @@ void worker_post(struct worker *w, enum worker_command cmd);
 /** From any thread: requests that come from now on, and those that wait, go by these routes. */
 void worker_set_routes(struct worker *w, struct routes *routes);
 void worker_join(struct worker *w);
+/** All workers of the process, before they start; the array must outlive them. */
+void worker_set_peers(struct worker *w, struct worker **peers, size_t n);
+/** Whether exchanges of other workers wait. */
+bool worker_others_wait(const struct worker *w);
+/** The workers whose exchanges wait may find room at a backend now. */
+void worker_wake_waiting(struct worker *w);
+/** An exchange waits for room: the others are to give what they do not need. */
+void worker_ask_others(struct worker *w);
 void worker_free(struct worker *w);
 
 /** A client has gone. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "back/back.h"
+#include "back/probe.h"
 #include "exchange/exchange.h"
 #include "net/block.h"
 #include "net/clock.h"
@@ -210,6 +211,7 @@ static void build_group(struct targets *t, struct target_group *g)
             g->pools[g->npools++] = p;
         }
     }
+    g->outliers = (struct health_group){0};
     drop_tiers(g);
     make_tiers(t->worker, g, members, n);
     free(members);
@@ -414,16 +416,26 @@ static unsigned times_tried(const struct exchange *x, const struct pool *p)
 /* What a choice is asked for, and what it finds besides. */
 struct question {
     const struct exchange *x;
-    uint64_t now;   /* clock_ms() */
-    unsigned tried; /* so many times at the most */
-    bool any_full;  /* one would do but for room */
+    uint64_t now;    /* clock_ms() */
+    uint64_t let_in; /* of health_let_in() */
+    unsigned tried;  /* so many times at the most */
+    bool any_full;   /* one would do but for room */
+    bool any_out;    /* one would do but for its ejection */
 };
 
 static bool is_usable(void *user, void *arg)
 {
-    const struct pool *p = user;
+    struct pool *p = user;
     struct question *q = arg;
-    if (p->blocked_until > q->now || times_tried(q->x, p) > q->tried) {
+    enum health_use use = health_use(p->health, p->backend->cfg, q->now, q->let_in);
+    if (use == HEALTH_OFFLINE) {
+        probe_wake(p); /* another worker saw it fall; whoever needs it sees to it, too */
+    }
+    if (use == HEALTH_OFFLINE || use == HEALTH_BLOCKED || times_tried(q->x, p) > q->tried) {
+        return false;
+    }
+    if (use == HEALTH_EJECTED) {
+        q->any_out = true;
         return false;
     }
     if (!pool_has_room(p)) {
@@ -444,11 +456,17 @@ static const struct balance_ops balance_ops = {.usable = is_usable, .load = load
 static struct pool *back_first(const struct target_group *g, struct question *q)
 {
     struct pool *best = NULL;
+    uint64_t first = 0;
     for (size_t i = 0; i < g->npools; i++) {
         struct pool *p = g->pools[i];
-        if (times_tried(q->x, p) <= q->tried && pool_has_room(p) &&
-            (best == NULL || p->blocked_until < best->blocked_until)) {
+        if (health_is_offline(p->health, p->backend->cfg) || !pool_has_room(p) ||
+            times_tried(q->x, p) > q->tried) {
+            continue;
+        }
+        uint64_t until = health_blocked_until(p->health);
+        if (best == NULL || until < first) {
             best = p;
+            first = until;
         }
     }
     return best;
@@ -501,34 +519,88 @@ static struct pool *choose_in_tier(const struct group *g, struct balance *b, str
     return balance_pick(b, &balance_ops, q, client);
 }
 
-static struct pool *choose(const struct target_group *g, struct exchange *x, struct question *q)
+static struct pool *choose_in_turn(const struct target_group *g, struct exchange *x,
+                                   struct question *q)
 {
     struct pool *p = NULL;
     for (size_t i = 0; i < g->ntiers && p == NULL; i++) {
         p = choose_in_tier(g->group, g->tiers[i].balance, x, q);
+    }
+    return p;
+}
+
+static struct pool *choose(const struct target_group *g, struct exchange *x, struct question *q)
+{
+    q->any_out = false;
+    struct pool *p = choose_in_turn(g, x, q);
+    if (p == NULL && !q->any_full && q->any_out) {
+        uint64_t let_in = q->let_in;
+        q->let_in = UINT64_MAX; /* an outlier is better than none */
+        p = choose_in_turn(g, x, q);
+        q->let_in = let_in;
     }
     /* The only address of a group, that has just refused this very request, is not asked again. */
     bool last_hope = q->tried == 0 || g->npools > 1;
     return p != NULL || q->any_full || !last_hope ? p : back_first(g, q);
 }
 
+static bool all_offline(const struct target_group *g)
+{
+    for (size_t i = 0; i < g->npools; i++) {
+        if (!health_is_offline(g->pools[i]->health, g->pools[i]->backend->cfg)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct health *health_of(const void *user, size_t i)
+{
+    return ((const struct target_group *)user)->pools[i]->health;
+}
+
 enum target_choice targets_choose(struct exchange *x, bool again, struct pool **pool)
 {
-    const struct target_group *g = x->group;
+    struct target_group *g = x->group;
     struct question q = {.x = x, .now = clock_ms()};
     bool pending = touch_names(g, x->targets);
     if (g->npools == 0) {
         return pending ? TARGET_LATER : TARGET_NONE;
     }
+    q.let_in = health_let_in(&g->outliers, g->npools, health_of, g, q.now);
     *pool = choose(g, x, &q);
     if (*pool == NULL && again && !q.any_full) {
         q.tried = 1;
         *pool = choose(g, x, &q);
     }
-    return *pool != NULL ? TARGET_FOUND : q.any_full ? TARGET_LATER : TARGET_NONE;
+    return *pool != NULL    ? TARGET_FOUND
+           : q.any_full     ? TARGET_LATER
+           : all_offline(g) ? TARGET_OFFLINE
+                            : TARGET_NONE;
 }
 
 /* ---------------------------------------------------------------- waiting */
+
+/*
+ * Other workers may have what is waited for. One that freed it before it could see that somebody
+ * waits has told nobody: so room is looked for once more, now that it can be seen.
+ */
+static void ask_for_room(const struct target_group *g, struct worker *w)
+{
+    bool shared = false;
+    for (size_t i = 0; i < g->npools; i++) {
+        struct pool *p = g->pools[i];
+        if (p->backend->cfg->max_conns > 0) {
+            shared = true;
+            if (pool_may_open(p)) {
+                pool_freed(p);
+            }
+        }
+    }
+    if (shared) {
+        worker_ask_others(w);
+    }
+}
 
 bool targets_wait(struct exchange *x)
 {
@@ -537,6 +609,7 @@ bool targets_wait(struct exchange *x)
         return false;
     }
     queue_enter(&g->queue, x, g->group->queue_timeout);
+    ask_for_room(g, x->worker);
     return true;
 }
 
@@ -552,6 +625,16 @@ static void serve(struct target_group *g)
         queue_leave(x);
         exchange_dispatch(x);
     }
+}
+
+bool targets_assign(struct exchange *x, const struct pool *p)
+{
+    if (p->owner == NULL || p->backend->cfg->npatterns == 0) {
+        return false;
+    }
+    x->targets = targets_ref(p->owner);
+    x->group = group_of_pattern(p->owner, p->backend->cfg->patterns[0]);
+    return true;
 }
 
 void targets_serve_waiting(struct worker *w)

@@ -10,6 +10,7 @@
 #define ROUTE_TARGETS_H
 
 #include "exchange/queue.h"
+#include "route/health.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,7 +38,8 @@ struct target_group {
     size_t ntiers;
     struct pool **pools; /**< those of its backends */
     size_t npools;
-    struct queue queue; /**< who waits for one of them */
+    struct health_group outliers; /**< which of those that were ejected are let in */
+    struct queue queue;           /**< who waits for one of them */
 };
 
 /** The pools of a backend: one for each of its addresses. */
@@ -74,20 +76,25 @@ void targets_set_addresses(struct targets *t, uint32_t backend, const struct bac
 
 enum target_choice {
     TARGET_FOUND,
-    TARGET_LATER, /**< those that could serve it have no room now */
-    TARGET_NONE,  /**< there is none, or none that was not tried */
+    TARGET_LATER,   /**< those that could serve it have no room now */
+    TARGET_OFFLINE, /**< all of them are offline */
+    TARGET_NONE,    /**< there is none, or none that was not tried */
 };
 
 /**
- * Chooses a pool for the exchange, in this order: one that it has not tried; one that it has not
- * tried and that failed lately (the one that may be back first); with `again` one that it has tried
- * once, also then the fit ones first.
+ * Chooses a pool for the exchange, in this order: one that it has not tried; an outlier that it has
+ * not tried; one that it has not tried and that failed lately (the one that may be back first);
+ * with `again` one that it has tried once, also then the fit ones first. What is offline is never
+ * chosen.
  */
 enum target_choice targets_choose(struct exchange *x, bool again, struct pool **pool);
 
 /** The exchange waits until there is room; the queue is its back meanwhile. False: the queue is
  * full. */
 bool targets_wait(struct exchange *x);
+
+/** The exchange is a check of this pool, and of its first group. False: nobody chooses from it. */
+bool targets_assign(struct exchange *x, const struct pool *p);
 
 /** At the end of a turn: serves those who wait for what has become free. */
 void targets_serve_waiting(struct worker *w);

@@ -13,7 +13,7 @@
 #define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 /* How many there are at most: new ones are not to come. */
 #define NOT_YET_OPTIONS 60
-#define NOT_YET_PARAMS  44
+#define NOT_YET_PARAMS  34
 #define COMBINED                                                                                   \
     "$remote_addr - - [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" "      \
     "\"$http_user_agent\""

@@ -52,8 +52,8 @@ static void expect_page(struct rig *r, const char *request, int status, const ch
     assert_non_null(date);
     char expected[256];
     snprintf(expected, sizeof(expected),
-             "content-type: text/html; charset=UTF-8\nserver: %s\ndate: %.*s\n", server,
-             (int)date->value_len, date->value);
+             "content-type: text/html; charset=UTF-8\nserver: %s\ndate: %.*s\n%s", server,
+             (int)date->value_len, date->value, status == 503 ? "retry-after: 5\n" : "");
     char *fields = testing_fields_text(m->fields, m->nfields);
     assert_string_equal(fields, expected);
     free(fields);
@@ -78,6 +78,7 @@ static void a_line_of_html_when_nothing_else_is_wanted(void **state)
                  {504, "Gateway Timeout"},
                  {408, "Request Timeout"},
                  {501, "Not Implemented"},
+                 {503, "Service Unavailable"},
                  {500, "Internal Server Error"},
                  {431, "Request Header Fields Too Large"}};
     struct rig r;

@@ -57,6 +57,12 @@ static void backends_take_turns(void **state)
     rig_close(&r);
 }
 
+/* As if a connect had failed there. */
+static void block(struct rig *r, size_t backend, uint64_t until)
+{
+    atomic_store(&rig_pool(r, backend)->health->slot->blocked_until, until);
+}
+
 static void one_that_failed_lately_stands_back(void **state)
 {
     (void)state;
@@ -65,21 +71,21 @@ static void one_that_failed_lately_stands_back(void **state)
     unsigned count[3] = {0};
     rig_open(&r, THREE);
     struct exchange *x = routed(&r, &told);
-    rig_pool(&r, 1)->blocked_until = clock_ms() + 60000;
+    block(&r, 1, clock_ms() + 60000);
     for (int i = 0; i < 100; i++) {
         count[chosen(&r, x, false)]++;
     }
     assert_int_equal(count[1], 0);
     assert_true(count[0] == 50 && count[2] == 50);
-    rig_pool(&r, 1)->blocked_until = clock_ms(); /* over */
+    block(&r, 1, clock_ms()); /* over */
     for (int i = 0; i < 6; i++) {
         count[chosen(&r, x, false)]++;
     }
     assert_true(count[1] >= 1);
     /* All of them: the one that may be back first. */
-    rig_pool(&r, 0)->blocked_until = clock_ms() + 60000;
-    rig_pool(&r, 1)->blocked_until = clock_ms() + 50000;
-    rig_pool(&r, 2)->blocked_until = clock_ms() + 70000;
+    block(&r, 0, clock_ms() + 60000);
+    block(&r, 1, clock_ms() + 50000);
+    block(&r, 2, clock_ms() + 70000);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(chosen(&r, x, false), 1);
     }
@@ -214,6 +220,7 @@ static void make_full(struct rig *r, uint32_t connections)
     struct pool *p = rig_pool(r, 0);
     p->nconns = connections;
     for (uint32_t i = 0; i < connections; i++) {
+        assert_true(health_take_conn(p->health, 0));
         pool_ref(p);
     }
 }
@@ -328,6 +335,86 @@ static void retries_have_a_budget(void **state)
     assert_int_equal(spent, BUDGET_FREE); /* then neither does */
 }
 
+/* ---------------------------------------------------------------- health */
+
+static void go_offline(struct rig *r, size_t backend)
+{
+    struct pool *p = rig_pool(r, backend);
+    unsigned n;
+    assert_int_equal(health_connect_failed(p->health, p->backend->cfg, clock_ms(),
+                                           (struct health_backoff){.most = 0}, &n),
+                     HEALTH_FELL);
+}
+
+static void what_is_offline_is_never_chosen(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct pool *p;
+    rig_open(&r, "backend=127.0.0.1,81;;fall=1;rise=1\nbackend=127.0.0.1,82;;fall=1;rise=1\n"
+                 "backend=127.0.0.1,83;;fall=1;rise=1");
+    struct exchange *x = routed(&r, &told);
+    go_offline(&r, 0);
+    block(&r, 1, clock_ms() + 60000);
+    go_offline(&r, 2);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(chosen(&r, x, true), 1); /* better one that has failed */
+    }
+    block(&r, 1, 0);
+    go_offline(&r, 1);
+    assert_int_equal(targets_choose(x, true, &p), TARGET_OFFLINE);
+    const struct pool *back = rig_pool(&r, 2);
+    assert_int_equal(health_probed(back->health, back->backend->cfg, true), HEALTH_ROSE);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(chosen(&r, x, false), 2);
+    }
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+static void outliers_are_chosen_when_there_is_no_other(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    unsigned count[3] = {0};
+    rig_open(&r, "backend=127.0.0.1,81;;outlier=5xx:1\nbackend=127.0.0.1,82;;outlier=5xx:1\n"
+                 "backend=127.0.0.1,83;;outlier=5xx:1");
+    struct exchange *x = routed(&r, &told);
+    pool_answered(rig_pool(&r, 0), 500);
+    for (int i = 0; i < 100; i++) {
+        count[chosen(&r, x, false)]++;
+    }
+    assert_true(count[0] == 0 && count[1] == 50 && count[2] == 50);
+    block(&r, 1, clock_ms() + 60000);
+    block(&r, 2, clock_ms() + 60000);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(chosen(&r, x, false), 0);
+    }
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+static void who_finds_all_connections_in_use_waits(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct pool *p;
+    rig_open(&r, "backend=127.0.0.1,81;;max-conns=2");
+    struct exchange *x = routed(&r, &told);
+    p = rig_pool(&r, 0);
+    /* As another worker of the process has them. */
+    assert_true(health_take_conn(p->health, 2) && health_take_conn(p->health, 2));
+    assert_int_equal(targets_choose(x, false, &p), TARGET_LATER);
+    health_give_conn(rig_pool(&r, 0)->health);
+    assert_int_equal(chosen(&r, x, false), 0);
+    health_give_conn(rig_pool(&r, 0)->health);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +428,9 @@ int main(void)
         cmocka_unit_test(nobody_waits_longer_than_the_time_out),
         cmocka_unit_test(who_waits_goes_by_the_new_routes),
         cmocka_unit_test(retries_have_a_budget),
+        cmocka_unit_test(what_is_offline_is_never_chosen),
+        cmocka_unit_test(outliers_are_chosen_when_there_is_no_other),
+        cmocka_unit_test(who_finds_all_connections_in_use_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
