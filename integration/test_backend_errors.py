@@ -510,3 +510,18 @@ def test_h2_backend_that_closes_at_once(start_proxy, clients, origin_loop, front
         is_own_error(client.request("GET", "/"), 502)
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("front", ["h1", "h2-tls"])
+def test_h2_backend_that_takes_no_streams(start_proxy, make_origin, clients, front):
+    """It may say so for a while (RFC 9113, 6.5.2): 502, and not one connection after the other."""
+    origin = make_origin(proto="h2", settings={"MAX_CONCURRENT_STREAMS": 0})
+    proxy = start_proxy([origin])
+    assert clients.connect(front, proxy).request("GET", "/hello").status == 502
+    assert origin.connections <= 2
+    other = make_origin(proto="h2")
+    proxy = start_proxy([origin, other])
+    client = clients.connect(front, proxy)
+    for _ in range(4):
+        assert client.request("GET", "/hello").status == 200
+    assert len(other.requests) == 4

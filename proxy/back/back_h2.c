@@ -419,6 +419,20 @@ static void send_elsewhere(struct back_h2 *b)
     }
 }
 
+/* It allows no stream at all (RFC 9113, 6.5.2: for a short while). Another connection would only hear
+ * the same. */
+static void takes_nothing(struct back_h2 *b)
+{
+    pool_connect_failed(b->pool, "it takes no streams");
+    stop_taking(b);
+    while (!list_empty(&b->waiting)) {
+        struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
+        let_go(b, x);
+        exchange_retry(x, EXCHANGE_BACKEND_CONNECT);
+    }
+    conn_want_output(b->conn);
+}
+
 /* The response is complete. */
 static void finish(struct back_h2 *b, struct exchange *x)
 {
@@ -537,6 +551,9 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
     case H2_EVENT_SETTINGS:
         b->settings_seen = true;
         submit_waiting(b);
+        if (list_empty(&b->streams) && !list_empty(&b->waiting)) {
+            takes_nothing(b);
+        }
         send_elsewhere(b);
         break;
     case H2_EVENT_GOAWAY:

@@ -14,6 +14,10 @@
 #include "route/routes.h"
 #include "route/targets.h"
 
+/* A connection that is being opened is expected to take a hundred requests; a server that takes one
+ * stream sends the others on, one after the other. */
+#define MAX_RETURNS 200
+
 static const struct {
     int status;
     enum h2_code code;
@@ -234,6 +238,10 @@ void exchange_return(struct exchange *x)
         return;
     }
     x->tries--;
+    if (++x->returned > MAX_RETURNS) {
+        exchange_fail(x, EXCHANGE_BACKEND_BUSY);
+        return;
+    }
     exchange_dispatch(x);
 }
 

@@ -138,6 +138,7 @@ struct exchange {
     bool set_affinity; /**< the client is told `affinity`, in the cookie of the group */
     uint32_t affinity;
     uint8_t tries;
+    uint8_t returned; /**< how often a connection turned out to have no room for it */
     uint32_t tried[EXCHANGE_MAX_TRIES]; /**< ids of the pools */
     bool response_started;              /**< the front has sent a head that is not interim */
     bool request_sent;                  /**< HTTP/2 back: our side of the stream has ended */
