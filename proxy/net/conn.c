@@ -216,6 +216,13 @@ static void begin_linger(struct conn *c)
     ev_io_start(c->worker->loop, &c->rev);
 }
 
+void conn_end_output(struct conn *c)
+{
+    assert(c->state == CONN_OPEN);
+    c->output_ended = true;
+    conn_want_output(c);
+}
+
 void conn_finish(struct conn *c)
 {
     switch (c->state) {
@@ -521,11 +528,12 @@ static bool send_waiting(struct conn *c)
 static bool pull_output(struct conn *c)
 {
     struct worker *w = c->worker;
+    bool was_ended = c->output_ended;
     size_t len = c->ops->output(c, w->tx, WORKER_IO_SIZE);
     if (len == 0 || c->state == CONN_CLOSED) {
         return false;
     }
-    assert(len <= WORKER_IO_SIZE);
+    assert(len <= WORKER_IO_SIZE && !was_ended);
     if (c->tls != NULL) {
         tx_borrow(c);
         if (tls_write(c->tls, w->tx, len) != TLS_OK) {
@@ -547,6 +555,27 @@ static bool pull_output(struct conn *c)
     return true;
 }
 
+/* All is written: now close_notify, once. False: it waits for the socket. */
+static bool send_close_notify(struct conn *c)
+{
+    if (c->tls == NULL || c->notify_sent) {
+        return true;
+    }
+    c->notify_sent = true;
+    tx_borrow(c);
+    tls_shutdown(c->tls);
+    return send_waiting(c);
+}
+
+/* The peer is told that nothing more comes; it may go on. */
+static void end_our_side(struct conn *c)
+{
+    if (send_close_notify(c) && !c->fin_sent) {
+        c->fin_sent = true;
+        (void)shutdown(c->fd, SHUT_WR); /* if it fails the peer is gone, which reading tells */
+    }
+}
+
 void conn_flush(struct conn *c)
 {
     list_remove(&c->dirty_node);
@@ -566,14 +595,11 @@ void conn_flush(struct conn *c)
         timer_stop(&c->write_timer);
     }
     if (c->state == CONN_FINISHING) {
-        if (c->tls != NULL) {
-            tx_borrow(c);
-            tls_shutdown(c->tls);
-            if (!send_waiting(c)) {
-                return;
-            }
+        if (send_close_notify(c)) {
+            begin_linger(c);
         }
-        begin_linger(c);
+    } else if (c->output_ended) {
+        end_our_side(c);
     }
 }
 

@@ -83,7 +83,9 @@ struct conn {
     struct tls_session *tls; /**< NULL in the clear */
     unsigned paused;         /**< enum conn_pause bits */
     bool eof_seen, eof_told, eof_clean;
-    int sys_errno; /**< of the socket's failure */
+    bool output_ended;          /**< conn_end_output() was called */
+    bool notify_sent, fin_sent; /**< the ends of our side, of TLS and of the socket */
+    int sys_errno;              /**< of the socket's failure */
     ev_io rev, wev;
     struct buffer rx;         /**< plain bytes that were not taken */
     struct buffer tx;         /**< bytes on their way to the socket (ciphertext with TLS) */
@@ -130,6 +132,11 @@ static inline bool conn_blocked(const struct conn *c)
     return c->tx.end > c->tx.start;
 }
 
+/**
+ * Ends our side only: behind what output() has given goes close_notify, if it is TLS, and FIN.
+ * Reading goes on, and output() is asked on, but must have nothing. May be called from output().
+ */
+void conn_end_output(struct conn *c);
 /**
  * Closes without cutting off what is on its way (RFC 9112, 9.6). Called from output(), whose bytes
  * are then the last ones, or at any time when there is nothing more to say.
