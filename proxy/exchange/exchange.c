@@ -178,6 +178,7 @@ void exchange_make_error(struct exchange *x)
 {
     pipe_clear(&x->down);
     x->down.ended = false;
+    x->tunnel.open = false; /* the client has not heard of it yet */
     error_page_make(x, exchange_status_of_error(x));
     x->down.ended = true;
 }

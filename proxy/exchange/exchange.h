@@ -84,6 +84,17 @@ struct request {
     bool expect_continue;
 };
 
+/** What a request wants its connection or stream to become: see exchange/tunnel.h. */
+enum tunnel_kind { TUNNEL_NONE, TUNNEL_CONNECT, TUNNEL_UPGRADE, TUNNEL_WEBSOCKET };
+
+struct tunnel {
+    enum tunnel_kind wanted;
+    bool open;            /**< accepted: the pipes carry raw octets */
+    bool down_sent;       /**< by the front: `down` and its end are with the client's connection */
+    struct str protocols; /**< Upgrade as it goes on: without what may not be asked for */
+    struct str key;       /**< Sec-WebSocket-Key, the client's or ours */
+};
+
 struct response {
     struct message m;
     int status; /**< 0: no head yet */
@@ -106,6 +117,7 @@ struct exchange {
     const struct client_info *client;
     struct request request;
     struct response response;
+    struct tunnel tunnel;
     struct pipe up;   /**< the request body: front writes, back reads */
     struct pipe down; /**< the response body: back writes, front reads */
 
@@ -156,6 +168,25 @@ void exchange_retry(struct exchange *x, enum exchange_error why);
 static inline bool exchange_is_untouched(const struct exchange *x)
 {
     return x->up.taken == 0 && x->response.status == 0;
+}
+
+/** Whether octets of `up` may go to the backend: those for a tunnel have to wait until it is open.
+ */
+static inline bool exchange_may_send_up(const struct exchange *x)
+{
+    return x->tunnel.wanted == TUNNEL_NONE || x->tunnel.open;
+}
+
+/** By the front: both directions of the tunnel have come to their ends, and the back has let go. */
+static inline bool exchange_tunnel_is_over(const struct exchange *x)
+{
+    return x->tunnel.open && x->tunnel.down_sent && x->up.ended && x->back_ops == NULL;
+}
+
+/** Octets that have moved through a tunnel so far, in either direction. */
+static inline uint64_t exchange_tunnel_moved(const struct exchange *x)
+{
+    return x->up.taken + x->up.len + x->down.taken + x->down.len;
 }
 
 /** By the back: it has failed. The back must have let go (exchange_detach_back). */

@@ -216,6 +216,7 @@ static bool method_is_known(struct str m)
                                         "POST",
                                         "PUT",
                                         "DELETE",
+                                        "CONNECT",
                                         "OPTIONS",
                                         "TRACE",
                                         "PATCH",
@@ -268,7 +269,7 @@ void front_begin_exchange(struct exchange *x)
 {
     if (!message_finish_request(x)) {
         exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
-    } else if (x->request.method == H1_METHOD_CONNECT || !method_is_known(x->request.method_text)) {
+    } else if (!method_is_known(x->request.method_text)) {
         exchange_refuse(x, EXCHANGE_NOT_IMPLEMENTED);
     } else {
         exchange_begin(x);

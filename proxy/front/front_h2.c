@@ -7,10 +7,12 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config.h"
 #include "exchange/h2_body.h"
 #include "exchange/message.h"
+#include "exchange/tunnel.h"
 #include "net/clock.h"
 #include "ops/log.h"
 #include "process/worker.h"
@@ -171,6 +173,7 @@ static void options_of(const struct config *cfg, struct h2_options *o)
     };
     h2_body_options(o, &tuning);
     o->max_concurrent_streams = (uint32_t)cfg->frontend_http2_max_concurrent_streams;
+    o->enable_connect_protocol = !cfg->http2_proxy;
 }
 
 static struct front_h2 *new_state(struct front *f)
@@ -245,9 +248,26 @@ bool front_h2_upgrade(struct front *f, struct exchange *x, const char *settings,
 
 /* ---------------------------------------------------------------- requests, inwards */
 
+/* What the transport is counts, not what the client says; to a forward proxy's client the scheme is
+ * the origin's. False: not acceptable. */
+static bool set_scheme(struct exchange *x)
+{
+    struct request *r = &x->request;
+    bool proxy = x->worker->cfg->http2_proxy;
+    bool tls = proxy ? r->scheme.len == 5 : x->client->tls;
+    const char *name = tls ? "https" : "http";
+    bool agrees =
+        r->scheme.len == strlen(name) && strncasecmp(r->scheme.s, name, strlen(name)) == 0;
+    r->scheme = (struct str){name, strlen(name)};
+    bool required = proxy || x->worker->cfg->require_http_scheme;
+    return agrees || !required || x->tunnel.wanted == TUNNEL_CONNECT;
+}
+
+/* False: not acceptable. */
 static bool set_request(struct exchange *x, const struct h2_event *ev)
 {
     struct request *r = &x->request;
+    struct str protocol = {NULL, 0};
     message_set_fields_h2(x, &r->m, ev->fields, ev->nfields);
     for (size_t i = 0; i < ev->nfields && ev->fields[i].name[0] == ':'; i++) {
         const struct h2_field *f = &ev->fields[i];
@@ -266,6 +286,9 @@ static bool set_request(struct exchange *x, const struct h2_event *ev)
         case H2_TOKEN_PSEUDO_PATH:
             r->path = r->target = value;
             break;
+        case H2_TOKEN_PSEUDO_PROTOCOL:
+            protocol = value;
+            break;
         default:
             break;
         }
@@ -281,11 +304,8 @@ static bool set_request(struct exchange *x, const struct h2_event *ev)
     }
     r->m.has_body = !ev->end_stream;
     r->m.content_length = ev->content_length;
-    const char *ours = x->client->tls ? "https" : "http";
-    bool agrees = r->scheme.len == strlen(ours) && memcmp(r->scheme.s, ours, r->scheme.len) == 0;
-    r->scheme =
-        (struct str){ours, strlen(ours)}; /* what the transport is, not what the client says */
-    return agrees || !x->worker->cfg->require_http_scheme || r->method == H1_METHOD_CONNECT;
+    bool tunnel_ok = tunnel_ask_h2(x, protocol);
+    return set_scheme(x) && tunnel_ok;
 }
 
 static void on_stream_timer(struct timer *t);
@@ -298,6 +318,10 @@ static void watch_client(struct exchange *x)
     if (x->down.len > 0) {
         x->timer_mark = x->sent_bytes + exchange_step(x->down.len);
         ms = cfg->frontend_stream_write_timeout;
+    } else if (x->tunnel.wanted != TUNNEL_NONE) {
+        /* Any octet, in any direction; and none is expected before it is open. */
+        x->timer_mark = exchange_tunnel_moved(x) + 1;
+        ms = x->tunnel.open && x->up.len == 0 ? cfg->frontend_stream_read_timeout : 0;
     } else if (!x->up.ended && x->up.len == 0) {
         x->timer_mark = x->up.taken + 1;
         ms = cfg->frontend_stream_read_timeout;
@@ -314,13 +338,13 @@ static void take_request(struct front_h2 *h, const struct h2_event *ev)
         f->proto->drain(f);
     }
     struct exchange *x = exchange_new(f->worker, &f->client, &exchange_ops, h);
-    bool scheme_ok = set_request(x, ev);
+    bool acceptable = set_request(x, ev);
     x->up.ended = ev->end_stream;
     adopt(h, x, ev->stream_id);
     watch_client(x);
     if (ev->too_large) {
         exchange_refuse(x, EXCHANGE_CLIENT_HEAD_TOO_LARGE);
-    } else if (!scheme_ok) {
+    } else if (!acceptable) {
         exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
     } else {
         front_begin_exchange(x);
@@ -403,15 +427,24 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 
 /* ---------------------------------------------------------------- responses, outwards */
 
-/* Our side of the stream has ended. The exchange ends at the end of the turn, out of everybody's
- * calls. */
-static void answered(struct exchange *x)
+/* The exchange ends at the end of the turn, out of everybody's calls. */
+static void end_soon(struct exchange *x)
 {
     struct front_h2 *h = checked(x->front);
     list_remove(&x->front_node);
     list_append(&h->answered, &x->front_node);
     timer_stop(&x->timer);
     conn_want_output(h->front->conn);
+}
+
+/* Our side of the stream has ended, and with it the exchange; but a tunnel's only when the client's
+ * side has ended too, and the backend has got all of it. */
+static void answered(struct exchange *x)
+{
+    x->tunnel.down_sent = x->tunnel.open;
+    if (!x->tunnel.open || exchange_tunnel_is_over(x)) {
+        end_soon(x);
+    }
 }
 
 static void reap_answered(struct front_h2 *h)
@@ -459,8 +492,11 @@ static void on_stream_timer(struct timer *t)
 {
     struct exchange *x = container_of(t, struct exchange, timer);
     struct front_h2 *h = checked(x->front);
-    uint64_t moved = x->timer_reads ? x->up.taken + x->up.len : x->sent_bytes;
-    if (moved >= x->timer_mark || (x->timer_reads && x->up.ended)) {
+    bool done = x->timer_reads && x->up.ended && !x->tunnel.open;
+    uint64_t moved = !x->timer_reads  ? x->sent_bytes
+                     : x->tunnel.open ? exchange_tunnel_moved(x)
+                                      : x->up.taken + x->up.len;
+    if (moved >= x->timer_mark || done) {
         watch_client(x);
         return;
     }
@@ -475,6 +511,10 @@ static void on_body(struct exchange *x)
     if (!x->response_started) {
         return; /* the error that replaces it comes as a whole */
     }
+    if (x->tunnel.down_sent) {
+        answered(x); /* the back has let go: is it over now? */
+        return;
+    }
     if (x->timer.at == 0) {
         watch_client(x);
     }
@@ -488,6 +528,9 @@ static void on_body(struct exchange *x)
 static void on_head(struct exchange *x)
 {
     struct front_h2 *h = checked(x->front);
+    if (x->tunnel.open) {
+        x->response.status = tunnel_status(x, 2);
+    }
     struct field_list l = message_response_fields(x, 2);
     bool interim = x->response.status < 200;
     bool end = !interim && !x->response.m.has_body;
@@ -501,12 +544,15 @@ static void on_head(struct exchange *x)
         (void)h2_conn_reset(h->engine, x->front_stream, H2_INTERNAL_ERROR);
         x->response_started = true;
         x->head_ended_stream = true;
-        answered(x);
+        end_soon(x);
         return;
     }
     if (!interim) {
         x->response_started = true;
         x->head_ended_stream = end;
+    }
+    if (x->tunnel.open) {
+        watch_client(x);
     }
 }
 
@@ -526,7 +572,9 @@ static void on_abort(struct exchange *x, enum exchange_error why)
         on_body(x);
         return;
     }
-    (void)h2_conn_reset(h->engine, x->front_stream, exchange_error_code(why));
+    /* RFC 9113, 8.5: whatever cut the tunnel's other half. */
+    enum h2_code code = x->tunnel.open ? H2_CONNECT_ERROR : exchange_error_code(why);
+    (void)h2_conn_reset(h->engine, x->front_stream, code);
     end_exchange(h, x, why);
     conn_want_output(h->front->conn);
 }

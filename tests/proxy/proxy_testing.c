@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "exchange/tunnel.h"
 #include "config.h"
 #include "ops/log.h"
 #include "route/routes.h"
@@ -249,6 +250,7 @@ static void request_h1(struct exchange *x, const char *text)
     }
     r->m.has_body = framing.kind != H1_BODY_NONE;
     r->m.content_length = h->content_length;
+    assert_true(tunnel_ask_h1(x, h->connection_upgrade));
 }
 
 static int64_t length_of(const struct message *m)
@@ -284,6 +286,7 @@ static void request_h2(struct exchange *x, const char *text)
     r->target = r->path = pseudo(f, n, H2_TOKEN_PSEUDO_PATH);
     r->m.content_length = length_of(&r->m);
     r->m.has_body = r->m.content_length > 0;
+    assert_true(tunnel_ask_h2(x, pseudo(f, n, H2_TOKEN_PSEUDO_PROTOCOL)));
 }
 
 void testing_request(struct exchange *x, int version, const char *text)
@@ -307,6 +310,7 @@ void testing_response(struct exchange *x, int version, const char *text)
         message_set_fields_h2(x, &r->m, f, n);
         r->status = atoi(pseudo(f, n, H2_TOKEN_PSEUDO_STATUS).s);
         r->m.content_length = length_of(&r->m);
+        tunnel_judge_h2(x);
     } else {
         const char *base;
         struct h1_head *h = parse_head(x, H1_RESPONSE, text, &base);
@@ -314,7 +318,9 @@ void testing_response(struct exchange *x, int version, const char *text)
         r->status = h->status;
         r->m.content_length = h->content_length;
         assert_int_equal(r->m.http_minor, version - 10);
+        assert_null(tunnel_judge_h1(x, h->connection_upgrade));
     }
+    r->m.content_length = x->tunnel.open ? -1 : r->m.content_length;
     r->m.has_body = message_response_may_have_body(x) && r->m.content_length != 0;
 }
 
