@@ -136,6 +136,7 @@ struct exchange {
     bool request_sent;      /**< HTTP/2 back: our side of the stream has ended */
     uint8_t interim;        /**< interim responses so far */
     bool head_ended_stream; /**< HTTP/2 front: END_STREAM went out with the head */
+    bool held;              /**< HTTP/2 front: not begun yet, its client has too many in progress */
     bool ended;
     enum exchange_error error; /**< why it failed; EXCHANGE_OK otherwise */
     struct timer timer;        /**< the front's, for a client that does not read or send */

@@ -35,6 +35,8 @@ struct front_h2 {
     bool upgraded;         /**< the 101 has still to be written */
     uint64_t notice_since; /**< clock_ms() of the first GOAWAY of two; 0: none, or both are out */
     bool closing;          /**< end when everything is sent */
+    uint32_t nheld;        /**< exchanges that wait for others of this connection to end */
+    bool slot_free;        /**< one of those has ended */
     uint64_t started;      /**< clock_ms() */
     uint64_t idle_since;   /**< clock_ms(); 0: streams are open */
     uint64_t block_since;  /**< clock_ms(), since a header block is incomplete; 0: none is */
@@ -121,6 +123,8 @@ static void reap_answered(struct front_h2 *h);
 static void end_exchange(struct front_h2 *h, struct exchange *x, enum exchange_error why)
 {
     list_remove(&x->front_node);
+    h->nheld -= x->held;
+    h->slot_free = true;
     h2_stream_set_user(h->engine, x->front_stream, NULL);
     (void)h2_conn_consume(h->engine, x->front_stream,
                           (uint32_t)x->up.len); /* nobody will take these */
@@ -331,6 +335,63 @@ static void watch_client(struct exchange *x)
     timer_set(&x->worker->wheel, &x->timer, ms);
 }
 
+/* ---------------------------------------------------------------- how many at once */
+
+static bool same_authority(const struct exchange *a, const struct exchange *b)
+{
+    const struct str *p = &a->request.authority, *q = &b->request.authority;
+    return p->len == q->len && (p->len == 0 || strncasecmp(p->s, q->s, p->len) == 0);
+}
+
+/*
+ * Whether as many exchanges of this connection are in progress as may be: to one origin as a
+ * forward proxy (--backend-connections-per-host), to all backends as a reverse proxy
+ * (--backend-connections-per-frontend; 0: no limit).
+ */
+static bool has_too_many(const struct front_h2 *h, const struct exchange *x)
+{
+    const struct config *cfg = h->front->worker->cfg;
+    bool per_host = cfg->http2_proxy;
+    uint64_t n = 0, limit = per_host ? cfg->backend_connections_per_host
+                                     : cfg->backend_connections_per_frontend;
+    if (limit == 0) {
+        return false;
+    }
+    list_each(node, &h->streams)
+    {
+        const struct exchange *other = container_of(node, struct exchange, front_node);
+        n += other != x && !other->held && (!per_host || same_authority(x, other));
+    }
+    return n >= limit;
+}
+
+static void begin(struct front_h2 *h, struct exchange *x)
+{
+    x->held = has_too_many(h, x);
+    if (x->held) {
+        h->nheld++;
+    } else {
+        front_begin_exchange(x);
+    }
+}
+
+/* Those that were held back and may go now, in the order they came. */
+static void begin_held(struct front_h2 *h)
+{
+    if (h->nheld == 0 || !h->slot_free) {
+        return;
+    }
+    h->slot_free = false;
+    list_each_safe(node, &h->streams)
+    {
+        struct exchange *x = container_of(node, struct exchange, front_node);
+        if (x->held) {
+            h->nheld--;
+            begin(h, x);
+        }
+    }
+}
+
 static void take_request(struct front_h2 *h, const struct h2_event *ev)
 {
     struct front *f = h->front;
@@ -347,7 +408,7 @@ static void take_request(struct front_h2 *h, const struct h2_event *ev)
     } else if (!acceptable) {
         exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
     } else {
-        front_begin_exchange(x);
+        begin(h, x);
     }
 }
 
@@ -458,6 +519,7 @@ static void reap_answered(struct front_h2 *h)
         }
         end_exchange(h, x, EXCHANGE_OK);
     }
+    begin_held(h);
     note_streams(h);
 }
 
