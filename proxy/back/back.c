@@ -29,7 +29,9 @@ struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user
                                  .verify = !cfg->insecure,
                                  .alpn = alpn,
                                  .connect_timeout = cfg->backend_connect_timeout,
-                                 .write_timeout = cfg->backend_write_timeout};
+                                 .write_timeout = cfg->backend_write_timeout,
+                                 .via = b->via,
+                                 .via_timeout = cfg->backend_read_timeout};
     return conn_connect(p->worker, &target, ops, user);
 }
 

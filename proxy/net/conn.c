@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/via.h"
 #include "process/worker.h"
 #include "tls/tls.h"
 
@@ -66,6 +67,7 @@ static void on_write_timeout(struct timer *t)
     assert(c->magic == CONN_MAGIC);
     switch (c->state) {
     case CONN_CONNECTING:
+    case CONN_VIA:
     case CONN_HANDSHAKE:
         c->ops->failed(c, CONN_ERR_CONNECT_TIMEOUT);
         break;
@@ -142,6 +144,9 @@ struct conn *conn_connect(struct worker *w, const struct conn_target *t, const s
     set_nodelay(fd);
     struct conn *c = conn_new(w, fd, ops, user, t->write_timeout);
     c->state = CONN_CONNECTING;
+    c->connect_timeout = t->connect_timeout;
+    c->via = t->via;
+    c->via_timeout = t->via_timeout;
     if (t->ctx != NULL) {
         c->tls = tls_session_new(t->ctx, false, &c->tx);
         if (c->tls == NULL || !tls_session_set_peer(c->tls, t->sni, t->verify, t->alpn)) {
@@ -232,6 +237,7 @@ void conn_finish(struct conn *c)
         conn_want_output(c);
         break;
     case CONN_CONNECTING:
+    case CONN_VIA:
     case CONN_HANDSHAKE:
         conn_close(c);
         break;
@@ -383,10 +389,57 @@ static void swallow(struct conn *c)
     }
 }
 
+static void begin_session(struct conn *c);
+
+static void fail_via(struct conn *c, const char *why)
+{
+    if (c->via_error[0] == '\0') {
+        snprintf(c->via_error, sizeof(c->via_error), "%s", why);
+    }
+    conn_fail(c, CONN_ERR_CONNECT);
+}
+
+/* The proxy's answer to CONNECT. What a server in the clear says right behind it is kept for the
+ * user; in TLS it has nothing to say before we have. */
+static void read_via(struct conn *c)
+{
+    ssize_t n = recv(c->fd, c->worker->rx, VIA_ANSWER_MAX, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        fail_via(c, "the HTTP proxy closed the connection");
+        return;
+    }
+    buffer_append(&c->rx, c->worker->rx, (size_t)n);
+    size_t used;
+    enum via_rc rc = via_answer(c->rx.mem + c->rx.start, buffer_len(&c->rx), &used, c->via_error,
+                                sizeof(c->via_error));
+    if (rc == VIA_MORE) {
+        return;
+    }
+    c->rx.start += used;
+    bool more = buffer_len(&c->rx) > 0;
+    if (rc == VIA_REFUSED || (more && c->tls != NULL)) {
+        fail_via(c, "the HTTP proxy says more than it was asked");
+        return;
+    }
+    if (!more) {
+        buffer_free(&c->rx);
+    }
+    timer_set(&c->worker->wheel, &c->write_timer, c->connect_timeout);
+    begin_session(c);
+    conn_retry_input(c);
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     (void)revents;
     struct conn *c = conn_of(watcher);
+    if (c->state == CONN_VIA) {
+        read_via(c);
+        return;
+    }
     if (c->state == CONN_LINGERING || c->state == CONN_FINISHING) {
         swallow(c);
         return;
@@ -585,6 +638,10 @@ void conn_flush(struct conn *c)
     if (!send_waiting(c)) {
         return;
     }
+    if (c->state == CONN_VIA) { /* its timer goes on: it is for the answer */
+        ev_io_stop(c->worker->loop, &c->wev);
+        return;
+    }
     while (c->state == CONN_OPEN && pull_output(c)) {
     }
     if (c->state == CONN_CLOSED || conn_blocked(c)) {
@@ -603,6 +660,33 @@ void conn_flush(struct conn *c)
     }
 }
 
+/* Connected: TLS, if any, and then it is the user's. */
+static void begin_session(struct conn *c)
+{
+    if (c->tls != NULL) {
+        c->state = CONN_HANDSHAKE; /* the connect time-out runs on: it is the time to a usable
+                                      connection */
+        tx_borrow(c);
+        handshake(c);
+        return;
+    }
+    timer_stop(&c->write_timer);
+    c->state = CONN_OPEN;
+    c->ops->ready(c);
+    if (c->state != CONN_CLOSED) {
+        conn_want_output(c);
+    }
+}
+
+static void ask_via(struct conn *c)
+{
+    c->state = CONN_VIA;
+    timer_set(&c->worker->wheel, &c->write_timer, c->via_timeout);
+    tx_borrow(c);
+    buffer_append(&c->tx, (const uint8_t *)c->via, strlen(c->via));
+    (void)send_waiting(c);
+}
+
 static void finish_connect(struct conn *c)
 {
     int error = c->sys_errno;
@@ -617,18 +701,10 @@ static void finish_connect(struct conn *c)
         return;
     }
     ev_io_start(c->worker->loop, &c->rev);
-    if (c->tls != NULL) {
-        c->state = CONN_HANDSHAKE; /* the connect time-out runs on: it is the time to a usable
-                                      connection */
-        tx_borrow(c);
-        handshake(c);
-        return;
-    }
-    timer_stop(&c->write_timer);
-    c->state = CONN_OPEN;
-    c->ops->ready(c);
-    if (c->state != CONN_CLOSED) {
-        conn_want_output(c);
+    if (c->via != NULL) {
+        ask_via(c);
+    } else {
+        begin_session(c);
     }
 }
 
@@ -673,7 +749,7 @@ const char *conn_error_detail(const struct conn *c, enum conn_error why)
 {
     switch (why) {
     case CONN_ERR_CONNECT:
-        return strerror(c->sys_errno);
+        return c->via_error[0] != '\0' ? c->via_error : strerror(c->sys_errno);
     case CONN_ERR_CONNECT_TIMEOUT:
         return "connecting timed out";
     case CONN_ERR_IO:

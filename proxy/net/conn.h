@@ -66,6 +66,7 @@ enum conn_pause {
 
 enum conn_state {
     CONN_CONNECTING,
+    CONN_VIA, /**< an HTTP proxy was asked to connect */
     CONN_HANDSHAKE,
     CONN_OPEN,
     CONN_FINISHING, /**< sends what is left, then lingers until the peer has read it */
@@ -86,15 +87,17 @@ struct conn {
     bool output_ended;          /**< conn_end_output() was called */
     bool notify_sent, fin_sent; /**< the ends of our side, of TLS and of the socket */
     int sys_errno;              /**< of the socket's failure */
+    const char *via;            /**< what is asked of a proxy first; NULL: nothing */
+    char via_error[64];         /**< why that did not help */
     ev_io rev, wev;
     struct buffer rx;         /**< plain bytes that were not taken */
     struct buffer tx;         /**< bytes on their way to the socket (ciphertext with TLS) */
     struct timer write_timer; /**< connect, handshake, write or linger time-out, by state */
     struct list node;         /**< worker->conns */
     struct reap reap;
-    struct list dirty_node;  /**< worker->dirty */
-    struct list resume_node; /**< worker->resuming */
-    uint64_t write_timeout;  /**< ms */
+    struct list dirty_node;                               /**< worker->dirty */
+    struct list resume_node;                              /**< worker->resuming */
+    uint64_t write_timeout, connect_timeout, via_timeout; /**< ms */
 };
 
 /** An accepted socket; with `ctx` TLS is spoken first. Takes the fd. NULL (fd closed) when TLS
@@ -111,6 +114,9 @@ struct conn_target {
     const char
         *alpn; /**< the one protocol that is offered; conn_alpn() tells whether it was agreed on */
     uint64_t connect_timeout, write_timeout;
+    const char *via; /**< `addr` is an HTTP proxy's: the CONNECT request that it gets (net/via.h),
+                        which must outlive the connection; NULL: no proxy */
+    uint64_t via_timeout; /**< for its answer */
 };
 
 /** Begins to connect. The outcome comes through ops, never from inside this call. NULL: no socket
