@@ -176,3 +176,28 @@ backend origin
 def read(path):
     with open(path) as file:
         return file.read()
+
+
+class Tinyproxy(Server):
+    """A forward proxy that takes absolute-form requests and CONNECT."""
+
+    name = "tinyproxy"
+
+    def start(self, extra=""):
+        conf = self.conf(
+            "tinyproxy.conf",
+            f"""
+Port {self.port}
+Listen 127.0.0.1
+Timeout 30
+MaxClients 50
+Allow 127.0.0.1
+ViaProxyName "tiny"
+LogLevel Connect
+LogFile "{self.folder}/log"
+PidFile "{self.folder}/pid"
+{extra}
+""",
+        )
+        self.run(["/usr/bin/tinyproxy", "-d", "-c", conf], self.port)
+        return self

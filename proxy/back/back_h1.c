@@ -16,6 +16,7 @@
 #include "exchange/h1_receiver.h"
 #include "exchange/h1_writer.h"
 #include "exchange/message.h"
+#include "exchange/tunnel.h"
 #include "ops/log.h"
 #include "process/worker.h"
 #include "route/targets.h"
@@ -120,6 +121,9 @@ static void fail(struct back_h1 *b, enum exchange_error why)
     }
     why = back_death(why, b->reused, b->any_input);
     bool again = may_go_elsewhere(b, why);
+    if (x->tunnel.open) {
+        conn_reset_on_close(b->conn); /* nobody is to take it for the tunnel's regular end */
+    }
     exchange_detach_back(x);
     b->x = NULL;
     destroy(b);
@@ -147,6 +151,58 @@ static void on_timeout(struct timer *t)
         fail(b, EXCHANGE_BACKEND_TIMEOUT);
     } else {
         destroy(b);
+    }
+}
+
+/* ---------------------------------------------------------------- the tunnel */
+
+/* Both directions have ended: what is on its way still arrives. The connection is of no more use.
+ */
+static void finish_tunnel(struct back_h1 *b)
+{
+    struct exchange *x = b->x;
+    exchange_detach_back(x);
+    b->x = NULL;
+    timer_stop(&b->timer);
+    conn_finish(b->conn);
+    worker_reap(b->pool->worker, &b->reap, free_back);
+    pool_conn_gone(b->pool);
+    x->front_ops->body(x);
+}
+
+static size_t tunnel_input(struct back_h1 *b, const uint8_t *data, size_t len)
+{
+    size_t room = pipe_room(&b->x->down), n = len < room ? len : room;
+    if (n < len) {
+        conn_pause_reading(b->conn, CONN_PAUSE_BODY);
+    }
+    if (n > 0) {
+        exchange_push_down(b->x, data, n);
+    }
+    return n;
+}
+
+/* The backend has ended its side; the client may go on. */
+static void tunnel_eof(struct back_h1 *b, bool clean)
+{
+    if (!clean) {
+        fail(b, EXCHANGE_BACKEND_GONE);
+        return;
+    }
+    touch(b);
+    exchange_end_down(b->x);
+    if (b->tx == TX_DONE) {
+        finish_tunnel(b);
+    }
+}
+
+/* The client has ended its side, and all that it said is written. */
+static void tunnel_written(struct back_h1 *b)
+{
+    if (b->x->down.ended) {
+        finish_tunnel(b);
+    } else {
+        conn_end_output(b->conn);
     }
 }
 
@@ -211,8 +267,9 @@ static struct back_h1 *open_connection(struct pool *p)
 bool back_h1_take(struct pool *p, struct exchange *x)
 {
     /* A second try gets a new connection: what closed one kept connection may be closing all of
-     * them. */
-    bool fresh = x->tries > 1;
+     * them. So does a tunnel: it takes the connection for good, and CONNECT cannot be tried again
+     * when a kept one turns out to be dead. */
+    bool fresh = x->tries > 1 || x->tunnel.wanted != TUNNEL_NONE;
     struct back_h1 *b = fresh ? NULL : take_idle(p);
     if (b != NULL) {
         begin(b, x);
@@ -250,20 +307,24 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
     size_t n = 0;
     if (b->tx == TX_HEAD) {
         struct field_list l = message_request_fields(x, 1);
-        struct h1_start start = {.method = x->request.method_text, .target = x->request.path};
+        struct h1_start start = {.status = 0};
+        message_request_line(x, &start.method, &start.target);
         n = h1_write_head(&b->writer, &start, &l, NULL, buf, cap);
         b->tx = TX_BODY;
     }
     n += h1_write_spill(&b->writer, buf + n, cap - n);
-    if (buffer_len(&b->writer.spill) == 0) {
+    if (buffer_len(&b->writer.spill) == 0 && exchange_may_send_up(x)) {
         size_t taken;
         n += h1_write_body(&b->writer, x, &x->up, &x->request.m, buf + n, cap - n, &taken);
         if (b->writer.finished) {
             b->tx = TX_DONE;
         }
         exchange_took_up(x);
+        if (x->tunnel.open && b->tx == TX_DONE) {
+            tunnel_written(b);
+        }
     }
-    if (n > 0) {
+    if (n > 0 && b->x != NULL) {
         touch(b);
     }
     return n;
@@ -323,9 +384,6 @@ static const char *take_interim(struct back_h1 *b)
 {
     struct exchange *x = b->x;
     b->continued = b->continued || x->response.status == 100;
-    if (x->response.status == 101) {
-        return "101 that nobody asked for";
-    }
     if (++x->interim > EXCHANGE_MAX_INTERIM) {
         return "too many interim responses";
     }
@@ -349,10 +407,20 @@ static const char *take_head(struct back_h1 *b, const uint8_t *data)
     if (message_nominates_too_many(&x->response.m)) {
         return "Connection names too many fields";
     }
+    const char *fault = tunnel_judge_h1(x, h->connection_upgrade);
+    if (fault != NULL) {
+        return fault;
+    }
+    struct message *m = &x->response.m;
+    if (x->tunnel.open) {
+        m->has_body = true;
+        exchange_take_head(x);
+        conn_want_output(b->conn); /* what has waited for this */
+        return NULL;
+    }
     if (h->status < 200) {
         return take_interim(b);
     }
-    struct message *m = &x->response.m;
     m->has_body = framing.kind != H1_BODY_NONE;
     m->content_length = m->has_body && framing.kind != H1_BODY_LENGTH ? -1 : h->content_length;
     b->keep_alive = framing.keep_alive;
@@ -413,11 +481,15 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
     b->any_input = true;
     size_t used = 0;
     enum h1_receipt step = H1_RECEIVED_HEAD;
-    while (b->x != NULL && step != H1_RECEIVED_MORE && step != H1_RECEIVED_FULL) {
+    while (b->x != NULL && !b->x->tunnel.open && step != H1_RECEIVED_MORE &&
+           step != H1_RECEIVED_FULL) {
         struct h1_received in;
         step = h1_receiver_step(&b->receiver, data + used, len - used, pipe_room(&b->x->down), &in);
         used += in.used;
         take_step(b, step, &in, len - used);
+    }
+    if (b->x != NULL && b->x->tunnel.open && used < len) {
+        used += tunnel_input(b, data + used, len - used);
     }
     return c->state == CONN_OPEN ? used : len;
 }
@@ -460,8 +532,10 @@ static void ready(struct conn *c)
 static void eof(struct conn *c, bool clean)
 {
     struct back_h1 *b = of_conn(c);
-    if (b->x != NULL && clean && b->receiver.part == H1_PART_BODY &&
-        b->receiver.body.kind == H1_BODY_CLOSE) {
+    if (b->x != NULL && b->x->tunnel.open) {
+        tunnel_eof(b, clean);
+    } else if (b->x != NULL && clean && b->receiver.part == H1_PART_BODY &&
+               b->receiver.body.kind == H1_BODY_CLOSE) {
         finish(b, 0);
     } else {
         fail(b, EXCHANGE_BACKEND_GONE);
@@ -502,6 +576,9 @@ static void on_abort(struct exchange *x, enum exchange_error why)
 {
     (void)why;
     struct back_h1 *b = of_exchange(x);
+    if (x->tunnel.open) {
+        conn_reset_on_close(b->conn); /* RFC 9113, 8.5 */
+    }
     exchange_detach_back(x);
     b->x = NULL;
     destroy(b);

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "exchange/h2_body.h"
 #include "exchange/message.h"
+#include "exchange/tunnel.h"
 #include "net/clock.h"
 #include "ops/log.h"
 #include "process/worker.h"
@@ -226,8 +227,12 @@ static void watch_stream(struct exchange *x)
 {
     const struct config *cfg = x->worker->cfg;
     uint64_t ms = 0;
-    x->back_timer_reads = x->up.len == 0;
-    if (x->up.len > 0) {
+    bool sends = x->up.len > 0 && exchange_may_send_up(x);
+    x->back_timer_reads = !sends;
+    if (x->tunnel.open && !sends) {
+        x->back_timer_mark = exchange_tunnel_moved(x) + 1; /* any octet, in any direction */
+        ms = x->down.len == 0 ? cfg->backend_stream_read_timeout : 0;
+    } else if (sends) {
         x->back_timer_mark = x->up.taken + exchange_step(x->up.len);
         ms = cfg->backend_stream_write_timeout;
     } else if (x->down.len == 0) {
@@ -243,7 +248,9 @@ static void on_stream_timer(struct timer *t)
 {
     struct exchange *x = container_of(t, struct exchange, back_timer);
     struct back_h2 *b = checked(x->back);
-    uint64_t moved = x->back_timer_reads ? x->down.taken + x->down.len : x->up.taken;
+    uint64_t moved = !x->back_timer_reads ? x->up.taken
+                     : x->tunnel.open     ? exchange_tunnel_moved(x)
+                                          : x->down.taken + x->down.len;
     if (moved >= x->back_timer_mark) {
         watch_stream(x);
         return;
@@ -256,17 +263,42 @@ static void on_stream_timer(struct timer *t)
 
 /* ---------------------------------------------------------------- requests, outwards */
 
+static void submit_waiting(struct back_h2 *b);
+
+/* Both directions of a tunnel have ended, and the stream with them. */
+static void finish_tunnel(struct back_h2 *b, struct exchange *x)
+{
+    let_go(b, x);
+    x->front_ops->body(x);
+    submit_waiting(b);
+}
+
 /* Our side of the request has ended. */
 static void request_sent(struct exchange *x)
 {
     x->request_sent = true;
+    if (x->tunnel.open && x->down.ended) {
+        finish_tunnel(checked(x->back), x);
+    }
+}
+
+/* RFC 8441, 3: whether the backend takes a WebSocket; before its SETTINGS nobody knows. */
+static bool takes_websocket(const struct back_h2 *b)
+{
+    return h2_conn_peer_setting(b->engine, H2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
+static bool is_websocket(const struct exchange *x)
+{
+    return x->tunnel.wanted == TUNNEL_WEBSOCKET;
 }
 
 /* Opens a stream for the exchange. False: there is none to be had here. */
 static bool submit(struct back_h2 *b, struct exchange *x)
 {
     struct field_list l = message_request_fields(x, 2);
-    bool end = !x->request.m.has_body;
+    bool tunnel = tunnel_asked_of(x, 2);
+    bool end = !x->request.m.has_body && !tunnel;
     uint32_t id;
     enum h2_error rc = h2_conn_request(b->engine, l.f, l.n, end, x, &id);
     if (rc != H2_OK) {
@@ -277,7 +309,7 @@ static bool submit(struct back_h2 *b, struct exchange *x)
     x->back_stream = id;
     x->request_sent = end;
     list_append(&b->streams, &x->back_node);
-    if (!end && h2_body_update(b->engine, H2_BODY_REQUESTS, x)) {
+    if (!end && !tunnel && h2_body_update(b->engine, H2_BODY_REQUESTS, x)) {
         request_sent(x);
     }
     watch_stream(x);
@@ -297,11 +329,19 @@ static bool may_submit(const struct back_h2 *b)
            (b->settings_seen || list_empty(&b->streams));
 }
 
+static bool may_submit_this(const struct back_h2 *b, const struct exchange *x)
+{
+    return may_submit(b) && (b->settings_seen || !is_websocket(x));
+}
+
 /* Gives streams to those who wait, as many as there are. */
 static void submit_waiting(struct back_h2 *b)
 {
-    while (!list_empty(&b->waiting) && may_submit(b)) {
+    while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
+        if (!may_submit_this(b, x)) {
+            break;
+        }
         list_remove(&x->back_node);
         b->nwaiting--;
         if (!submit(b, x)) {
@@ -368,8 +408,12 @@ bool back_h2_take(struct pool *p, struct exchange *x)
             return false;
         }
     }
+    if (is_websocket(x) && b->settings_seen && !takes_websocket(b)) {
+        LOG(INFO, "backend %s: WebSocket over HTTP/2 is not offered", p->backend->label);
+        return false;
+    }
     exchange_attach_back(x, p, &exchange_ops, b);
-    if (may_submit(b)) {
+    if (may_submit_this(b, x)) {
         if (!submit(b, x)) {
             exchange_detach_back(x);
             return false;
@@ -419,8 +463,8 @@ static void send_elsewhere(struct back_h2 *b)
     }
 }
 
-/* It allows no stream at all (RFC 9113, 6.5.2: for a short while). Another connection would only hear
- * the same. */
+/* It allows no stream at all (RFC 9113, 6.5.2: for a short while). Another connection would only
+ * hear the same. */
 static void takes_nothing(struct back_h2 *b)
 {
     pool_connect_failed(b->pool, "it takes no streams");
@@ -433,10 +477,55 @@ static void takes_nothing(struct back_h2 *b)
     conn_want_output(b->conn);
 }
 
+/* The backend has said in its SETTINGS that it takes no WebSockets: another one may. */
+static void refuse_websockets(struct back_h2 *b)
+{
+    if (takes_websocket(b)) {
+        return;
+    }
+    list_each_safe(node, &b->waiting)
+    {
+        struct exchange *x = container_of(node, struct exchange, back_node);
+        if (is_websocket(x)) {
+            let_go(b, x);
+            exchange_retry(x, EXCHANGE_BACKEND_NO_WEBSOCKET);
+        }
+    }
+}
+
+/* The backend has opened the tunnel: what has waited for it goes. */
+static void open_tunnel(struct back_h2 *b, struct exchange *x)
+{
+    x->response.m.has_body = true;
+    exchange_take_head(x);
+    if (!x->request_sent && h2_body_update(b->engine, H2_BODY_REQUESTS, x)) {
+        request_sent(x);
+    }
+}
+
+/* The backend has ended its side; the client may go on. */
+static void end_tunnel_down(struct back_h2 *b, struct exchange *x)
+{
+    bool over = x->request_sent;
+    if (over) {
+        let_go(b, x);
+    }
+    exchange_end_down(x);
+    if (over) {
+        submit_waiting(b);
+    }
+}
+
 /* The response is complete. */
 static void finish(struct back_h2 *b, struct exchange *x)
 {
-    if (!x->request_sent) {
+    if (x->tunnel.open) {
+        end_tunnel_down(b, x);
+        return;
+    }
+    if (!x->request_sent && tunnel_asked_of(x, 2)) {
+        (void)h2_conn_end_stream(b->engine, x->back_stream); /* refused: there will be no DATA */
+    } else if (!x->request_sent) {
         (void)h2_conn_reset(b->engine, x->back_stream,
                             H2_NO_ERROR); /* the rest of the request is not wanted */
     }
@@ -462,9 +551,14 @@ static void take_head(struct back_h2 *b, struct exchange *x, const struct h2_eve
         exchange_take_head(x);
         return;
     }
-    x->response.m.content_length = ev->content_length;
-    x->response.m.has_body = !ev->end_stream && message_response_may_have_body(x);
-    exchange_take_head(x);
+    tunnel_judge_h2(x);
+    if (x->tunnel.open) {
+        open_tunnel(b, x);
+    } else {
+        x->response.m.content_length = ev->content_length;
+        x->response.m.has_body = !ev->end_stream && message_response_may_have_body(x);
+        exchange_take_head(x);
+    }
     if (ev->end_stream) {
         finish(b, x);
     }
@@ -550,6 +644,7 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
         break;
     case H2_EVENT_SETTINGS:
         b->settings_seen = true;
+        refuse_websockets(b);
         submit_waiting(b);
         if (list_empty(&b->streams) && !list_empty(&b->waiting)) {
             takes_nothing(b);
@@ -653,13 +748,13 @@ static const struct conn_ops conn_ops = {
 static void on_body(struct exchange *x)
 {
     struct back_h2 *b = checked(x->back);
-    if (x->back_stream == 0) {
+    if (x->back_stream == 0 || !exchange_may_send_up(x)) {
         return; /* still waiting */
     }
     if (!x->request_sent && h2_body_update(b->engine, H2_BODY_REQUESTS, x)) {
         request_sent(x);
     }
-    if (x->back_timer.at == 0) {
+    if (x->back_ops != NULL && x->back_timer.at == 0) { /* it may have been the end of a tunnel */
         watch_stream(x);
     }
     conn_want_output(b->conn);

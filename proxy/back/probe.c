@@ -393,7 +393,6 @@ void probe_start(struct pool *p)
         pr->pool = p;
         timer_init(&pr->timer, on_timer);
         timer_init(&pr->deadline, on_deadline);
-        client_info_init(&pr->client);
         strcpy(pr->client.addr, "unknown"); /* RFC 7239, 6.2 */
         p->probe = pr;
     }

@@ -41,12 +41,6 @@ const char *exchange_error_text(enum exchange_error e)
 
 /* ---------------------------------------------------------------- birth and end */
 
-void client_info_init(struct client_info *c)
-{
-    queue_init(&c->queue);
-    list_init(&c->freed_node);
-}
-
 struct exchange *exchange_new(struct worker *w, struct client_info *client,
                               const struct exchange_ops *front_ops, void *front)
 {
@@ -168,13 +162,6 @@ static bool attempt(struct exchange *x, enum exchange_error *why, bool *more)
     return targets_wait(x);
 }
 
-/* --backend-connections-per-frontend */
-static bool has_its_share(const struct exchange *x)
-{
-    uint64_t most = x->worker->cfg->backend_connections_per_frontend;
-    return most != 0 && x->client->active >= most;
-}
-
 /*
  * It is about this address and no other. That a kept connection has ended, or takes no other
  * stream, says nothing of that: once more, then.
@@ -197,10 +184,6 @@ static void dispatch(struct exchange *x, enum exchange_error why)
         return;
     }
     pipe_rewind(&x->up);
-    if (has_its_share(x)) {
-        queue_enter(&x->client->queue, x, 0);
-        return;
-    }
     match(x);
     while (more && x->tries < EXCHANGE_MAX_TRIES &&
            (x->tries == 0 || budget_spend(&x->worker->retries, clock_ms()))) {
@@ -210,19 +193,6 @@ static void dispatch(struct exchange *x, enum exchange_error why)
         why = more ? EXCHANGE_BACKEND_CONNECT : why;
     }
     exchange_fail(x, why);
-}
-
-void exchange_serve_clients(struct worker *w)
-{
-    struct list *node;
-    while ((node = list_shift(&w->freed_clients)) != NULL) {
-        struct client_info *c = container_of(node, struct client_info, freed_node);
-        struct exchange *x;
-        while ((x = queue_first(&c->queue)) != NULL && !has_its_share(x)) {
-            queue_leave(x);
-            exchange_dispatch(x);
-        }
-    }
 }
 
 void exchange_dispatch(struct exchange *x)
@@ -262,7 +232,6 @@ void exchange_attach_back(struct exchange *x, struct pool *pool, const struct ex
     }
     if (x->loads_pool) {
         pool->load++;
-        x->client->active++;
     }
     if (x->pool != pool) {
         if (x->pool != NULL) {
@@ -283,11 +252,6 @@ void exchange_detach_back(struct exchange *x)
         x->loads_pool = false;
         x->pool->load--;
         pool_freed(x->pool);
-        x->client->active--;
-        if (x->client->queue.n > 0) {
-            list_remove(&x->client->freed_node);
-            list_append(&x->worker->freed_clients, &x->client->freed_node);
-        }
     } else if (x->is_check && x->pool != NULL) {
         pool_freed(x->pool);
     }
@@ -352,6 +316,7 @@ void exchange_make_error(struct exchange *x)
 {
     pipe_clear(&x->down);
     x->down.ended = false;
+    x->tunnel.open = false; /* the client has not heard of it yet */
     error_page_make(x, exchange_status_of_error(x));
     x->down.ended = true;
 }

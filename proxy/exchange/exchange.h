@@ -90,6 +90,17 @@ struct request {
     bool expect_continue;
 };
 
+/** What a request wants its connection or stream to become: see exchange/tunnel.h. */
+enum tunnel_kind { TUNNEL_NONE, TUNNEL_CONNECT, TUNNEL_UPGRADE, TUNNEL_WEBSOCKET };
+
+struct tunnel {
+    enum tunnel_kind wanted;
+    bool open;            /**< accepted: the pipes carry raw octets */
+    bool down_sent;       /**< by the front: `down` and its end are with the client's connection */
+    struct str protocols; /**< Upgrade as it goes on: without what may not be asked for */
+    struct str key;       /**< Sec-WebSocket-Key, the client's or ours */
+};
+
 struct response {
     struct message m;
     int status; /**< 0: no head yet */
@@ -105,10 +116,6 @@ struct client_info {
     const char *tls_protocol, *tls_cipher; /**< static; NULL in the clear */
     char *tls_sni;                         /**< owned by the front; NULL without */
     bool tls_reused;                       /**< the session was resumed */
-
-    uint32_t active;        /**< exchanges that a backend has */
-    struct queue queue;     /**< those that wait for one of these to end */
-    struct list freed_node; /**< worker->freed_clients, when one has ended and others wait */
 };
 
 struct exchange {
@@ -117,6 +124,7 @@ struct exchange {
     struct client_info *client;
     struct request request;
     struct response response;
+    struct tunnel tunnel;
     struct pipe up;   /**< the request body: front writes, back reads */
     struct pipe down; /**< the response body: back writes, front reads */
 
@@ -144,6 +152,7 @@ struct exchange {
     bool request_sent;                  /**< HTTP/2 back: our side of the stream has ended */
     uint8_t interim;                    /**< interim responses so far */
     bool head_ended_stream;             /**< HTTP/2 front: END_STREAM went out with the head */
+    bool held; /**< HTTP/2 front: not begun yet, its client has too many in progress */
     bool ended;
     enum exchange_error error; /**< why it failed; EXCHANGE_OK otherwise */
     struct timer timer;        /**< the front's, for a client that does not read or send */
@@ -159,11 +168,6 @@ struct exchange {
     uint64_t sent_bytes;     /**< response body octets handed to the client's connection */
     struct reap reap;
 };
-
-/** Its lists; the rest is the caller's. */
-void client_info_init(struct client_info *c);
-/** At the end of a turn: exchanges of clients that have no more than they may. */
-void exchange_serve_clients(struct worker *w);
 
 struct exchange *exchange_new(struct worker *w, struct client_info *client,
                               const struct exchange_ops *front_ops, void *front);
@@ -194,6 +198,25 @@ bool exchange_is_idempotent(const struct exchange *x);
 
 /** By the back: a response head is in. */
 void exchange_take_head(struct exchange *x);
+
+/** Whether octets of `up` may go to the backend: those for a tunnel have to wait until it is open.
+ */
+static inline bool exchange_may_send_up(const struct exchange *x)
+{
+    return x->tunnel.wanted == TUNNEL_NONE || x->tunnel.open;
+}
+
+/** By the front: both directions of the tunnel have come to their ends, and the back has let go. */
+static inline bool exchange_tunnel_is_over(const struct exchange *x)
+{
+    return x->tunnel.open && x->tunnel.down_sent && x->up.ended && x->back_ops == NULL;
+}
+
+/** Octets that have moved through a tunnel so far, in either direction. */
+static inline uint64_t exchange_tunnel_moved(const struct exchange *x)
+{
+    return x->up.taken + x->up.len + x->down.taken + x->down.len;
+}
 
 /** By the back: it has failed. The back must have let go (exchange_detach_back). */
 void exchange_fail(struct exchange *x, enum exchange_error why);

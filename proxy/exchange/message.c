@@ -9,6 +9,7 @@
 #include "back/back.h"
 #include "config.h"
 #include "exchange/request_check.h"
+#include "exchange/tunnel.h"
 #include "process/worker.h"
 #include "route/affinity.h"
 #include "route/targets.h"
@@ -18,80 +19,6 @@
 _Static_assert((int)H1_TOKEN_HOST == (int)H2_TOKEN_HOST &&
                    (int)H1_TOKEN_COUNT == (int)H2_TOKEN_COUNT,
                "tokens of h1parser and h2core differ");
-
-/* ---------------------------------------------------------------- in */
-
-static struct h2_field *convert_h1(struct exchange *x, const struct h1_head *h, const char *base)
-{
-    struct h2_field *fields = arena_alloc(&x->arena, (h->nfields + 1) * sizeof(*fields));
-    for (uint32_t i = 0; i < h->nfields; i++) {
-        const struct h1_field *f = &h->fields[i];
-        fields[i] = (struct h2_field){.name = base + f->name.off,
-                                      .name_len = f->name.len,
-                                      .value = base + f->value.off,
-                                      .value_len = f->value.len,
-                                      .token = f->token};
-    }
-    return fields;
-}
-
-static struct h2_field *copy_h2(struct exchange *x, const struct h2_field *f, size_t n,
-                                size_t *kept)
-{
-    size_t bytes = 0, count = 0;
-    for (size_t i = 0; i < n; i++) {
-        bytes += f[i].name_len + f[i].value_len;
-    }
-    struct h2_field *fields = arena_alloc(&x->arena, (n + 1) * sizeof(*fields));
-    char *p = arena_alloc(&x->arena, bytes + 1);
-    for (size_t i = 0; i < n; i++) {
-        if (f[i].name[0] == ':') {
-            continue;
-        }
-        struct h2_field *to = &fields[count++];
-        *to = f[i];
-        to->name = memcpy(p, f[i].name, f[i].name_len);
-        p += f[i].name_len;
-        to->value = p;
-        if (f[i].value_len > 0) {
-            memcpy(p, f[i].value, f[i].value_len);
-            p += f[i].value_len;
-        }
-    }
-    *kept = count;
-    return fields;
-}
-
-void message_set_fields_h1(struct exchange *x, struct message *m, const struct h1_head *h,
-                           const char *base)
-{
-    m->fields = convert_h1(x, h, base);
-    m->nfields = h->nfields;
-    m->http_major = 1;
-    m->http_minor = h->minor_version;
-}
-
-void message_set_fields_h2(struct exchange *x, struct message *m, const struct h2_field *f,
-                           size_t n)
-{
-    m->fields = copy_h2(x, f, n, &m->nfields);
-    m->http_major = 2;
-    m->http_minor = 0;
-}
-
-void message_set_trailers_h1(struct exchange *x, struct message *m, const struct h1_head *h,
-                             const char *base)
-{
-    const char *copy = arena_copy(&x->arena, base, h->head_len);
-    m->trailers = convert_h1(x, h, copy);
-    m->ntrailers = h->nfields;
-}
-
-void message_set_trailers_h2(struct exchange *x, struct message *m, const struct h2_field *f,
-                             size_t n)
-{
-    m->trailers = copy_h2(x, f, n, &m->ntrailers);
-}
 
 bool message_response_may_have_body(const struct exchange *x)
 {
@@ -138,7 +65,7 @@ bool message_finish_request(struct exchange *x)
     if (message_nominates_too_many(&r->m)) {
         return false;
     }
-    if (r->method == H1_METHOD_CONNECT) {
+    if (x->tunnel.wanted == TUNNEL_CONNECT) {
         r->path = (struct str){"/", 1}; /* routed as "/" */
         r->path_len = 1;
     } else if (r->method == H1_METHOD_OPTIONS && r->path.len == 1 && r->path.s[0] == '*') {
@@ -365,6 +292,14 @@ static void put_passing(struct field_list *l, const struct message *m,
 
 /* ---------------------------------------------------------------- out: requests */
 
+/* A forward proxy's backend is a proxy too, and has to be told nothing of this hop's transport. */
+static bool adds_forwarded_proto(const struct exchange *x)
+{
+    const struct config *cfg = x->worker->cfg;
+    return !cfg->no_add_x_forwarded_proto && !cfg->http2_proxy &&
+           x->tunnel.wanted != TUNNEL_CONNECT;
+}
+
 static bool drop_from_request(const void *ctx, uint8_t token)
 {
     const struct exchange *x = ctx;
@@ -382,7 +317,9 @@ static bool drop_from_request(const void *ctx, uint8_t token)
     case H2_TOKEN_X_FORWARDED_FOR:
         return cfg->strip_incoming_x_forwarded_for || cfg->add_x_forwarded_for;
     case H2_TOKEN_X_FORWARDED_PROTO:
-        return !cfg->no_strip_incoming_x_forwarded_proto || !cfg->no_add_x_forwarded_proto;
+        return !cfg->no_strip_incoming_x_forwarded_proto || adds_forwarded_proto(x);
+    case H2_TOKEN_SEC_WEBSOCKET_KEY:
+        return x->tunnel.wanted == TUNNEL_WEBSOCKET;
     default:
         return false;
     }
@@ -460,8 +397,7 @@ static void put_forwarding(struct exchange *x, struct field_list *l)
             l, H2_TOKEN_X_FORWARDED_FOR,
             join(x, m, H2_TOKEN_X_FORWARDED_FOR, !cfg->strip_incoming_x_forwarded_for, ", ", addr));
     }
-    bool connect = x->request.method == H1_METHOD_CONNECT;
-    if (!cfg->no_add_x_forwarded_proto && !connect) {
+    if (adds_forwarded_proto(x)) {
         put_str(l, H2_TOKEN_X_FORWARDED_PROTO,
                 join(x, m, H2_TOKEN_X_FORWARDED_PROTO, cfg->no_strip_incoming_x_forwarded_proto,
                      ", ", proto));
@@ -482,8 +418,9 @@ static void put_request_framing(struct exchange *x, struct field_list *l, int ht
         if (http_major == 1) {
             put_token(l, H2_TOKEN_TRANSFER_ENCODING, "chunked", 7);
         }
-    } else if (r->method == H1_METHOD_POST || r->method == H1_METHOD_PUT ||
-               r->method == H1_METHOD_PATCH) {
+    } else if (x->tunnel.wanted == TUNNEL_NONE && /* Upgrade goes without (RFC 9931) */
+               (r->method == H1_METHOD_POST || r->method == H1_METHOD_PUT ||
+                r->method == H1_METHOD_PATCH)) {
         put_token(l, H2_TOKEN_CONTENT_LENGTH, "0", 1);
     }
 }
@@ -494,6 +431,90 @@ static struct str backend_authority(const struct exchange *x)
     return (struct str){s, strlen(s)};
 }
 
+/* The origin asked for: the client's words, but where the operator wants the backend's name there,
+ * which is never the name of what a CONNECT or a forward proxy's client wants to reach. */
+static struct str request_authority(const struct exchange *x)
+{
+    const struct config *cfg = x->worker->cfg;
+    bool rewrite = cfg->host_rewrite && !cfg->http2_proxy && !x->is_check &&
+                   x->tunnel.wanted != TUNNEL_CONNECT;
+    return rewrite || x->request.authority.len == 0 ? backend_authority(x) : x->request.authority;
+}
+
+/* http://host/path: what proxies are asked (RFC 9112, 3.2.2); OPTIONS * has no path there (3.2.4).
+ */
+static struct str absolute_form(struct exchange *x)
+{
+    const struct request *r = &x->request;
+    struct str authority = request_authority(x);
+    size_t path = r->path.s[0] == '*' ? 0 : r->path.len;
+    char *out = arena_alloc(&x->arena, r->scheme.len + 3 + authority.len + path), *p = out;
+    p = mempcpy(p, r->scheme.s, r->scheme.len);
+    p = mempcpy(p, "://", 3);
+    p = mempcpy(p, authority.s, authority.len);
+    p = mempcpy(p, r->path.s, path);
+    return (struct str){out, (size_t)(p - out)};
+}
+
+void message_request_line(struct exchange *x, struct str *method, struct str *target)
+{
+    *method = x->request.method_text;
+    *target = x->request.path;
+    if (x->tunnel.wanted == TUNNEL_CONNECT) {
+        *target = request_authority(x);
+        return;
+    }
+    if (x->tunnel.wanted == TUNNEL_WEBSOCKET) {
+        *method = (struct str){"GET", 3};
+    }
+    if (x->worker->cfg->http2_proxy) {
+        *target = absolute_form(x);
+    }
+}
+
+/* RFC 9113, 8.3.1 and 8.5; RFC 8441, 4. */
+static void put_pseudo_fields(struct exchange *x, struct field_list *l)
+{
+    const struct request *r = &x->request;
+    bool websocket = x->tunnel.wanted == TUNNEL_WEBSOCKET;
+    put_str(l, H2_TOKEN_PSEUDO_METHOD,
+            websocket ? (struct str){"CONNECT", 7} : x->request.method_text);
+    if (websocket) {
+        put_token(l, H2_TOKEN_PSEUDO_PROTOCOL, "websocket", 9);
+    }
+    if (x->tunnel.wanted != TUNNEL_CONNECT) {
+        put_str(l, H2_TOKEN_PSEUDO_SCHEME, r->scheme);
+    }
+    put_str(l, H2_TOKEN_PSEUDO_AUTHORITY, request_authority(x));
+    if (x->tunnel.wanted != TUNNEL_CONNECT) {
+        put_str(l, H2_TOKEN_PSEUDO_PATH, r->path);
+    }
+}
+
+/* What is only for the next hop (RFC 9110, 7.6.1): TE and Upgrade, both named in Connection. */
+static void put_hop_fields(struct exchange *x, struct field_list *l, int http_major)
+{
+    if (x->request.expect_continue) {
+        put_token(l, H2_TOKEN_EXPECT, "100-continue", 12);
+    }
+    bool te = x->request.te_trailers;
+    bool upgrade = http_major == 1 &&
+                   (x->tunnel.wanted == TUNNEL_UPGRADE || x->tunnel.wanted == TUNNEL_WEBSOCKET);
+    if (http_major == 1 && (te || upgrade)) {
+        const char *names = !upgrade ? "te" : te ? "Upgrade, te" : "Upgrade";
+        put_token(l, H2_TOKEN_CONNECTION, names, strlen(names));
+    }
+    if (upgrade) {
+        put_str(l, H2_TOKEN_UPGRADE, x->tunnel.protocols);
+    }
+    if (upgrade && x->tunnel.wanted == TUNNEL_WEBSOCKET) {
+        put_str(l, H2_TOKEN_SEC_WEBSOCKET_KEY, tunnel_websocket_key(x));
+    }
+    if (te) {
+        put_token(l, H2_TOKEN_TE, "trailers", 8); /* RFC 9110, 10.1.4 */
+    }
+}
+
 struct field_list message_request_fields(struct exchange *x, int http_major)
 {
     const struct config *cfg = x->worker->cfg;
@@ -502,17 +523,12 @@ struct field_list message_request_fields(struct exchange *x, int http_major)
     bool crumbled = http_major == 2 && !cfg->http2_no_cookie_crumbling;
     size_t crumbs = crumbled ? put_crumbs(NULL, &r->m) : 0;
     crumbled = crumbled && crumbs <= MAX_CRUMBS;
-    size_t cap = 4 + r->m.nfields + (crumbled ? crumbs : 1) + 10 + cfg->nadd_request_header;
+    size_t cap = 5 + r->m.nfields + (crumbled ? crumbs : 1) + 12 + cfg->nadd_request_header;
     struct field_list l = list_new(x, cap);
-    bool rewrite = (cfg->host_rewrite && !x->is_check) || r->authority.len == 0;
-    struct str authority = rewrite ? backend_authority(x) : r->authority;
     if (http_major == 2) {
-        put_str(&l, H2_TOKEN_PSEUDO_METHOD, r->method_text);
-        put_str(&l, H2_TOKEN_PSEUDO_SCHEME, r->scheme);
-        put_str(&l, H2_TOKEN_PSEUDO_AUTHORITY, authority);
-        put_str(&l, H2_TOKEN_PSEUDO_PATH, r->path);
+        put_pseudo_fields(x, &l);
     } else {
-        put_str(&l, H2_TOKEN_HOST, authority);
+        put_str(&l, H2_TOKEN_HOST, request_authority(x));
     }
     put_passing(&l, &r->m, drop_from_request, x);
     if (crumbled) {
@@ -521,21 +537,24 @@ struct field_list message_request_fields(struct exchange *x, int http_major)
         put_joined_cookie(x, &l);
     }
     put_request_framing(x, &l, http_major);
-    if (r->expect_continue) {
-        put_token(&l, H2_TOKEN_EXPECT, "100-continue", 12);
-    }
-    if (r->te_trailers) {
-        if (http_major == 1) {
-            put_token(&l, H2_TOKEN_CONNECTION, "te", 2); /* RFC 9110, 10.1.4 */
-        }
-        put_token(&l, H2_TOKEN_TE, "trailers", 8);
-    }
+    put_hop_fields(x, &l, http_major);
     put_forwarding(x, &l);
     put_headers(&l, cfg->add_request_header, cfg->nadd_request_header);
     return l;
 }
 
 /* ---------------------------------------------------------------- out: responses */
+
+/* A forward proxy's clients have asked the origin itself, which is not to be dressed up. */
+static bool rewrites_server(const struct config *cfg)
+{
+    return !cfg->no_server_rewrite && !cfg->http2_proxy;
+}
+
+static bool rewrites_location(const struct config *cfg)
+{
+    return !cfg->no_location_rewrite && !cfg->http2_proxy;
+}
 
 static bool drop_from_response(const void *ctx, uint8_t token)
 {
@@ -545,11 +564,13 @@ static bool drop_from_response(const void *ctx, uint8_t token)
     case H2_TOKEN_CONTENT_LENGTH:
         return true;
     case H2_TOKEN_SERVER:
-        return !cfg->no_server_rewrite;
+        return rewrites_server(cfg);
     case H2_TOKEN_VIA:
         return !cfg->no_via;
     case H2_TOKEN_LOCATION:
-        return !cfg->no_location_rewrite;
+        return rewrites_location(cfg);
+    case H2_TOKEN_SEC_WEBSOCKET_ACCEPT:
+        return x->tunnel.open && x->tunnel.wanted == TUNNEL_WEBSOCKET;
     default:
         return false;
     }
@@ -617,21 +638,33 @@ static struct str affinity_cookie(struct exchange *x)
     return (struct str){value, len};
 }
 
+/* The 101 of an open tunnel; Connection: Upgrade is added where it is written. */
+static void put_switching(struct exchange *x, struct field_list *l)
+{
+    assert(x->tunnel.open);
+    struct str spoken =
+        join(x, &x->response.m, H2_TOKEN_UPGRADE, true, ", ", (struct str){NULL, 0});
+    put_str(l, H2_TOKEN_UPGRADE, spoken.len > 0 ? spoken : x->tunnel.protocols);
+    if (x->tunnel.wanted == TUNNEL_WEBSOCKET) {
+        put_str(l, H2_TOKEN_SEC_WEBSOCKET_ACCEPT, tunnel_websocket_accept(x));
+    }
+}
+
 struct field_list message_response_fields(struct exchange *x, int http_major)
 {
     const struct config *cfg = x->worker->cfg;
     const struct response *r = &x->response;
     /* Made by us: complete as it is. As in nghttpx, nothing is added to error pages. */
     bool ours = x->error != EXCHANGE_OK;
-    struct field_list l = list_new(x, r->m.nfields + 9 + cfg->nadd_response_header);
+    struct field_list l = list_new(x, r->m.nfields + 11 + cfg->nadd_response_header);
     if (http_major == 2) {
         put_number(x, &l, H2_TOKEN_PSEUDO_STATUS, (uint64_t)r->status);
     }
-    if (r->status < 200) {
+    if (r->status < 200 && !x->tunnel.open) {
         put_passing(&l, &r->m, drop_from_response, x);
         return l;
     }
-    if (!cfg->no_server_rewrite && !ours) {
+    if (rewrites_server(cfg) && !ours) {
         put_token(&l, H2_TOKEN_SERVER, cfg->server_name, strlen(cfg->server_name));
     }
     if (ours) {
@@ -642,11 +675,14 @@ struct field_list message_response_fields(struct exchange *x, int http_major)
         put_passing(&l, &r->m, drop_from_response, x);
     }
     const struct h2_field *location = message_find(&r->m, H2_TOKEN_LOCATION);
-    if (location != NULL && !cfg->no_location_rewrite) {
+    if (location != NULL && rewrites_location(cfg)) {
         put_str(&l, H2_TOKEN_LOCATION, rewrite_location(x, location));
     }
     if (r->m.content_length >= 0 && r->status != 204) { /* RFC 9110, 8.6: never with 204 */
         put_number(x, &l, H2_TOKEN_CONTENT_LENGTH, (uint64_t)r->m.content_length);
+    }
+    if (r->status == 101) {
+        put_switching(x, &l);
     }
     if (!ours) {
         if (!cfg->no_via) {

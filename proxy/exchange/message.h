@@ -21,6 +21,10 @@ struct field_list {
  * fields first. */
 struct field_list message_request_fields(struct exchange *x, int http_major);
 
+/** The start line of the request as it goes to an HTTP/1.1 backend: in authority form for CONNECT,
+ * in absolute form to a forward proxy's backend, otherwise in origin form (RFC 9112, 3.2). */
+void message_request_line(struct exchange *x, struct str *method, struct str *target);
+
 /**
  * The head of the response as it goes to the client; for version 2 with :status first. For HTTP/1.1
  * the framing fields are added by the front, which decides the framing.

@@ -102,7 +102,8 @@ static bool is_added(const struct config *cfg, const char *name, size_t len)
         const char *ours = cfg->add_request_header[i].name;
         size_t n = 0;
         while (n < len && ours[n] != '\0' &&
-               (name[n] == '_' ? '-' : name[n]) == (ours[n] == '_' ? '-' : tolower((unsigned char)ours[n]))) {
+               (name[n] == '_' ? '-' : name[n]) ==
+                   (ours[n] == '_' ? '-' : tolower((unsigned char)ours[n]))) {
             n++;
         }
         /* The name itself may come from a client too: it is added to, not replaced. */
@@ -207,8 +208,10 @@ bool request_scheme_allowed(const struct exchange *x, struct str scheme)
 {
     bool http = scheme.len == 4 && strncasecmp(scheme.s, "http", 4) == 0;
     bool https = scheme.len == 5 && strncasecmp(scheme.s, "https", 5) == 0;
-    bool agrees = x->client->tls ? https : http;
-    return agrees || ((http || https) && !x->worker->cfg->require_http_scheme);
+    const struct config *cfg = x->worker->cfg;
+    /* A forward proxy is asked for the origin's. */
+    bool any = cfg->http2_proxy || !cfg->require_http_scheme;
+    return any ? http || https : x->client->tls ? https : http;
 }
 
 enum exchange_error request_check(struct exchange *x)

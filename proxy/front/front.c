@@ -34,7 +34,6 @@ static void free_front(struct reap *r)
     }
     timer_remove(&f->timer);
     free(f->client.tls_sni);
-    list_remove(&f->client.freed_node);
     worker_front_gone(f->worker);
     f->magic = 0;
     free(f);
@@ -183,7 +182,6 @@ void front_accept(struct worker *w, int fd, const struct cfg_frontend *cfg,
     f->magic = FRONT_MAGIC;
     f->worker = w;
     f->proto = &unknown_proto;
-    client_info_init(&f->client);
     f->client.tls = cfg->tls;
     f->client.sni_fwd = cfg->sni_fwd;
     f->client.server_port = cfg->addr.port;
@@ -220,6 +218,7 @@ static bool method_is_known(struct str m)
                                         "POST",
                                         "PUT",
                                         "DELETE",
+                                        "CONNECT",
                                         "OPTIONS",
                                         "TRACE",
                                         "PATCH",
@@ -275,7 +274,7 @@ void front_begin_exchange(struct exchange *x)
         exchange_refuse(x, why);
     } else if (!message_finish_request(x)) {
         exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
-    } else if (x->request.method == H1_METHOD_CONNECT || !method_is_known(x->request.method_text)) {
+    } else if (!method_is_known(x->request.method_text)) {
         exchange_refuse(x, EXCHANGE_NOT_IMPLEMENTED);
     } else {
         exchange_begin(x);

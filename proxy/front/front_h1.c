@@ -14,6 +14,7 @@
 #include "exchange/h1_writer.h"
 #include "exchange/message.h"
 #include "exchange/request_check.h"
+#include "exchange/tunnel.h"
 #include "ops/log.h"
 #include "process/worker.h"
 
@@ -65,6 +66,12 @@ static struct front_h1 *of_exchange(struct exchange *x)
     struct front_h1 *h = checked(x->front);
     assert(h->x == x);
     return h;
+}
+
+/* Whether the connection is no HTTP any more. */
+static bool in_tunnel(const struct front_h1 *h)
+{
+    return h->x != NULL && h->x->tunnel.open;
 }
 
 static void begin_request(struct front_h1 *h)
@@ -164,6 +171,10 @@ static void set_request(struct front_h1 *h, struct exchange *x, const char *base
     r->target = span(base, head->target);
     r->scheme = x->client->tls ? (struct str){"https", 5} : (struct str){"http", 4};
     r->authority = span(base, head->host);
+    if (head->form == H1_FORM_ABSOLUTE && x->worker->cfg->http2_proxy) {
+        /* The origin's, which a forward proxy is asked for; "http" and "https" only. */
+        r->scheme = head->scheme.len == 5 ? (struct str){"https", 5} : (struct str){"http", 4};
+    }
     char *path = arena_alloc(&x->arena, h1_head_path_size(head));
     r->path = (struct str){path, h1_head_path(head, base, path, &r->path_len)};
 }
@@ -248,20 +259,24 @@ static void take_head(struct front_h1 *h, const uint8_t *data)
     if (upgrade_to_h2(h, x)) {
         return; /* h is gone */
     }
-    h->keep_alive = framing.keep_alive && !front_count_request(h->front);
+    bool acceptable = tunnel_ask_h1(x, head->connection_upgrade) &&
+                      (head->form != H1_FORM_ABSOLUTE || request_scheme_allowed(x, scheme));
+    bool tunnel = x->tunnel.wanted != TUNNEL_NONE;
+    /* What is behind this head is not HTTP, or only if the backend refuses: who can tell? */
+    h->keep_alive = framing.keep_alive && !front_count_request(h->front) && !tunnel;
     h1_receiver_follow(&h->receiver, framing);
     if (x->request.m.has_body) {
         set_timer(h, h->front->worker->cfg->frontend_stream_read_timeout);
     } else {
-        x->up.ended = true;
+        x->up.ended = !tunnel;
         set_timer(h, 0);
-        stop_reading(h);
+        stop_reading(h); /* for a tunnel: until it is open */
     }
-    if (head->form == H1_FORM_ABSOLUTE && !request_scheme_allowed(x, scheme)) {
+    if (acceptable) {
+        front_begin_exchange(x);
+    } else {
         exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
-        return;
     }
-    front_begin_exchange(x);
 }
 
 static void take_end(struct front_h1 *h, const struct h1_received *in)
@@ -299,9 +314,80 @@ static void take_step(struct front_h1 *h, enum h1_receipt step, const struct h1_
     }
 }
 
+/* ---------------------------------------------------------------- the tunnel */
+
+static size_t tunnel_input(struct front_h1 *h, const uint8_t *data, size_t len)
+{
+    size_t room = pipe_room(&h->x->up), n = len < room ? len : room;
+    if (n < len) {
+        conn_pause_reading(h->front->conn, CONN_PAUSE_BODY);
+    }
+    if (n > 0) {
+        exchange_push_up(h->x, data, n);
+    }
+    return n;
+}
+
+static size_t tunnel_output(struct front_h1 *h, uint8_t *buf, size_t cap)
+{
+    struct exchange *x = h->x;
+    size_t n = pipe_read(&x->down, buf, cap);
+    exchange_took_down(x, n);
+    if (pipe_done(&x->down) && !x->tunnel.down_sent) {
+        x->tunnel.down_sent = true;
+        if (!exchange_tunnel_is_over(x)) {
+            conn_end_output(h->front->conn);
+        }
+    }
+    if (exchange_tunnel_is_over(x)) {
+        h->x = NULL;
+        exchange_end(x, EXCHANGE_OK);
+        front_finish(h->front);
+    }
+    return n;
+}
+
+static void watch_tunnel(struct front_h1 *h)
+{
+    h->x->timer_mark = exchange_tunnel_moved(h->x);
+    set_timer(h, h->front->worker->cfg->frontend_stream_read_timeout);
+}
+
+/* --frontend-stream-read-timeout: nothing has moved, and it is not that somebody does not read, for
+ * which others are responsible. */
+static void tunnel_timeout(struct front_h1 *h)
+{
+    struct exchange *x = h->x;
+    bool waiting = x->up.len > 0 || x->down.len > 0 || conn_blocked(h->front->conn);
+    if (waiting || exchange_tunnel_moved(x) != x->timer_mark) {
+        watch_tunnel(h);
+        return;
+    }
+    conn_reset_on_close(h->front->conn);
+    cut(h, EXCHANGE_CLIENT_TIMEOUT);
+}
+
+/* The backend has agreed: what the client has said since, and from now on, goes there. */
+static void open_tunnel(struct front_h1 *h)
+{
+    struct exchange *x = h->x;
+    x->response.status = tunnel_status(x, 1);
+    h->tx = TX_HEAD;
+    conn_resume_reading(h->front->conn, CONN_PAUSE_PIPELINE);
+    watch_tunnel(h);
+    if (h->half_closed) {
+        h->half_closed = false;
+        exchange_end_up(x);
+    }
+    conn_want_output(h->front->conn);
+}
+
 static size_t input(struct conn *c, uint8_t *data, size_t len)
 {
     struct front_h1 *h = of_conn(c);
+    if (in_tunnel(h)) {
+        return tunnel_input(h, data, len);
+    }
     size_t used = 0;
     enum h1_receipt step = H1_RECEIVED_HEAD;
     if (h->x == NULL && h->front->requests > 0 && !h1_receiver_in_message(&h->receiver)) {
@@ -349,6 +435,9 @@ static const char *decide_framing(struct front_h1 *h)
     struct message *m = &x->response.m;
     bool old = x->request.m.http_minor == 0;
     h->writer = (struct h1_writer){0};
+    if (x->tunnel.open) {
+        return x->response.status == 101 ? "Upgrade" : NULL;
+    }
     if (m->has_body && m->content_length < 0) {
         h->writer.chunked = !old;
         h->close_delimited = old;
@@ -400,6 +489,9 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
     if (buffer_len(&h->writer.spill) > 0) {
         return n;
     }
+    if (x->tunnel.open) {
+        return n + tunnel_output(h, buf + n, cap - n);
+    }
     size_t taken;
     n += h1_write_body(&h->writer, x, &x->down, &x->response.m, buf + n, cap - n, &taken);
     exchange_took_down(x, taken);
@@ -432,6 +524,10 @@ static void write_interim(struct front_h1 *h, struct exchange *x)
 static void on_head(struct exchange *x)
 {
     struct front_h1 *h = of_exchange(x);
+    if (x->tunnel.open) {
+        open_tunnel(h);
+        return;
+    }
     if (x->response.status < 200) {
         write_interim(h, x);
         return;
@@ -457,8 +553,8 @@ static void on_abort(struct exchange *x, enum exchange_error why)
 {
     struct front_h1 *h = of_exchange(x);
     if (x->response_started || exchange_status_of_error(x) == 0) {
-        if (h->close_delimited) {
-            conn_reset_on_close(h->front->conn); /* a plain close would look like the body's end */
+        if (h->close_delimited || x->tunnel.open) {
+            conn_reset_on_close(h->front->conn); /* a plain close would look like a regular end */
         }
         cut(h, why);
         return;
@@ -488,9 +584,12 @@ static void watch_half_closed(struct front_h1 *h)
 
 static void eof(struct conn *c, bool clean)
 {
-    (void)clean;
     struct front_h1 *h = of_conn(c);
-    if (h->x == NULL) {
+    if (in_tunnel(h) && clean) {
+        exchange_end_up(h->x);
+    } else if (in_tunnel(h)) {
+        cut(h, EXCHANGE_CLIENT_GONE); /* TLS was cut off: nobody knows what is missing */
+    } else if (h->x == NULL) {
         front_finish(h->front);
     } else if (!h->request_read) {
         cut(h, EXCHANGE_CLIENT_GONE);
@@ -513,7 +612,9 @@ static const struct conn_ops conn_ops = {
 static void on_timeout(struct front *f)
 {
     struct front_h1 *h = checked(f->state);
-    if (h->half_closed && (h->x->sent_bytes != h->x->timer_mark || h->x->down.len > 0)) {
+    if (in_tunnel(h)) {
+        tunnel_timeout(h);
+    } else if (h->half_closed && (h->x->sent_bytes != h->x->timer_mark || h->x->down.len > 0)) {
         watch_half_closed(h);
     } else if (h->half_closed) {
         cut(h, EXCHANGE_CLIENT_GONE);

@@ -7,11 +7,13 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config.h"
 #include "exchange/h2_body.h"
 #include "exchange/message.h"
 #include "exchange/request_check.h"
+#include "exchange/tunnel.h"
 #include "net/clock.h"
 #include "ops/log.h"
 #include "process/worker.h"
@@ -34,6 +36,8 @@ struct front_h2 {
     bool upgraded;         /**< the 101 has still to be written */
     uint64_t notice_since; /**< clock_ms() of the first GOAWAY of two; 0: none, or both are out */
     bool closing;          /**< end when everything is sent */
+    uint32_t nheld;        /**< exchanges that wait for others of this connection to end */
+    bool slot_free;        /**< one of those has ended */
     uint64_t started;      /**< clock_ms() */
     uint64_t idle_since;   /**< clock_ms(); 0: streams are open */
     uint64_t block_since;  /**< clock_ms(), since a header block is incomplete; 0: none is */
@@ -120,6 +124,8 @@ static void reap_answered(struct front_h2 *h);
 static void end_exchange(struct front_h2 *h, struct exchange *x, enum exchange_error why)
 {
     list_remove(&x->front_node);
+    h->nheld -= x->held;
+    h->slot_free = true;
     h2_stream_set_user(h->engine, x->front_stream, NULL);
     (void)h2_conn_consume(h->engine, x->front_stream,
                           (uint32_t)pipe_unread(&x->up)); /* nobody will take these */
@@ -172,6 +178,7 @@ static void options_of(const struct config *cfg, struct h2_options *o)
     };
     h2_body_options(o, &tuning);
     o->max_concurrent_streams = (uint32_t)cfg->frontend_http2_max_concurrent_streams;
+    o->enable_connect_protocol = !cfg->http2_proxy;
 }
 
 static struct front_h2 *new_state(struct front *f)
@@ -246,9 +253,22 @@ bool front_h2_upgrade(struct front *f, struct exchange *x, const char *settings,
 
 /* ---------------------------------------------------------------- requests, inwards */
 
+/* What the transport is counts, not what the client says; to a forward proxy's client the scheme is
+ * the origin's. False: not acceptable. */
+static bool set_scheme(struct exchange *x)
+{
+    struct request *r = &x->request;
+    bool allowed = x->tunnel.wanted == TUNNEL_CONNECT || request_scheme_allowed(x, r->scheme);
+    bool tls = x->worker->cfg->http2_proxy ? r->scheme.len == 5 : x->client->tls;
+    r->scheme = tls ? (struct str){"https", 5} : (struct str){"http", 4};
+    return allowed;
+}
+
+/* False: not acceptable. */
 static bool set_request(struct exchange *x, const struct h2_event *ev)
 {
     struct request *r = &x->request;
+    struct str protocol = {NULL, 0};
     message_set_fields_h2(x, &r->m, ev->fields, ev->nfields);
     for (size_t i = 0; i < ev->nfields && ev->fields[i].name[0] == ':'; i++) {
         const struct h2_field *f = &ev->fields[i];
@@ -267,6 +287,9 @@ static bool set_request(struct exchange *x, const struct h2_event *ev)
         case H2_TOKEN_PSEUDO_PATH:
             r->path = r->target = value;
             break;
+        case H2_TOKEN_PSEUDO_PROTOCOL:
+            protocol = value;
+            break;
         default:
             break;
         }
@@ -282,11 +305,8 @@ static bool set_request(struct exchange *x, const struct h2_event *ev)
     }
     r->m.has_body = !ev->end_stream;
     r->m.content_length = ev->content_length;
-    const char *ours = x->client->tls ? "https" : "http";
-    bool allowed = r->method == H1_METHOD_CONNECT || request_scheme_allowed(x, r->scheme);
-    r->scheme =
-        (struct str){ours, strlen(ours)}; /* what the transport is, not what the client says */
-    return allowed;
+    bool tunnel_ok = tunnel_ask_h2(x, protocol);
+    return set_scheme(x) && tunnel_ok;
 }
 
 static void on_stream_timer(struct timer *t);
@@ -299,6 +319,10 @@ static void watch_client(struct exchange *x)
     if (x->down.len > 0) {
         x->timer_mark = x->sent_bytes + exchange_step(x->down.len);
         ms = cfg->frontend_stream_write_timeout;
+    } else if (x->tunnel.wanted != TUNNEL_NONE) {
+        /* Any octet, in any direction; and none is expected before it is open. */
+        x->timer_mark = exchange_tunnel_moved(x) + 1;
+        ms = x->tunnel.open && x->up.len == 0 ? cfg->frontend_stream_read_timeout : 0;
     } else if (!x->up.ended && x->up.len == 0) {
         x->timer_mark = x->up.taken + 1;
         ms = cfg->frontend_stream_read_timeout;
@@ -308,6 +332,63 @@ static void watch_client(struct exchange *x)
     timer_set(&x->worker->wheel, &x->timer, ms);
 }
 
+/* ---------------------------------------------------------------- how many at once */
+
+static bool same_authority(const struct exchange *a, const struct exchange *b)
+{
+    const struct str *p = &a->request.authority, *q = &b->request.authority;
+    return p->len == q->len && (p->len == 0 || strncasecmp(p->s, q->s, p->len) == 0);
+}
+
+/*
+ * Whether as many exchanges of this connection are in progress as may be: to one origin as a
+ * forward proxy (--backend-connections-per-host), to all backends as a reverse proxy
+ * (--backend-connections-per-frontend; 0: no limit).
+ */
+static bool has_too_many(const struct front_h2 *h, const struct exchange *x)
+{
+    const struct config *cfg = h->front->worker->cfg;
+    bool per_host = cfg->http2_proxy;
+    uint64_t n = 0, limit = per_host ? cfg->backend_connections_per_host
+                                     : cfg->backend_connections_per_frontend;
+    if (limit == 0) {
+        return false;
+    }
+    list_each(node, &h->streams)
+    {
+        const struct exchange *other = container_of(node, struct exchange, front_node);
+        n += other != x && !other->held && (!per_host || same_authority(x, other));
+    }
+    return n >= limit;
+}
+
+static void begin(struct front_h2 *h, struct exchange *x)
+{
+    x->held = has_too_many(h, x);
+    if (x->held) {
+        h->nheld++;
+    } else {
+        front_begin_exchange(x);
+    }
+}
+
+/* Those that were held back and may go now, in the order they came. */
+static void begin_held(struct front_h2 *h)
+{
+    if (h->nheld == 0 || !h->slot_free) {
+        return;
+    }
+    h->slot_free = false;
+    list_each_safe(node, &h->streams)
+    {
+        struct exchange *x = container_of(node, struct exchange, front_node);
+        if (x->held) {
+            h->nheld--;
+            begin(h, x);
+        }
+    }
+}
+
 static void take_request(struct front_h2 *h, const struct h2_event *ev)
 {
     struct front *f = h->front;
@@ -315,16 +396,16 @@ static void take_request(struct front_h2 *h, const struct h2_event *ev)
         f->proto->drain(f);
     }
     struct exchange *x = exchange_new(f->worker, &f->client, &exchange_ops, h);
-    bool scheme_ok = set_request(x, ev);
+    bool acceptable = set_request(x, ev);
     x->up.ended = ev->end_stream;
     adopt(h, x, ev->stream_id);
     watch_client(x);
     if (ev->too_large) {
         exchange_refuse(x, EXCHANGE_CLIENT_HEAD_TOO_LARGE);
-    } else if (!scheme_ok) {
+    } else if (!acceptable) {
         exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
     } else {
-        front_begin_exchange(x);
+        begin(h, x);
     }
 }
 
@@ -404,15 +485,24 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 
 /* ---------------------------------------------------------------- responses, outwards */
 
-/* Our side of the stream has ended. The exchange ends at the end of the turn, out of everybody's
- * calls. */
-static void answered(struct exchange *x)
+/* The exchange ends at the end of the turn, out of everybody's calls. */
+static void end_soon(struct exchange *x)
 {
     struct front_h2 *h = checked(x->front);
     list_remove(&x->front_node);
     list_append(&h->answered, &x->front_node);
     timer_stop(&x->timer);
     conn_want_output(h->front->conn);
+}
+
+/* Our side of the stream has ended, and with it the exchange; but a tunnel's only when the client's
+ * side has ended too, and the backend has got all of it. */
+static void answered(struct exchange *x)
+{
+    x->tunnel.down_sent = x->tunnel.open;
+    if (!x->tunnel.open || exchange_tunnel_is_over(x)) {
+        end_soon(x);
+    }
 }
 
 static void reap_answered(struct front_h2 *h)
@@ -426,6 +516,7 @@ static void reap_answered(struct front_h2 *h)
         }
         end_exchange(h, x, EXCHANGE_OK);
     }
+    begin_held(h);
     note_streams(h);
 }
 
@@ -460,8 +551,11 @@ static void on_stream_timer(struct timer *t)
 {
     struct exchange *x = container_of(t, struct exchange, timer);
     struct front_h2 *h = checked(x->front);
-    uint64_t moved = x->timer_reads ? x->up.taken + x->up.len : x->sent_bytes;
-    if (moved >= x->timer_mark || (x->timer_reads && x->up.ended)) {
+    bool done = x->timer_reads && x->up.ended && !x->tunnel.open;
+    uint64_t moved = !x->timer_reads  ? x->sent_bytes
+                     : x->tunnel.open ? exchange_tunnel_moved(x)
+                                      : x->up.taken + x->up.len;
+    if (moved >= x->timer_mark || done) {
         watch_client(x);
         return;
     }
@@ -476,6 +570,10 @@ static void on_body(struct exchange *x)
     if (!x->response_started) {
         return; /* the error that replaces it comes as a whole */
     }
+    if (x->tunnel.down_sent) {
+        answered(x); /* the back has let go: is it over now? */
+        return;
+    }
     if (x->timer.at == 0) {
         watch_client(x);
     }
@@ -489,6 +587,9 @@ static void on_body(struct exchange *x)
 static void on_head(struct exchange *x)
 {
     struct front_h2 *h = checked(x->front);
+    if (x->tunnel.open) {
+        x->response.status = tunnel_status(x, 2);
+    }
     struct field_list l = message_response_fields(x, 2);
     bool interim = x->response.status < 200;
     bool end = !interim && !x->response.m.has_body;
@@ -502,12 +603,15 @@ static void on_head(struct exchange *x)
         (void)h2_conn_reset(h->engine, x->front_stream, H2_INTERNAL_ERROR);
         x->response_started = true;
         x->head_ended_stream = true;
-        answered(x);
+        end_soon(x);
         return;
     }
     if (!interim) {
         x->response_started = true;
         x->head_ended_stream = end;
+    }
+    if (x->tunnel.open) {
+        watch_client(x);
     }
 }
 
@@ -527,7 +631,9 @@ static void on_abort(struct exchange *x, enum exchange_error why)
         on_body(x);
         return;
     }
-    (void)h2_conn_reset(h->engine, x->front_stream, exchange_error_code(why));
+    /* RFC 9113, 8.5: whatever cut the tunnel's other half. */
+    enum h2_code code = x->tunnel.open ? H2_CONNECT_ERROR : exchange_error_code(why);
+    (void)h2_conn_reset(h->engine, x->front_stream, code);
     end_exchange(h, x, why);
     conn_want_output(h->front->conn);
 }

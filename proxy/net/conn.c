@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/via.h"
 #include "process/worker.h"
 #include "tls/tls.h"
 
@@ -66,6 +67,7 @@ static void on_write_timeout(struct timer *t)
     assert(c->magic == CONN_MAGIC);
     switch (c->state) {
     case CONN_CONNECTING:
+    case CONN_VIA:
     case CONN_HANDSHAKE:
         c->ops->failed(c, CONN_ERR_CONNECT_TIMEOUT);
         break;
@@ -105,6 +107,7 @@ static void discard(struct conn *c)
     tls_session_free(c->tls);
     list_remove(&c->node);
     close(c->fd);
+    free(c->via);
     free(c);
 }
 
@@ -142,6 +145,9 @@ struct conn *conn_connect(struct worker *w, const struct conn_target *t, const s
     set_nodelay(fd);
     struct conn *c = conn_new(w, fd, ops, user, t->write_timeout);
     c->state = CONN_CONNECTING;
+    c->connect_timeout = t->connect_timeout;
+    c->via = t->via != NULL ? xstrdup(t->via) : NULL;
+    c->via_timeout = t->via_timeout;
     if (t->ctx != NULL) {
         c->tls = tls_session_new(t->ctx, false, &c->tx);
         if (c->tls == NULL || !tls_session_set_peer(c->tls, t->sni, t->verify, t->alpn)) {
@@ -177,6 +183,7 @@ static void conn_free(struct reap *r)
     tls_session_free(c->tls);
     buffer_free(&c->rx);
     buffer_free(&c->tx);
+    free(c->via);
     c->magic = 0;
     free(c);
 }
@@ -216,6 +223,13 @@ static void begin_linger(struct conn *c)
     ev_io_start(c->worker->loop, &c->rev);
 }
 
+void conn_end_output(struct conn *c)
+{
+    assert(c->state == CONN_OPEN);
+    c->output_ended = true;
+    conn_want_output(c);
+}
+
 void conn_finish(struct conn *c)
 {
     switch (c->state) {
@@ -225,6 +239,7 @@ void conn_finish(struct conn *c)
         conn_want_output(c);
         break;
     case CONN_CONNECTING:
+    case CONN_VIA:
     case CONN_HANDSHAKE:
         conn_close(c);
         break;
@@ -376,10 +391,57 @@ static void swallow(struct conn *c)
     }
 }
 
+static void begin_session(struct conn *c);
+
+static void fail_via(struct conn *c, const char *why)
+{
+    if (c->via_error[0] == '\0') {
+        snprintf(c->via_error, sizeof(c->via_error), "%s", why);
+    }
+    conn_fail(c, CONN_ERR_CONNECT);
+}
+
+/* The proxy's answer to CONNECT. What a server in the clear says right behind it is kept for the
+ * user; in TLS it has nothing to say before we have. */
+static void read_via(struct conn *c)
+{
+    ssize_t n = recv(c->fd, c->worker->rx, VIA_ANSWER_MAX, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        fail_via(c, "the HTTP proxy closed the connection");
+        return;
+    }
+    buffer_append(&c->rx, c->worker->rx, (size_t)n);
+    size_t used;
+    enum via_rc rc = via_answer(c->rx.mem + c->rx.start, buffer_len(&c->rx), &used, c->via_error,
+                                sizeof(c->via_error));
+    if (rc == VIA_MORE) {
+        return;
+    }
+    c->rx.start += used;
+    bool more = buffer_len(&c->rx) > 0;
+    if (rc == VIA_REFUSED || (more && c->tls != NULL)) {
+        fail_via(c, "the HTTP proxy says more than it was asked");
+        return;
+    }
+    if (!more) {
+        buffer_free(&c->rx);
+    }
+    timer_set(&c->worker->wheel, &c->write_timer, c->connect_timeout);
+    begin_session(c);
+    conn_retry_input(c);
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     (void)revents;
     struct conn *c = conn_of(watcher);
+    if (c->state == CONN_VIA) {
+        read_via(c);
+        return;
+    }
     if (c->state == CONN_LINGERING || c->state == CONN_FINISHING) {
         swallow(c);
         return;
@@ -521,11 +583,12 @@ static bool send_waiting(struct conn *c)
 static bool pull_output(struct conn *c)
 {
     struct worker *w = c->worker;
+    bool was_ended = c->output_ended;
     size_t len = c->ops->output(c, w->tx, WORKER_IO_SIZE);
     if (len == 0 || c->state == CONN_CLOSED) {
         return false;
     }
-    assert(len <= WORKER_IO_SIZE);
+    assert(len <= WORKER_IO_SIZE && !was_ended);
     if (c->tls != NULL) {
         tx_borrow(c);
         if (tls_write(c->tls, w->tx, len) != TLS_OK) {
@@ -547,6 +610,27 @@ static bool pull_output(struct conn *c)
     return true;
 }
 
+/* All is written: now close_notify, once. False: it waits for the socket. */
+static bool send_close_notify(struct conn *c)
+{
+    if (c->tls == NULL || c->notify_sent) {
+        return true;
+    }
+    c->notify_sent = true;
+    tx_borrow(c);
+    tls_shutdown(c->tls);
+    return send_waiting(c);
+}
+
+/* The peer is told that nothing more comes; it may go on. */
+static void end_our_side(struct conn *c)
+{
+    if (send_close_notify(c) && !c->fin_sent) {
+        c->fin_sent = true;
+        (void)shutdown(c->fd, SHUT_WR); /* if it fails the peer is gone, which reading tells */
+    }
+}
+
 void conn_flush(struct conn *c)
 {
     list_remove(&c->dirty_node);
@@ -554,6 +638,10 @@ void conn_flush(struct conn *c)
         return;
     }
     if (!send_waiting(c)) {
+        return;
+    }
+    if (c->state == CONN_VIA) { /* its timer goes on: it is for the answer */
+        ev_io_stop(c->worker->loop, &c->wev);
         return;
     }
     while (c->state == CONN_OPEN && pull_output(c)) {
@@ -566,15 +654,39 @@ void conn_flush(struct conn *c)
         timer_stop(&c->write_timer);
     }
     if (c->state == CONN_FINISHING) {
-        if (c->tls != NULL) {
-            tx_borrow(c);
-            tls_shutdown(c->tls);
-            if (!send_waiting(c)) {
-                return;
-            }
+        if (send_close_notify(c)) {
+            begin_linger(c);
         }
-        begin_linger(c);
+    } else if (c->output_ended) {
+        end_our_side(c);
     }
+}
+
+/* Connected: TLS, if any, and then it is the user's. */
+static void begin_session(struct conn *c)
+{
+    if (c->tls != NULL) {
+        c->state = CONN_HANDSHAKE; /* the connect time-out runs on: it is the time to a usable
+                                      connection */
+        tx_borrow(c);
+        handshake(c);
+        return;
+    }
+    timer_stop(&c->write_timer);
+    c->state = CONN_OPEN;
+    c->ops->ready(c);
+    if (c->state != CONN_CLOSED) {
+        conn_want_output(c);
+    }
+}
+
+static void ask_via(struct conn *c)
+{
+    c->state = CONN_VIA;
+    timer_set(&c->worker->wheel, &c->write_timer, c->via_timeout);
+    tx_borrow(c);
+    buffer_append(&c->tx, (const uint8_t *)c->via, strlen(c->via));
+    (void)send_waiting(c);
 }
 
 static void finish_connect(struct conn *c)
@@ -591,18 +703,10 @@ static void finish_connect(struct conn *c)
         return;
     }
     ev_io_start(c->worker->loop, &c->rev);
-    if (c->tls != NULL) {
-        c->state = CONN_HANDSHAKE; /* the connect time-out runs on: it is the time to a usable
-                                      connection */
-        tx_borrow(c);
-        handshake(c);
-        return;
-    }
-    timer_stop(&c->write_timer);
-    c->state = CONN_OPEN;
-    c->ops->ready(c);
-    if (c->state != CONN_CLOSED) {
-        conn_want_output(c);
+    if (c->via != NULL) {
+        ask_via(c);
+    } else {
+        begin_session(c);
     }
 }
 
@@ -647,7 +751,7 @@ const char *conn_error_detail(const struct conn *c, enum conn_error why)
 {
     switch (why) {
     case CONN_ERR_CONNECT:
-        return strerror(c->sys_errno);
+        return c->via_error[0] != '\0' ? c->via_error : strerror(c->sys_errno);
     case CONN_ERR_CONNECT_TIMEOUT:
         return "connecting timed out";
     case CONN_ERR_IO:

@@ -66,6 +66,7 @@ enum conn_pause {
 
 enum conn_state {
     CONN_CONNECTING,
+    CONN_VIA, /**< an HTTP proxy was asked to connect */
     CONN_HANDSHAKE,
     CONN_OPEN,
     CONN_FINISHING, /**< sends what is left, then lingers until the peer has read it */
@@ -83,16 +84,20 @@ struct conn {
     struct tls_session *tls; /**< NULL in the clear */
     unsigned paused;         /**< enum conn_pause bits */
     bool eof_seen, eof_told, eof_clean;
-    int sys_errno; /**< of the socket's failure */
+    bool output_ended;          /**< conn_end_output() was called */
+    bool notify_sent, fin_sent; /**< the ends of our side, of TLS and of the socket */
+    int sys_errno;              /**< of the socket's failure */
+    char *via;                  /**< what is asked of a proxy first; NULL: nothing */
+    char via_error[64];         /**< why that did not help */
     ev_io rev, wev;
     struct buffer rx;         /**< plain bytes that were not taken */
     struct buffer tx;         /**< bytes on their way to the socket (ciphertext with TLS) */
     struct timer write_timer; /**< connect, handshake, write or linger time-out, by state */
     struct list node;         /**< worker->conns */
     struct reap reap;
-    struct list dirty_node;  /**< worker->dirty */
-    struct list resume_node; /**< worker->resuming */
-    uint64_t write_timeout;  /**< ms */
+    struct list dirty_node;                               /**< worker->dirty */
+    struct list resume_node;                              /**< worker->resuming */
+    uint64_t write_timeout, connect_timeout, via_timeout; /**< ms */
 };
 
 /** An accepted socket; with `ctx` TLS is spoken first. Takes the fd. NULL (fd closed) when TLS
@@ -109,6 +114,9 @@ struct conn_target {
     const char
         *alpn; /**< the one protocol that is offered; conn_alpn() tells whether it was agreed on */
     uint64_t connect_timeout, write_timeout;
+    const char *via; /**< `addr` is an HTTP proxy's: the CONNECT request that it gets (net/via.h),
+                        which must outlive the connection; NULL: no proxy */
+    uint64_t via_timeout; /**< for its answer */
 };
 
 /** Begins to connect. The outcome comes through ops, never from inside this call. NULL: no socket
@@ -130,6 +138,11 @@ static inline bool conn_blocked(const struct conn *c)
     return c->tx.end > c->tx.start;
 }
 
+/**
+ * Ends our side only: behind what output() has given goes close_notify, if it is TLS, and FIN.
+ * Reading goes on, and output() is asked on, but must have nothing. May be called from output().
+ */
+void conn_end_output(struct conn *c);
 /**
  * Closes without cutting off what is on its way (RFC 9112, 9.6). Called from output(), whose bytes
  * are then the last ones, or at any time when there is nothing more to say.

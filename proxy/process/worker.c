@@ -54,10 +54,8 @@ static bool is_done(const struct worker *w)
  */
 static void end_turn(struct worker *w)
 {
-    while (!list_empty(&w->dirty) || !list_empty(&w->resuming) || !list_empty(&w->freed) ||
-           !list_empty(&w->freed_clients)) {
+    while (!list_empty(&w->dirty) || !list_empty(&w->resuming) || !list_empty(&w->freed)) {
         targets_serve_waiting(w);
-        exchange_serve_clients(w);
         struct list *node = list_shift(&w->resuming);
         if (node != NULL) {
             conn_run_resumed(container_of(node, struct conn, resume_node));
@@ -256,7 +254,6 @@ struct worker *worker_new(int index, const struct config *cfg, struct routes *ro
     list_init(&w->reap);
     list_init(&w->pools);
     list_init(&w->freed);
-    list_init(&w->freed_clients);
     targets_install(w, routes);
     w->rx = xmalloc(WORKER_IO_SIZE);
     w->plain = xmalloc(WORKER_IO_SIZE);

@@ -69,7 +69,6 @@ struct worker {
     struct targets *targets;   /**< of the routes in force */
     struct list pools;         /**< all of them, retired ones too */
     struct list freed;         /**< pools where somebody who waits may find room now */
-    struct list freed_clients; /**< clients whose waiting exchanges may go on */
     uint32_t last_pool_id;
     atomic_uint nwaiting;  /**< exchanges in queues; other workers look at it */
     struct worker **peers; /**< all workers of the process, this one too */

@@ -9,6 +9,7 @@
 
 #include "exchange/exchange.h"
 #include "net/block.h"
+#include "net/via.h"
 #include "ops/log.h"
 #include "route/router.h"
 
@@ -68,24 +69,20 @@ static bool resolve_unix(struct backend *b)
     return true;
 }
 
-static bool resolve(struct backend *b, enum cfg_family family)
+static bool resolve_name(struct backend *b, const char *host, uint16_t number,
+                         enum cfg_family family)
 {
-    if (b->cfg->kind != CFG_KIND_SERVER || b->cfg->dns != CFG_DNS_NONE) {
-        return true; /* it has none, or they come and go */
-    }
-    if (b->cfg->addr.path != NULL) {
-        return resolve_unix(b);
-    }
     static const int families[] = {
         [CFG_FAMILY_AUTO] = AF_UNSPEC, [CFG_FAMILY_IPV4] = AF_INET, [CFG_FAMILY_IPV6] = AF_INET6};
     struct addrinfo hints = {
         .ai_family = families[family], .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *list = NULL;
     char port[8];
-    snprintf(port, sizeof(port), "%u", b->cfg->addr.port);
-    int rc = getaddrinfo(b->cfg->addr.host, port, &hints, &list);
+    snprintf(port, sizeof(port), "%u", number);
+    int rc = getaddrinfo(host, port, &hints, &list);
     if (rc != 0) {
-        LOG(FATAL, "backend: %s: the address does not resolve: %s", b->label, gai_strerror(rc));
+        LOG(FATAL, "backend: %s: the address %s does not resolve: %s", b->label, host,
+            gai_strerror(rc));
         return false;
     }
     for (struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
@@ -100,6 +97,28 @@ static bool resolve(struct backend *b, enum cfg_family family)
     }
     freeaddrinfo(list);
     return true;
+}
+
+/* --backend-http-proxy-uri: the proxy's addresses stand for those of the backend, whose name is the
+ * proxy's business. Only HTTP/2 backends are reached so. */
+static bool resolve(struct backend *b, const struct config *cfg)
+{
+    enum cfg_family family = (enum cfg_family)cfg->backend_address_family;
+    const struct cfg_proxy_uri *proxy = &cfg->backend_http_proxy_uri;
+    if (b->cfg->kind != CFG_KIND_SERVER) {
+        return true; /* it has none */
+    }
+    if (b->cfg->addr.path != NULL) {
+        return resolve_unix(b);
+    }
+    if (proxy->host == NULL || b->cfg->proto != CFG_PROTO_HTTP2) {
+        if (b->cfg->dns != CFG_DNS_NONE) {
+            return true; /* they come and go */
+        }
+        return resolve_name(b, b->cfg->addr.host, b->cfg->addr.port, family);
+    }
+    b->via = via_request(b->cfg->addr.host, b->cfg->addr.port, proxy->userinfo);
+    return resolve_name(b, proxy->host, proxy->port, family);
 }
 
 static struct group *find_group(struct routes *r, const char *pattern)
@@ -202,7 +221,7 @@ struct routes *routes_new(const struct config *cfg)
         b->authority = format_authority(cb);
         b->label = format_label(cb);
         b->sni = cb->sni != NULL ? cb->sni : cb->addr.host;
-        ok = resolve(b, (enum cfg_family)cfg->backend_address_family) && ok;
+        ok = resolve(b, cfg) && ok;
         for (size_t j = 0; j < cb->npatterns; j++) {
             add_to_group(r, find_group(r, cb->patterns[j]), (uint32_t)i);
         }
@@ -240,6 +259,7 @@ void routes_unref(struct routes *r)
         free(r->backends[i].addrs);
         free(r->backends[i].authority);
         free(r->backends[i].label);
+        free(r->backends[i].via);
     }
     router_free(r->router);
     free(r->groups);

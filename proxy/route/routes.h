@@ -35,7 +35,8 @@ struct backend {
     char
         *authority; /**< host[:port] as a Host field would have it; "localhost" for a UNIX socket */
     const char *sni; /**< name for TLS */
-    char *label;     /**< for the log */
+    char *via;   /**< what the HTTP proxy is asked whose addresses `addrs` are then; NULL: none */
+    char *label; /**< for the log */
 };
 
 /** The backends that share a pattern, and what holds for all of them. */

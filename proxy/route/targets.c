@@ -299,7 +299,7 @@ static void watch_name(struct target_backend *tb)
 {
     struct targets *t = tb->targets;
     const struct cfg_backend *cfg = t->routes->backends[tb->index].cfg;
-    if (cfg->dns != CFG_DNS_NONE) {
+    if (cfg->dns != CFG_DNS_NONE && t->routes->backends[tb->index].via == NULL) {
         enum resolver_kind kind = cfg->dns == CFG_DNS_SRV ? RESOLVER_SRV : RESOLVER_ADDRESS;
         tb->watch = resolver_watch(t->worker->resolver, cfg->addr.host, cfg->addr.port, kind,
                                    family_of(t->worker->cfg), on_answer, tb);

@@ -8,6 +8,9 @@
  * next NUL for each request, one that speaks HTTP/2 all of it, piece by piece; when it has nothing
  * left, it answers in good order, or closes.
  *
+ * A request for a tunnel (CONNECT, Upgrade) has what is behind it for its body, none of which may
+ * get to the backend before that has answered.
+ *
  * What the client asked for is found out by reading its bytes a second time, without the proxy in
  * between; what the backend got is parsed as strictly as the proxy parses its own clients.
  */
@@ -28,6 +31,7 @@
 #include "ops/log.h"
 #include "process/worker.h"
 #include "route/routes.h"
+#include "translate_asked.h"
 
 #define H2_PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define H2_PREFACE_LEN 24u
@@ -41,11 +45,12 @@ enum flag {
     CLIENT_LEAVES = 32,
 };
 
-#define MAX_REQUESTS 64
-#define MAX_BACKS    32
-#define MAX_CLIENT   16384u
+#define MAX_BACKS  32
+#define MAX_CLIENT 16384u
 
 static const uint8_t empty_settings[] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
+/* SETTINGS_ENABLE_CONNECT_PROTOCOL: 1 (RFC 8441) */
+static const uint8_t back_settings[] = {0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 1};
 
 /* ---------------------------------------------------------------- the world, made once */
 
@@ -103,220 +108,6 @@ static struct world *get_world(bool h2)
     return &worlds[h2];
 }
 
-/* ---------------------------------------------------------------- requests, as anybody reads them
- */
-
-struct asked {
-    char *line; /* "METHOD path" */
-    struct buffer body;
-    uint32_t stream;
-    bool complete;
-};
-
-struct requests {
-    struct asked r[MAX_REQUESTS];
-    size_t n;
-    bool loose; /* there may be more than these */
-};
-
-static struct asked *add_request(struct requests *list, const char *method, size_t method_len,
-                                 const char *path, size_t path_len)
-{
-    if (list->n == MAX_REQUESTS) {
-        list->loose = true;
-        return NULL;
-    }
-    struct asked *r = &list->r[list->n++];
-    *r = (struct asked){.line = xmalloc(method_len + path_len + 2)};
-    memcpy(r->line, method, method_len);
-    r->line[method_len] = ' ';
-    memcpy(r->line + method_len + 1, path, path_len);
-    r->line[method_len + 1 + path_len] = '\0';
-    return r;
-}
-
-static void free_requests(struct requests *list)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        free(list->r[i].line);
-        buffer_free(&list->r[i].body);
-    }
-    list->n = 0;
-}
-
-enum parsed { PARSED_ALL, PARSED_PART, PARSED_BAD };
-
-static enum parsed parse_trailers(uint8_t *data, size_t len, size_t *used)
-{
-    struct h1_head h;
-    static struct h1_field fields[100];
-    h1_head_init(&h, H1_TRAILERS, fields, 100,
-                 (struct h1_options){.head_bytes = 65536, .fields = 100});
-    enum h1_rc rc = h1_head_parse(&h, data, len);
-    *used += rc == H1_DONE ? h.head_len : 0;
-    return rc == H1_DONE ? PARSED_ALL : rc == H1_MORE ? PARSED_PART : PARSED_BAD;
-}
-
-static enum parsed parse_body(struct h1_framing framing, uint8_t *data, size_t len,
-                              struct buffer *body, size_t *used)
-{
-    struct h1_body b;
-    const uint8_t *part;
-    size_t n, part_len;
-    enum h1_rc rc;
-    h1_body_init(&b, framing);
-    while ((rc = h1_body_next(&b, data + *used, len - *used, &n, &part, &part_len)) == H1_DATA) {
-        *used += n;
-        if (body != NULL) {
-            buffer_append(body, part, part_len);
-        }
-    }
-    *used += n;
-    if (rc != H1_DONE) {
-        return rc == H1_MORE ? PARSED_PART : PARSED_BAD;
-    }
-    return framing.kind == H1_BODY_CHUNKED ? parse_trailers(data + *used, len - *used, used)
-                                           : PARSED_ALL;
-}
-
-/* The next request of a connection. With PARSED_PART and no request made: not even a head. */
-static enum parsed parse_request(struct requests *list, uint8_t *data, size_t len, bool normalise,
-                                 size_t *used, struct h1_head *h)
-{
-    static struct h1_field fields[100];
-    *used = 0;
-    h1_head_init(h, H1_REQUEST, fields, 100,
-                 (struct h1_options){.head_bytes = 65536, .fields = 100});
-    enum h1_rc rc = h1_head_parse(h, data, len);
-    if (rc != H1_DONE) {
-        return rc == H1_MORE ? PARSED_PART : PARSED_BAD;
-    }
-    *used = h->head_len;
-    const char *path = (const char *)data + h->target.off;
-    size_t path_len = h->target.len, unused;
-    char *normal = xmalloc(h1_head_path_size(h));
-    if (normalise) {
-        path_len = h1_head_path(h, (const char *)data, normal, &unused);
-        path = normal;
-    }
-    struct asked *r = add_request(list, (const char *)data + h->method_text.off, h->method_text.len,
-                                  path, path_len);
-    free(normal);
-    if (r == NULL) {
-        return PARSED_BAD;
-    }
-    enum parsed p = parse_body(h1_body_framing(h, H1_METHOD_OTHER), data, len, &r->body, used);
-    r->complete = p == PARSED_ALL;
-    return p;
-}
-
-/* What an honest reader of HTTP/1 makes of the client's bytes. */
-static void expect_h1(struct requests *list, const uint8_t *data, size_t len)
-{
-    uint8_t *copy = xmalloc(len + 1);
-    memcpy(copy, data, len);
-    size_t at = 0, used;
-    struct h1_head h;
-    while (list->n < MAX_REQUESTS &&
-           parse_request(list, copy + at, len - at, true, &used, &h) == PARSED_ALL) {
-        at += used;
-        if (h.connection_upgrade) {
-            list->loose = true; /* it may go on as HTTP/2 */
-        }
-        if (!h1_body_framing(&h, H1_METHOD_OTHER).keep_alive) {
-            break;
-        }
-    }
-    list->loose = list->loose || list->n == MAX_REQUESTS;
-    free(copy);
-}
-
-static struct asked *of_stream(struct requests *list, uint32_t id)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        if (list->r[i].stream == id) {
-            return &list->r[i];
-        }
-    }
-    return NULL;
-}
-
-static void take_event(struct requests *list, const struct h2_event *ev)
-{
-    struct asked *r = of_stream(list, ev->stream_id);
-    if (ev->type == H2_EVENT_REQUEST && !ev->too_large) {
-        const struct h2_field *method = NULL, *path = NULL;
-        for (size_t i = 0; i < ev->nfields; i++) {
-            method = ev->fields[i].token == H2_TOKEN_PSEUDO_METHOD ? &ev->fields[i] : method;
-            path = ev->fields[i].token == H2_TOKEN_PSEUDO_PATH ? &ev->fields[i] : path;
-        }
-        size_t len = 0, unused;
-        char *normal = xmalloc(path != NULL ? path->value_len + 2 : 1);
-        if (path != NULL && path->value_len == 1 && path->value[0] == '*') {
-            normal[len++] = '*';
-        } else if (path != NULL) {
-            len = h1_path_normalise(path->value, path->value_len, normal, &unused);
-        }
-        r = add_request(list, method->value, method->value_len, normal, len);
-        free(normal);
-        if (r != NULL) {
-            r->stream = ev->stream_id;
-        }
-    } else if (ev->type == H2_EVENT_DATA && r != NULL && ev->len > 0) {
-        buffer_append(&r->body, ev->data, ev->len);
-    }
-    if (r != NULL && ev->end_stream) {
-        r->complete = true;
-    }
-}
-
-/* The same for HTTP/2. The engine takes more than the proxy's may: no stream is ever in its way. */
-static void expect_h2(struct requests *list, const uint8_t *data, size_t len)
-{
-    struct h2_options o;
-    struct h2_event ev;
-    h2_options_init(&o);
-    o.max_concurrent_streams = 100000;
-    o.limits.header_list_bytes = 65536;
-    o.limits.header_fields = 100;
-    struct h2_conn *engine = h2_conn_new(H2_SERVER, &o);
-    assert(engine != NULL);
-    h2_conn_feed(engine, data, len);
-    while (h2_conn_next_event(engine, 1, &ev)) {
-        take_event(list, &ev);
-        if (ev.type == H2_EVENT_DATA) {
-            h2_conn_consume(engine, ev.stream_id, ev.flow_len);
-        }
-        /* Nothing was ever answered here: windows and states are not what they are there. */
-        list->loose = list->loose ||
-                      (ev.type == H2_EVENT_FAILED &&
-                       (ev.fail.code == H2_FLOW_CONTROL_ERROR || ev.fail.code == H2_STREAM_CLOSED ||
-                        ev.fail.code == H2_ENHANCE_YOUR_CALM));
-    }
-    (void)h2_conn_unread(engine);
-    h2_conn_free(engine);
-}
-
-/* A request that came to the backend must be one that was made: all of it, or its beginning. */
-static void check_made(const struct requests *made, const struct asked *got)
-{
-    for (size_t i = 0; i < made->n; i++) {
-        const struct asked *m = &made->r[i];
-        size_t len = buffer_len(&got->body), all = buffer_len(&m->body);
-        if (strcmp(m->line, got->line) == 0 && (!got->complete || m->complete) &&
-            (got->complete ? len == all : len <= all) &&
-            (len == 0 ||
-             memcmp(m->body.mem + m->body.start, got->body.mem + got->body.start, len) == 0)) {
-            return;
-        }
-    }
-    if (!made->loose) {
-        fprintf(stderr, "nobody asked for: %s (%zu octets of body, %s)\n", got->line,
-                buffer_len(&got->body), got->complete ? "complete" : "cut off");
-        abort();
-    }
-}
-
 /* ---------------------------------------------------------------- a run */
 
 struct back {
@@ -325,6 +116,8 @@ struct back {
     size_t parsed;       /* HTTP/1.1: what the requests before took; HTTP/2: frames */
     struct requests got; /* HTTP/2 */
     bool answered;       /* HTTP/1.1: before the request was complete */
+    bool said;           /* anything but its SETTINGS */
+    struct asked tunnel; /* HTTP/1.1: `line` is set when it was asked for one */
     struct h2_conn *engine;
 };
 
@@ -395,6 +188,7 @@ static void answer_h1(struct run *run, struct back *b)
 {
     static const char good[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     size_t len;
+    b->said = true;
     const uint8_t *line = next_line(run, &len);
     if (line != NULL) {
         (void)send_some(b->fd, line, len);
@@ -405,10 +199,31 @@ static void answer_h1(struct run *run, struct back *b)
     }
 }
 
+static void check_early(bool early, const struct asked *r)
+{
+    if (early) {
+        fprintf(stderr, "octets behind %s before it was answered\n", r->line);
+        abort();
+    }
+}
+
+static void serve_tunnel(struct run *run, struct back *b)
+{
+    size_t n = buffer_len(&b->rx) - b->parsed;
+    check_early(n > 0 && !b->said, &b->tunnel);
+    buffer_append(&b->tunnel.body, b->rx.mem + b->parsed, n);
+    b->parsed += n;
+    check_made(&run->made, &b->tunnel);
+}
+
 static void serve_h1(struct run *run, struct back *b)
 {
     struct h1_head h;
     size_t used;
+    if (b->tunnel.line != NULL) {
+        serve_tunnel(run, b);
+        return;
+    }
     for (;;) {
         struct requests now = {.n = 0};
         uint8_t *copy = xmalloc(buffer_len(&b->rx) - b->parsed + 1);
@@ -422,6 +237,14 @@ static void serve_h1(struct run *run, struct back *b)
         }
         if (now.n > 0) {
             check_made(&run->made, &now.r[0]);
+        }
+        if (now.n > 0 && now.r[0].tunnel) {
+            b->tunnel = now.r[0];
+            b->parsed += used;
+            b->said = b->answered;
+            serve_tunnel(run, b);
+            answer_h1(run, b);
+            return;
         }
         free_requests(&now);
         if (p == PARSED_PART) {
@@ -457,7 +280,15 @@ static void feed_engine(struct run *run, struct back *b, const uint8_t *data, si
         }
         struct asked *r = of_stream(&b->got, ev.stream_id);
         if (r != NULL && ev.type != H2_EVENT_RESET) {
+            check_early(r->tunnel && buffer_len(&r->body) > 0 && !b->said, r);
             check_made(&run->made, r);
+        }
+        if (ev.type == H2_EVENT_REQUEST && r != NULL && r->tunnel && run->script_len == 0) {
+            const uint8_t id = (uint8_t)ev.stream_id; /* :status: 200, the tunnel is open */
+            const uint8_t ok[] = {0, 0, 1, 1, 4, 0, 0, (uint8_t)(ev.stream_id >> 8), id, 0x88};
+            b->said = true;
+            (void)send_some(b->fd, ok, sizeof(ok));
+            continue;
         }
         if (r != NULL && r->complete && run->script_len == 0 && (run->flags & BACK_CLOSES) == 0) {
             const uint8_t id = (uint8_t)ev.stream_id; /* :status: 200, and the end */
@@ -495,6 +326,7 @@ static void serve_h2(struct run *run, struct back *b)
     }
     size_t n = (run->flags & SMALL_PIECES) != 0 && run->script_len > 13 ? 13 : run->script_len;
     n = send_some(b->fd, run->script, n);
+    b->said = b->said || n > 0;
     run->script += n;
     run->script_len -= n;
     if (run->script_len == 0 && (run->flags & BACK_CLOSES) != 0) {
@@ -507,6 +339,7 @@ static struct h2_conn *new_engine(void)
     struct h2_options o;
     h2_options_init(&o);
     o.max_concurrent_streams = 100000;
+    o.enable_connect_protocol = true;
     o.initial_window_size = INT32_MAX;
     o.connection_window_size = INT32_MAX;
     o.max_frame_size = (1u << 24) - 1;
@@ -535,7 +368,7 @@ static bool accept_backs(struct run *run)
         if ((run->flags & BACK_H2) != 0) {
             b->engine = new_engine();
             assert(b->engine != NULL);
-            (void)send_some(fd, empty_settings, sizeof(empty_settings));
+            (void)send_some(fd, back_settings, sizeof(back_settings));
         }
     }
     return any;
@@ -585,6 +418,9 @@ static void check_responses_h1(const struct run *run)
         const char *line = n < run->made.n ? run->made.r[n].line : "GET";
         enum h1_method method = h1_method_lookup(line, strcspn(line, " "));
         struct h1_framing framing = h1_body_framing(&h, method);
+        if (rc == H1_DONE && h.status == 101 && n < run->made.n && run->made.r[n].tunnel) {
+            break; /* the rest is not HTTP */
+        }
         if (rc == H1_ERROR || framing.error != H1_ERR_NONE || h.status == 101) {
             fprintf(stderr, "the client was sent what is no response: %s\n",
                     h1_error_text(h.error));
@@ -672,6 +508,8 @@ static void finish(struct run *run)
         buffer_free(&b->rx);
         free_requests(&b->got);
         h2_conn_free(b->engine);
+        free(b->tunnel.line);
+        buffer_free(&b->tunnel.body);
     }
     free_requests(&run->made);
     buffer_free(&run->client_rx);

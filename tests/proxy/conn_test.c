@@ -378,6 +378,53 @@ static void finishing_sends_everything_and_waits_for_the_peer(void **state)
     }
 }
 
+static void one_side_may_end_and_the_other_go_on(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {1, 1000, 3u << 20};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        struct scene s;
+        uint64_t at = 0;
+        ssize_t n;
+        scene_open_tcp(&s);
+        s.user.to_send = s.user.end_at = sizes[i];
+        conn_want_output(s.user.conn);
+        rig_turn(&s.rig);
+        while ((n = peer_read(&s, &at)) != 0) {
+            assert_true(n > 0 || errno == EAGAIN);
+            rig_turn(&s.rig);
+        }
+        assert_int_equal(at, sizes[i]);
+        say(&s, "still here");
+        expect_seen(&s, "still here");
+        conn_want_output(s.user.conn); /* it may be asked, and has nothing */
+        rig_turn(&s.rig);
+        assert_int_equal(s.user.conn->state, CONN_OPEN);
+        close(s.peer);
+        s.peer = -1;
+        rig_turn(&s.rig);
+        assert_int_equal(s.user.eofs, 1);
+        assert_int_equal(s.user.fails, 0);
+        scene_close(&s);
+    }
+}
+
+static void ending_one_side_with_nothing_to_say_ends_it_at_once(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    conn_end_output(s.user.conn);
+    rig_turn(&s.rig);
+    assert_int_equal(read(s.peer, &(char){0}, 1), 0);
+    say(&s, "abc");
+    expect_seen(&s, "abc");
+    conn_finish(s.user.conn); /* and then the whole */
+    s.user.conn = NULL;
+    rig_turn(&s.rig);
+    scene_close(&s);
+}
+
 static void finishing_with_nothing_to_say_ends_at_once(void **state)
 {
     (void)state;
@@ -585,6 +632,8 @@ int main(void)
         cmocka_unit_test(a_peer_that_does_not_read_is_given_up),
         cmocka_unit_test(a_connection_that_breaks_is_told),
         cmocka_unit_test(finishing_sends_everything_and_waits_for_the_peer),
+        cmocka_unit_test(one_side_may_end_and_the_other_go_on),
+        cmocka_unit_test(ending_one_side_with_nothing_to_say_ends_it_at_once),
         cmocka_unit_test(finishing_with_nothing_to_say_ends_at_once),
         cmocka_unit_test(a_reset_is_no_regular_end),
         cmocka_unit_test(closing_is_allowed_from_everywhere),

@@ -77,6 +77,9 @@ static size_t on_output(struct conn *c, uint8_t *buf, size_t cap)
         conn_finish(c);
         u->conn = NULL;
     }
+    if (n > 0 && u->end_at > 0 && u->sent >= u->end_at) {
+        conn_end_output(c);
+    }
     maybe_close(u, "output");
     return n;
 }

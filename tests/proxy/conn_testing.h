@@ -20,6 +20,7 @@ struct user {
     enum conn_error why;
     uint64_t to_send, sent; /* octets of its endless stream */
     uint64_t finish_at;     /* conn_finish() when so many were output; 0: never */
+    uint64_t end_at;        /* conn_end_output() likewise */
     const char *close_in;   /* name of the op that closes */
 };
 

@@ -105,6 +105,33 @@ static void tls_carries_the_same_bytes_and_a_clean_end(void **state)
     close_tls(&s);
 }
 
+static bool server_has_all(const void *ctx)
+{
+    const struct tls_scene *s = ctx;
+    return s->server.nseen >= s->client.to_send && s->server.eofs > 0;
+}
+
+/* RFC 8446, 6.1: close_notify ends one direction only. */
+static void one_side_of_tls_may_end_and_the_other_go_on(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.server.to_send = s.server.end_at = 300000;
+    conn_want_output(s.server.conn);
+    rig_until(&s.rig, client_saw_end, &s);
+    assert_true(s.client.clean);
+    assert_int_equal(s.client.nseen, 300000);
+    s.client.to_send = s.client.end_at = 200000;
+    conn_want_output(s.client.conn);
+    rig_until(&s.rig, server_has_all, &s);
+    assert_true(s.server.clean);
+    assert_int_equal(s.server.nseen, 200000);
+    assert_int_equal(s.server.fails + s.client.fails, 0);
+    close_tls(&s);
+}
+
 static bool client_has_some(const void *ctx)
 {
     return ((const struct tls_scene *)ctx)->client.nseen > 0;
@@ -240,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tls_carries_the_same_bytes_and_a_clean_end),
+        cmocka_unit_test(one_side_of_tls_may_end_and_the_other_go_on),
         cmocka_unit_test(a_pause_in_the_middle_of_records_loses_nothing),
         cmocka_unit_test(an_end_without_close_notify_is_not_clean),
         cmocka_unit_test(a_certificate_for_another_name_fails_the_connection),

@@ -4,6 +4,7 @@
  */
 #include "exchange/message.h"
 
+#include "exchange/tunnel.h"
 #include "proxy_testing.h"
 
 #include <setjmp.h>
@@ -57,9 +58,10 @@ static void requests_lose_what_is_meant_for_one_connection(void **state)
          GET11 "Connection: keep-alive\nKeep-Alive: timeout=5\nProxy-Connection: close\n"
                "HTTP2-Settings: AAMAAABk\nAccept: */*\n",
          OUT1 "accept: */*\n", false},
-        {"Upgrade goes nowhere", PLAIN, 11, 1,
-         GET11 "Connection: upgrade\nUpgrade: websocket\nAccept: */*\n", OUT1 "accept: */*\n",
-         false},
+        {"Upgrade that Connection does not name goes nowhere", PLAIN, 11, 1,
+         GET11 "Upgrade: foo\nAccept: */*\n", OUT1 "accept: */*\n", false},
+        {"Upgrade goes nowhere in HTTP/1.0 (RFC 9110, 7.8)", PLAIN, 10, 1,
+         "GET /p HTTP/1.0\nHost: a.example\nConnection: upgrade\nUpgrade: foo\n", OUT1, false},
         {"the same towards HTTP/2", PLAIN, 11, 2,
          GET11 "Connection: upgrade, HTTP2-Settings\nKeep-Alive: timeout=5\nUpgrade: h2c\n"
                "HTTP2-Settings: AAMAAABk\nAccept: */*\n",
@@ -104,6 +106,107 @@ static void requests_lose_what_is_meant_for_one_connection(void **state)
          GET20 "early-data: 1\n", OUT1 "early-data: 1\n", false},
     };
     run_requests(cases, COUNT(cases));
+}
+
+#define KEY       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"
+#define ACCEPT    "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+#define WEBSOCKET GET11 "Connection: Upgrade\nUpgrade: WebSocket\nSec-WebSocket-Version: 13\n" KEY
+
+static void requests_for_a_tunnel_ask_in_the_way_of_their_backend(void **state)
+{
+    (void)state;
+    static const struct request_case cases[] = {
+        {"Upgrade goes to HTTP/1.1", PLAIN, 11, 1,
+         GET11 "Connection: x, upgrade\nX: 1\nUpgrade: foo/2\nUpgrade: bar\nAccept: */*\n",
+         OUT1 "accept: */*\nconnection: Upgrade\nupgrade: foo/2, bar\n", false},
+        {"and not to HTTP/2", PLAIN, 11, 2, GET11 "Connection: upgrade\nUpgrade: foo\n", OUT2,
+         false},
+        {"HTTP is never asked for", PLAIN, 11, 1,
+         GET11 "Connection: upgrade\nUpgrade: h2c, HTTP/2.0, foo, H2\n",
+         OUT1 "connection: Upgrade\nupgrade: foo\n", false},
+        {"nor alone", PLAIN, 11, 1, GET11 "Connection: upgrade\nUpgrade: H2C\n", OUT1, false},
+        {"together with TE", PLAIN, 11, 1,
+         GET11 "Connection: upgrade, te\nUpgrade: foo\nTE: trailers\n",
+         OUT1 "connection: Upgrade, te\nupgrade: foo\nte: trailers\n", false},
+        {"POST with Upgrade gets no length (RFC 9931)", PLAIN, 11, 1,
+         "POST /p HTTP/1.1\nHost: a.example\nConnection: upgrade\nUpgrade: foo\n",
+         OUT1 "connection: Upgrade\nupgrade: foo\n", false},
+        {"WebSocket, 1 to 1", PLAIN, 11, 1, WEBSOCKET,
+         OUT1 "sec-websocket-version: 13\nconnection: Upgrade\nupgrade: WebSocket\n"
+              "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\n",
+         false},
+        {"WebSocket, 1 to 2 (RFC 8441)", PLAIN, 11, 2, WEBSOCKET,
+         ":method: CONNECT\n:protocol: websocket\n:scheme: https\n:authority: a.example\n"
+         ":path: /p\nsec-websocket-version: 13\n",
+         true},
+        {"WebSocket, 2 to 2", PLAIN, 20, 2,
+         ":method: CONNECT\n:protocol: websocket\n:scheme: http\n:authority: a.example\n"
+         ":path: /x/../p?q\nsec-websocket-version: 13\nsec-websocket-key: x\n",
+         ":method: CONNECT\n:protocol: websocket\n:scheme: http\n:authority: a.example\n"
+         ":path: /p?q\nsec-websocket-version: 13\n",
+         false},
+        {"CONNECT, 1 to 1", "no-via\nadd-x-forwarded-for\nhost-rewrite", 11, 1,
+         "CONNECT b.example:443 HTTP/1.1\nHost: b.example:443\nProxy-Authorization: x\n",
+         "host: b.example:443\nproxy-authorization: x\nx-forwarded-for: 192.0.2.7\n", false},
+        {"CONNECT, 1 to 2", PLAIN, 11, 2, "CONNECT b.example:443 HTTP/1.1\nHost: b.example:443\n",
+         ":method: CONNECT\n:authority: b.example:443\n", false},
+        {"CONNECT, 2 to 1", PLAIN, 20, 1, ":method: CONNECT\n:authority: b.example:443\nx: y\n",
+         "host: b.example:443\nx: y\n", false},
+        {"CONNECT keeps the X-Forwarded-Proto that is not stripped",
+         "no-via\nno-strip-incoming-x-forwarded-proto", 20, 1,
+         ":method: CONNECT\n:authority: b.example:443\nx-forwarded-proto: https\n",
+         "host: b.example:443\nx-forwarded-proto: https\n", false},
+        {"a forward proxy leaves Host and adds no X-Forwarded-Proto",
+         "no-via\nhttp2-proxy\nhost-rewrite", 11, 2, GET11, OUT2, false},
+        {"nor drops one that is not stripped",
+         "no-via\nhttp2-proxy\nno-strip-incoming-x-forwarded-proto", 20, 1,
+         GET20 "x-forwarded-proto: https\n", OUT1 "x-forwarded-proto: https\n", false},
+    };
+    run_requests(cases, COUNT(cases));
+}
+
+static void request_lines_have_the_form_that_the_backend_needs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule, *options;
+        int from;
+        const char *in, *line;
+    } cases[] = {
+        {"origin form", "", 11, GET11, "GET /p"},
+        {"of absolute form too", "", 11, "GET http://b.example/p HTTP/1.1\nHost: x\n", "GET /p"},
+        {"OPTIONS *", "", 11, "OPTIONS * HTTP/1.1\nHost: x\n", "OPTIONS *"},
+        {"authority form", "", 20, ":method: CONNECT\n:authority: b.example:443\n",
+         "CONNECT b.example:443"},
+        {"a WebSocket is asked for by GET", "", 20,
+         ":method: CONNECT\n:protocol: websocket\n:scheme: http\n:authority: a\n:path: /p\n",
+         "GET /p"},
+        {"absolute form to a proxy", "http2-proxy", 20, GET20, "GET http://a.example/p"},
+        {"not of CONNECT", "http2-proxy", 11, "CONNECT b:443 HTTP/1.1\nHost: b:443\n",
+         "CONNECT b:443"},
+        {"OPTIONS * to a proxy (RFC 9112, 3.2.4)", "http2-proxy", 11,
+         "OPTIONS * HTTP/1.1\nHost: x\n", "OPTIONS http://x"},
+        {"without Host", "http2-proxy\nbackend=127.0.0.1,8080", 10, "GET /p HTTP/1.0\n",
+         "GET http://127.0.0.1:8080/p"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rig r;
+        struct told told;
+        char line[128];
+        struct str method, target;
+        rig_open(&r, cases[i].options);
+        struct exchange *x = rig_exchange(&r, &told);
+        rig_sent_to(&r, x, 0);
+        testing_request(x, cases[i].from, cases[i].in);
+        message_request_line(x, &method, &target);
+        snprintf(line, sizeof(line), "%.*s %.*s", (int)method.len, method.s, (int)target.len,
+                 target.s);
+        if (strcmp(line, cases[i].line) != 0) {
+            fail_msg("%s: %s", cases[i].rule, line);
+        }
+        rig_exchange_end(&r, x);
+        rig_close(&r);
+    }
 }
 
 static void requests_say_whom_they_are_for(void **state)
@@ -314,6 +417,9 @@ static void run_responses(const struct response_case *c, size_t n)
         const char *request = c->request != NULL ? c->request : GET11;
         testing_request(x, request[0] == ':' ? 20 : 11, request);
         testing_response(x, c->from, c->in);
+        if (x->tunnel.open) {
+            x->response.status = tunnel_status(x, c->to);
+        }
         testing_expect_fields(c->rule, message_response_fields(x, c->to), c->out);
         rig_exchange_end(&r, x);
         rig_close(&r);
@@ -363,6 +469,49 @@ static void responses_keep_what_is_for_the_client(void **state)
         {"interim responses are passed as they are", "add-response-header=X-A: 1", NULL, 11, 2,
          "HTTP/1.1 103 Early Hints\nLink: </a>; rel=preload\nConnection: x-b\nX-B: 1\n",
          ":status: 103\nlink: </a>; rel=preload\n", false},
+    };
+    run_responses(cases, COUNT(cases));
+}
+
+#define WEBSOCKET2                                                                                 \
+    ":method: CONNECT\n:protocol: websocket\n:scheme: http\n:authority: a\n:path: /p\n"
+
+static void responses_open_a_tunnel_in_the_way_of_their_client(void **state)
+{
+    (void)state;
+    static const struct response_case cases[] = {
+        {"Upgrade", QUIET, GET11 "Connection: upgrade\nUpgrade: foo, bar\n", 11, 1,
+         "HTTP/1.1 101 S\nConnection: x-a, upgrade\nUpgrade: bar\nUpgrade: foo\nX-A: 1\nX-B: 2\n",
+         "x-b: 2\nupgrade: bar, foo\n", false},
+        {"as any final response", "add-response-header=X-A: 1",
+         GET11 "Connection: upgrade\nUpgrade: foo\n", 11, 1,
+         "HTTP/1.1 101 S\nConnection: upgrade\nUpgrade: foo\nServer: s\n",
+         "server: nghttpx\nupgrade: foo\nvia: 1.1 nghttpx\nx-a: 1\n", false},
+        {"WebSocket, 1 to 1", QUIET, WEBSOCKET, 11, 1,
+         "HTTP/1.1 101 S\nConnection: upgrade\nUpgrade: websocket\nSec-WebSocket-Protocol: p\n"
+         "Sec-WebSocket-Accept: " ACCEPT "\n",
+         "sec-websocket-protocol: p\nupgrade: websocket\nsec-websocket-accept: " ACCEPT "\n",
+         false},
+        {"WebSocket, 2 to 1", QUIET, WEBSOCKET, 20, 1,
+         ":status: 200\nsec-websocket-protocol: p\nsec-websocket-accept: not this\n",
+         "sec-websocket-protocol: p\nupgrade: WebSocket\nsec-websocket-accept: " ACCEPT "\n",
+         false},
+        {"WebSocket, 2 to 2", QUIET, WEBSOCKET2, 20, 2,
+         ":status: 200\nsec-websocket-protocol: p\nsec-websocket-accept: x\n",
+         ":status: 200\nsec-websocket-protocol: p\n", false},
+        {"a refusal is a response like others", QUIET, WEBSOCKET, 11, 1,
+         "HTTP/1.1 426 U\nConnection: upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\n"
+         "Content-Length: 0\n",
+         "sec-websocket-version: 13\ncontent-length: 0\n", false},
+        {"CONNECT has no length (RFC 9110, 9.3.6)", QUIET, "CONNECT a:1 HTTP/1.1\nHost: a:1\n", 11,
+         1, OK11 "Content-Length: 5\nX: y\n", "x: y\n", false},
+        {"CONNECT, 1 to 2", QUIET, "CONNECT a:1 HTTP/1.1\nHost: a:1\n", 11, 2, OK11 "X: y\n",
+         ":status: 200\nx: y\n", false},
+        {"a refused CONNECT has its length", QUIET, "CONNECT a:1 HTTP/1.1\nHost: a:1\n", 20, 1,
+         ":status: 403\ncontent-length: 5\n", "content-length: 5\n", false},
+        {"a forward proxy leaves Server and Location", "no-via\nhttp2-proxy", GET11, 11, 1,
+         "HTTP/1.1 302 F\nServer: s\nLocation: https://a.example/x\n",
+         "server: s\nlocation: https://a.example/x\n", false},
     };
     run_responses(cases, COUNT(cases));
 }
@@ -594,6 +743,7 @@ static void a_target_is_finished_or_refused(void **state)
         x->request.method_text = (struct str){cases[i].method, strlen(cases[i].method)};
         x->request.method = h1_method_lookup(cases[i].method, strlen(cases[i].method));
         x->request.path = (struct str){cases[i].path, strlen(cases[i].path)};
+        assert_true(tunnel_ask_h1(x, false));
         bool ok = message_finish_request(x);
         assert_int_equal(ok, cases[i].expected != NULL);
         if (ok) {
@@ -665,12 +815,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_lose_what_is_meant_for_one_connection),
+        cmocka_unit_test(requests_for_a_tunnel_ask_in_the_way_of_their_backend),
+        cmocka_unit_test(request_lines_have_the_form_that_the_backend_needs),
         cmocka_unit_test(requests_say_whom_they_are_for),
         cmocka_unit_test(cookies_are_joined_for_one_and_crumbled_for_two),
         cmocka_unit_test(cookies_of_too_many_crumbs_are_not_crumbled),
         cmocka_unit_test(requests_get_their_framing_anew),
         cmocka_unit_test(requests_tell_where_they_come_from),
         cmocka_unit_test(responses_keep_what_is_for_the_client),
+        cmocka_unit_test(responses_open_a_tunnel_in_the_way_of_their_client),
         cmocka_unit_test(location_is_rewritten_when_it_names_the_host_that_was_asked),
         cmocka_unit_test(errors_of_our_own_get_no_additions),
         cmocka_unit_test(trailers_carry_nothing_that_a_head_decides),

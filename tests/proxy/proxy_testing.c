@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "exchange/tunnel.h"
 #include "config.h"
 #include "exchange/request_check.h"
 #include "ops/log.h"
@@ -62,7 +63,6 @@ static void open_rig(struct rig *r, const char *options, bool tls)
         r->client_ctx = tls_client_ctx(r->cfg);
         assert_true(r->server_ctx != NULL && r->client_ctx != NULL);
     }
-    client_info_init(&r->client);
     r->routes = routes_new(r->cfg);
     assert_non_null(r->routes);
     assert_true(access_log_open(r->cfg));
@@ -261,6 +261,7 @@ static void request_h1(struct exchange *x, const char *text)
     r->path = (struct str){path, h1_head_path(h, base, path, &r->path_len)};
     r->m.has_body = framing.kind != H1_BODY_NONE;
     r->m.content_length = h->content_length;
+    assert_true(tunnel_ask_h1(x, h->connection_upgrade));
 }
 
 static int64_t length_of(const struct message *m)
@@ -296,6 +297,7 @@ static void request_h2(struct exchange *x, const char *text)
     r->target = r->path = pseudo(f, n, H2_TOKEN_PSEUDO_PATH);
     r->m.content_length = length_of(&r->m);
     r->m.has_body = r->m.content_length > 0;
+    assert_true(tunnel_ask_h2(x, pseudo(f, n, H2_TOKEN_PSEUDO_PROTOCOL)));
 }
 
 void testing_request(struct exchange *x, int version, const char *text)
@@ -320,6 +322,7 @@ void testing_response(struct exchange *x, int version, const char *text)
         message_set_fields_h2(x, &r->m, f, n);
         r->status = atoi(pseudo(f, n, H2_TOKEN_PSEUDO_STATUS).s);
         r->m.content_length = length_of(&r->m);
+        tunnel_judge_h2(x);
     } else {
         const char *base;
         struct h1_head *h = parse_head(x, H1_RESPONSE, text, &base);
@@ -327,7 +330,9 @@ void testing_response(struct exchange *x, int version, const char *text)
         r->status = h->status;
         r->m.content_length = h->content_length;
         assert_int_equal(r->m.http_minor, version - 10);
+        assert_null(tunnel_judge_h1(x, h->connection_upgrade));
     }
+    r->m.content_length = x->tunnel.open ? -1 : r->m.content_length;
     r->m.has_body = message_response_may_have_body(x) && r->m.content_length != 0;
 }
 

@@ -58,6 +58,28 @@ static void backends_are_named_for_fields_tls_and_log(void **state)
     }
 }
 
+static void the_proxy_on_the_way_stands_for_the_backends_it_leads_to(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, "backend-http-proxy-uri=http://u:p@127.0.0.2:3128\n"
+                 "backend=name.invalid,443;/;proto=h2;tls\n"
+                 "backend=127.0.0.1,80;/h1\n"
+                 "backend=unix:/tmp/s;/unix;proto=h2\n");
+    const struct backend *b = r.routes->backends;
+    const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&b[0].addrs[0].addr;
+    assert_int_equal(in->sin_family, AF_INET);
+    assert_int_equal(ntohl(in->sin_addr.s_addr), 0x7f000002);
+    assert_int_equal(ntohs(in->sin_port), 3128);
+    assert_string_equal(b[0].via, "CONNECT name.invalid:443 HTTP/1.1\r\nHost: name.invalid:443\r\n"
+                                  "Proxy-Authorization: Basic dTpw\r\n\r\n");
+    assert_string_equal(b[0].authority, "name.invalid");
+    assert_string_equal(b[0].sni, "name.invalid");
+    assert_null(b[1].via);
+    assert_null(b[2].via);
+    rig_close(&r);
+}
+
 static void a_backend_that_does_not_resolve_is_no_start(void **state)
 {
     (void)state;
@@ -183,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(backends_are_named_for_fields_tls_and_log),
+        cmocka_unit_test(the_proxy_on_the_way_stands_for_the_backends_it_leads_to),
         cmocka_unit_test(a_backend_that_does_not_resolve_is_no_start),
         cmocka_unit_test(requests_are_matched_by_host_and_path_alone),
         cmocka_unit_test(backends_with_one_pattern_are_one_group),
