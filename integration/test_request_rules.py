@@ -113,8 +113,8 @@ H2C = {
     "as it should be": ("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" + SETTINGS, True),
     "settings not named": ("Connection: Upgrade\r\nUpgrade: h2c\r\n" + SETTINGS, False),
     "upgrade not named": ("Connection: HTTP2-Settings\r\nUpgrade: h2c\r\n" + SETTINGS, False),
-    "two upgrades": ("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n" + SETTINGS, False),
-    "a list": ("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c, websocket\r\n" + SETTINGS, False),
+    "two upgrades": ("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: foo\r\nUpgrade: h2c\r\n" + SETTINGS, False),
+    "a list": ("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c, foo\r\n" + SETTINGS, False),
     "two settings": ("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" + SETTINGS * 2, False),
 }
 
