@@ -183,24 +183,35 @@ static struct back_h1 *take_idle(struct pool *p)
     return NULL;
 }
 
-bool back_h1_take(struct pool *p, struct exchange *x)
+bool back_h1_reuse(struct pool *p, struct exchange *x)
 {
     /* A second try gets a new connection: what closed one kept connection may be closing all of
      * them. */
-    bool fresh = x->tries > 1;
-    struct back_h1 *b = fresh ? NULL : take_idle(p);
-    if (b != NULL) {
-        begin(b, x);
-        return true;
-    }
-    if (fresh) {
+    struct back_h1 *b = x->tries > 1 ? NULL : take_idle(p);
+    if (b == NULL) {
         pool_make_room(p);
+        return false;
     }
-    b = xcalloc(1, sizeof(*b));
+    begin(b, x);
+    return true;
+}
+
+static struct back_h1 *new_back(struct pool *p)
+{
+    struct back_h1 *b = xcalloc(1, sizeof(*b));
     b->magic = BACK_MAGIC;
     b->pool = p;
     list_init(&b->node);
     timer_init(&b->timer, on_timeout);
+    return b;
+}
+
+bool back_h1_take(struct pool *p, struct exchange *x)
+{
+    if (back_h1_reuse(p, x)) {
+        return true;
+    }
+    struct back_h1 *b = new_back(p);
     b->conn = pool_connect(p, &conn_ops, b, "http/1.1");
     if (b->conn == NULL) {
         free(b);
@@ -241,15 +252,29 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
 
 /* ---------------------------------------------------------------- the response, inwards */
 
+/* Whether a connection that carries nothing may wait for a request. */
+static bool may_rest(const struct back_h1 *b)
+{
+    const struct worker *w = b->pool->worker;
+    return !w->draining && !b->pool->retired && w->cfg->backend_keep_alive_timeout > 0;
+}
+
+static void rest(struct back_h1 *b)
+{
+    b->idle_turn = b->pool->worker->turn;
+    list_prepend(&b->pool->idle, &b->node);
+    b->pool->nidle++;
+    touch(b);
+    pool_settle(b->pool);
+}
+
 /* Response done: the connection goes back to its pool if it is fit for another request, else it is
  * closed. */
 static void finish(struct back_h1 *b, size_t left_over)
 {
     struct exchange *x = b->x;
-    struct worker *w = b->pool->worker;
     bool reusable = b->keep_alive && left_over == 0 && b->tx == TX_DONE && !conn_blocked(b->conn) &&
-                    !b->conn->eof_seen && !w->draining && !b->pool->retired &&
-                    w->cfg->backend_keep_alive_timeout > 0;
+                    !b->conn->eof_seen && may_rest(b);
     exchange_detach_back(x);
     b->x = NULL;
     exchange_end_down(x);
@@ -258,11 +283,7 @@ static void finish(struct back_h1 *b, size_t left_over)
         return;
     }
     b->reused = true;
-    b->idle_turn = w->turn;
-    list_prepend(&b->pool->idle, &b->node);
-    b->pool->nidle++;
-    touch(b);
-    pool_settle(b->pool);
+    rest(b);
 }
 
 static void begin_response(struct back_h1 *b)
@@ -378,6 +399,11 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 static void ready(struct conn *c)
 {
     struct back_h1 *b = of_conn(c);
+    if (!pool_agrees(c, CFG_PROTO_HTTP1)) {
+        pool_disagrees(b->pool, c, "http/1.1");
+        fail(b, EXCHANGE_BACKEND_TLS);
+        return;
+    }
     pool_connected(b->pool);
     touch(b);
     conn_want_output(c);
@@ -397,7 +423,9 @@ static void eof(struct conn *c, bool clean)
 static void failed(struct conn *c, enum conn_error why)
 {
     struct back_h1 *b = of_conn(c);
-    if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE) {
+    /* With TLS 1.3 our certificate is judged when the handshake is over for us. */
+    bool rejected = why == CONN_ERR_TLS && !b->reused && !b->any_input;
+    if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE || rejected) {
         pool_connect_failed(b->pool, conn_error_detail(c, why));
     }
     fail(b, back_error(why));
@@ -432,6 +460,20 @@ static void on_abort(struct exchange *x, enum exchange_error why)
 
 static const struct exchange_ops exchange_ops = {
     .body = on_body, .credit = on_credit, .abort = on_abort};
+
+void back_h1_adopt(struct pool *p, struct conn *c, struct exchange *x)
+{
+    struct back_h1 *b = new_back(p);
+    b->conn = c;
+    conn_set_user(c, &conn_ops, b);
+    if (x != NULL) {
+        begin(b, x);
+    } else if (may_rest(b)) {
+        rest(b);
+    } else {
+        destroy(b);
+    }
+}
 
 void back_h1_close_idle(struct pool *p)
 {

@@ -504,6 +504,13 @@ static struct str backend_authority(const struct exchange *x)
     return (struct str){s, strlen(s)};
 }
 
+/* upgrade-scheme: there are servers that refuse http over TLS. */
+static struct str scheme_for_backend(const struct exchange *x)
+{
+    const struct cfg_backend *b = x->pool != NULL ? x->pool->backend->cfg : NULL;
+    return b != NULL && b->tls && b->upgrade_scheme ? (struct str){"https", 5} : x->request.scheme;
+}
+
 struct field_list message_request_fields(struct exchange *x, int http_major)
 {
     const struct config *cfg = x->worker->cfg;
@@ -518,7 +525,7 @@ struct field_list message_request_fields(struct exchange *x, int http_major)
     struct str authority = rewrite ? backend_authority(x) : r->authority;
     if (http_major == 2) {
         put_str(&l, H2_TOKEN_PSEUDO_METHOD, r->method_text);
-        put_str(&l, H2_TOKEN_PSEUDO_SCHEME, r->scheme);
+        put_str(&l, H2_TOKEN_PSEUDO_SCHEME, scheme_for_backend(x));
         put_str(&l, H2_TOKEN_PSEUDO_AUTHORITY, authority);
         put_str(&l, H2_TOKEN_PSEUDO_PATH, r->path);
     } else {

@@ -73,27 +73,16 @@ static bool check_log(const char *option, const char *path)
 
 static bool check_tls(const struct config *cfg)
 {
-    bool front = false, back = cfg->cacert != NULL, good = true;
+    bool front = false, good = true;
     for (size_t i = 0; i < cfg->nfrontend; i++) {
         front = front || cfg->frontend[i].tls;
     }
-    for (size_t i = 0; i < cfg->nbackend; i++) {
-        back = back || cfg->backend[i].tls;
-    }
-    tls_prepare();
     if (front) {
         SSL_CTX *ctx = tls_server_ctx(cfg);
         good = ctx != NULL;
         SSL_CTX_free(ctx);
     }
-    if (back) {
-        SSL_CTX *ctx = tls_client_ctx(cfg);
-        good = ctx != NULL && good;
-        SSL_CTX_free(ctx);
-    }
-    good = tls_check_files(cfg) && good;
-    tls_cleanup();
-    return good;
+    return tls_check_files(cfg) && good;
 }
 
 static bool check_readable(const char *option, const char *path)
@@ -107,11 +96,13 @@ static bool check_readable(const char *option, const char *path)
 
 static bool check_all(const struct config *cfg)
 {
+    tls_prepare();
     bool good = check_tls(cfg);
     good = check_readable("resolv-conf", cfg->resolv_conf) && good;
     struct routes *routes = routes_new(cfg);
     good = routes != NULL && good;
     routes_unref(routes);
+    tls_cleanup();
     for (size_t i = 0; i < cfg->nfrontend; i++) {
         good = check_frontend(&cfg->frontend[i]) && good;
     }

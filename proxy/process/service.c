@@ -24,7 +24,7 @@ struct service {
     pthread_mutex_t routes_lock;
     struct routes *routes; /* those in force */
     struct log_format *format;
-    SSL_CTX *server_ctx, *client_ctx;
+    SSL_CTX *server_ctx;
     struct worker **workers;
     size_t nworkers;
     size_t nstarted;
@@ -44,29 +44,12 @@ static bool fronts_need_tls(const struct config *cfg)
     return false;
 }
 
-static bool backs_need_tls(const struct config *cfg)
-{
-    for (size_t i = 0; i < cfg->nbackend; i++) {
-        if (cfg->backend[i].tls) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool set_up_tls(struct service *s)
 {
     tls_prepare();
     if (fronts_need_tls(s->cfg)) {
         s->server_ctx = tls_server_ctx(s->cfg);
         if (s->server_ctx == NULL) {
-            return false;
-        }
-    }
-    if (backs_need_tls(s->cfg) ||
-        s->cfg->cacert != NULL) { /* the system's certificates cost 1 MiB and some milliseconds */
-        s->client_ctx = tls_client_ctx(s->cfg);
-        if (s->client_ctx == NULL) {
             return false;
         }
     }
@@ -107,7 +90,7 @@ static bool set_up(struct service *s)
     s->nworkers = cfg->workers;
     s->workers = xcalloc(s->nworkers, sizeof(struct worker *));
     for (size_t i = 0; i < s->nworkers; i++) {
-        s->workers[i] = worker_new((int)i, cfg, s->routes, s->server_ctx, s->client_ctx, s->format);
+        s->workers[i] = worker_new((int)i, cfg, s->routes, s->server_ctx, s->format);
         if (s->workers[i] == NULL) {
             return false;
         }
@@ -138,7 +121,6 @@ void service_free(struct service *s)
     routes_unref(s->routes);
     pthread_mutex_destroy(&s->routes_lock);
     SSL_CTX_free(s->server_ctx);
-    SSL_CTX_free(s->client_ctx);
     tls_cleanup();
     cfg_unref(s->cfg);
     free(s);

@@ -7,15 +7,15 @@
 #include "config.h"
 #include "ops/log.h"
 #include "tls/tls_check.h"
+#include "tls/tls_ctx.h"
 
 static int tls_version(enum cfg_tls_version v)
 {
     return v == CFG_TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
 }
 
-/* What both roles have in common. */
-static SSL_CTX *new_ctx(const struct config *cfg, const SSL_METHOD *method, const char *ciphers,
-                        const char *tls13_ciphers)
+SSL_CTX *tls_new_ctx(const struct config *cfg, const SSL_METHOD *method, const char *ciphers,
+                     const char *tls13_ciphers)
 {
     SSL_CTX *ctx = SSL_CTX_new(method);
     if (ctx == NULL) {
@@ -103,7 +103,7 @@ static bool demand_certificate(SSL_CTX *ctx, const struct config *cfg)
 
 SSL_CTX *tls_server_ctx(const struct config *cfg)
 {
-    SSL_CTX *ctx = new_ctx(cfg, TLS_server_method(), cfg->ciphers, cfg->tls13_ciphers);
+    SSL_CTX *ctx = tls_new_ctx(cfg, TLS_server_method(), cfg->ciphers, cfg->tls13_ciphers);
     if (ctx == NULL) {
         return NULL;
     }
@@ -117,25 +117,5 @@ SSL_CTX *tls_server_ctx(const struct config *cfg)
     SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1);
     SSL_CTX_set_timeout(ctx, 12 * 3600); /* as the original: a session may be resumed for 12 h */
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, (void *)(uintptr_t)cfg);
-    return ctx;
-}
-
-/* ---------------------------------------------------------------- client */
-
-SSL_CTX *tls_client_ctx(const struct config *cfg)
-{
-    SSL_CTX *ctx =
-        new_ctx(cfg, TLS_client_method(), cfg->client_ciphers, cfg->tls13_client_ciphers);
-    if (ctx == NULL) {
-        return NULL;
-    }
-    if (SSL_CTX_set_default_verify_paths(ctx) != 1) {
-        LOG(WARN, "the system's certificate store could not be loaded: %s", tls_first_error());
-    }
-    if (cfg->cacert != NULL && SSL_CTX_load_verify_locations(ctx, cfg->cacert, NULL) != 1) {
-        LOG(FATAL, "cacert: %s: no certificates could be read: %s", cfg->cacert, tls_first_error());
-        SSL_CTX_free(ctx);
-        return NULL;
-    }
     return ctx;
 }
