@@ -19,6 +19,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "back/back.h"
+#include "net/conn.h"
 #include "ops/log.h"
 #include "tls/tls_store.h"
 
@@ -196,6 +198,34 @@ static void a_server_without_a_certificate_is_refused(void **state)
         }
         pair_close(&p);
     }
+}
+
+/* ---------------------------------------------------------------- ALPN */
+
+static int choose_h3(SSL *ssl, const unsigned char **out, unsigned char *outlen,
+                     const unsigned char *in, unsigned inlen, void *arg)
+{
+    (void)ssl, (void)in, (void)inlen, (void)arg;
+    *out = (const unsigned char *)"h3";
+    *outlen = 2;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* RFC 7301, 3.1: a server chooses among what was offered. Later versions of OpenSSL 3.0 refuse one
+ * that does not, earlier ones leave it to us. */
+static void a_protocol_that_was_not_offered_is_not_taken_for_another(void **state)
+{
+    (void)state;
+    struct pair p;
+    enum tls_rc server, client;
+    pair_open(&p, "good", "good", "");
+    SSL_CTX_set_alpn_select_cb(p.rig.server_ctx, choose_h3, NULL);
+    assert_true(pair_set_peer(&p, "a.example", "h2,http/1.1"));
+    pair_shake(&p, SIZE_MAX, &server, &client);
+    struct conn c = {.tls = p.client.tls};
+    assert_true(client == TLS_FAILED ||
+                (!pool_agrees(&c, CFG_PROTO_HTTP1) && !pool_agrees(&c, CFG_PROTO_HTTP2)));
+    pair_close(&p);
 }
 
 /* ---------------------------------------------------------------- sessions */
@@ -462,6 +492,7 @@ int main(void)
         cmocka_unit_test(a_backends_ca_counts_instead_of_cacert),
         cmocka_unit_test(one_of_the_pins_must_be_the_keys),
         cmocka_unit_test(a_server_without_a_certificate_is_refused),
+        cmocka_unit_test(a_protocol_that_was_not_offered_is_not_taken_for_another),
         cmocka_unit_test(the_second_connection_is_resumed),
         cmocka_unit_test(no_ticket_of_tls_1_3_is_used_twice),
         cmocka_unit_test(a_failure_forgets_the_sessions),
