@@ -45,6 +45,9 @@ struct config *testing_config(const char *options)
         options += len + (options[len] == '\n');
     }
     argv[argc] = NULL;
+    /* The system's certificates are no part of any test, and slow to read. */
+    setenv("SSL_CERT_FILE", "/dev/null", 1);
+    setenv("SSL_CERT_DIR", "/nonexistent", 1);
     assert_int_equal(cfg_load(argc, argv, stdout, stderr, &cfg), CFG_OK);
     return cfg;
 }
@@ -66,9 +69,6 @@ static void open_rig(struct rig *r, const char *options, bool tls)
     r->cfg = testing_config(options);
     assert_true(log_open(r->cfg));
     if (tls) {
-        /* The system's certificates are no part of any test, and slow to read. */
-        setenv("SSL_CERT_FILE", "/dev/null", 1);
-        setenv("SSL_CERT_DIR", "/nonexistent", 1);
         r->server_ctx = tls_server_ctx(r->cfg);
         assert_non_null(r->server_ctx);
         r->client_ctx = testing_client_ctx(r->cfg, NULL);

@@ -176,25 +176,35 @@ static void a_pool_stays_only_where_it_is_spoken_to_in_the_same_way(void **state
                                   ";tls" PIN("B"),
                                   ";tls" PIN("A") PIN("B")};
 #undef PIN
+    struct routes *other[COUNT(params)];
     for (size_t i = 0; i < COUNT(params); i++) {
+        char line[500];
+        snprintf(line, sizeof(line), "backend=127.0.0.1,81;/:/more%s;weight=2", params[i]);
+        other[i] = other_routes(line);
+    }
+    for (size_t i = 0; i < COUNT(params); i++) {
+        struct rig r;
+        char line[500];
+        snprintf(line, sizeof(line), "backend=127.0.0.1,81;%s", params[i]);
+        rig_open(&r, line);
+        struct pool *p = rig_pool(&r, 0);
+        assert_int_equal(p->sessions != NULL, i >= 2);
+        targets_install(r.worker, other[i]);
+        assert_ptr_equal(rig_pool(&r, 0), p);
         for (size_t j = 0; j < COUNT(params); j++) {
-            struct rig r;
-            char before[500], after[500];
-            snprintf(before, sizeof(before), "backend=127.0.0.1,81;%s", params[i]);
-            snprintf(after, sizeof(after), "backend=127.0.0.1,81;/:/more%s;weight=2", params[j]);
-            rig_open(&r, before);
-            struct pool *p = pool_ref(rig_pool(&r, 0));
-            struct routes *other = other_routes(after);
-            assert_int_equal(p->sessions != NULL, i >= 2);
-            targets_install(r.worker, other);
+            p = pool_ref(rig_pool(&r, 0));
+            targets_install(r.worker, other[j]);
             if ((rig_pool(&r, 0) == p) != (i == j)) {
-                fail_msg("\"%s\" and \"%s\"", before, after);
+                fail_msg("\"%s\" and \"%s\"", params[i], params[j]);
             }
             assert_int_equal(p->retired, i != j);
-            routes_unref(other);
             pool_unref(p);
-            rig_close(&r);
+            targets_install(r.worker, other[i]);
         }
+        rig_close(&r);
+    }
+    for (size_t i = 0; i < COUNT(params); i++) {
+        routes_unref(other[i]);
     }
 }
 
