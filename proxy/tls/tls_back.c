@@ -235,23 +235,28 @@ static bool can_verify(const struct settings *s, const struct cfg_backend *b, co
     return can;
 }
 
+/* The one for these settings, still the list's; NULL: it cannot be made. */
+static SSL_CTX *find_or_make(struct tls_backs *all, const struct settings *s, const char *label)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        if (is_same(s, &all->list[i].settings)) {
+            return all->list[i].ctx;
+        }
+    }
+    SSL_CTX *ctx = make(all, s, label);
+    if (ctx != NULL) {
+        all->list = xrealloc(all->list, (all->n + 1) * sizeof(*all->list));
+        all->list[all->n++] = (struct known){*s, ctx};
+    }
+    return ctx;
+}
+
 SSL_CTX *tls_backs_ctx(struct tls_backs *all, const struct cfg_backend *b, const char *label)
 {
     struct settings s = settings_of(all->cfg, b);
-    SSL_CTX *ctx = NULL;
-    if (!can_verify(&s, b, label)) {
+    SSL_CTX *ctx = find_or_make(all, &s, label);
+    if (!can_verify(&s, b, label) || ctx == NULL) {
         return NULL;
-    }
-    for (size_t i = 0; i < all->n && ctx == NULL; i++) {
-        ctx = is_same(&s, &all->list[i].settings) ? all->list[i].ctx : NULL;
-    }
-    if (ctx == NULL) {
-        ctx = make(all, &s, label);
-        if (ctx == NULL) {
-            return NULL;
-        }
-        all->list = xrealloc(all->list, (all->n + 1) * sizeof(*all->list));
-        all->list[all->n++] = (struct known){s, ctx};
     }
     SSL_CTX_up_ref(ctx);
     return ctx;
