@@ -55,9 +55,6 @@ static bool set_proto(struct cfg_report *r, struct cfg_text value, void *what)
     b->proto = is_auto                    ? CFG_PROTO_AUTO
                : cfg_text_is(value, "h2") ? CFG_PROTO_HTTP2
                                           : CFG_PROTO_HTTP1;
-    if (is_auto) {
-        cfg_warning(r, value, "proto=auto has no effect yet; it is http/1.1");
-    }
     return true;
 }
 
@@ -450,7 +447,7 @@ const struct cfg_param cfg_backend_params[] = {
     {"dns", CFG_TAKES_ANY, false, set_dns, false},
     {"redirect-if-not-tls", false, true, set_redirect, false},
     {"redirect-if-no-tls", false, true, set_redirect_misspelt, true},
-    {"upgrade-scheme", false, true, set_upgrade_scheme, false},
+    {"upgrade-scheme", false, false, set_upgrade_scheme, false},
     {"read-timeout", true, false, set_read_timeout, false},
     {"write-timeout", true, false, set_write_timeout, false},
     {"group", true, false, set_group, false},
@@ -472,11 +469,11 @@ const struct cfg_param cfg_backend_params[] = {
     {"health-status", true, false, set_health_status, false},
     {"outlier", true, false, set_outlier, false},
     {"send-proxy", true, true, set_send_proxy, false},
-    {"ca", true, true, set_ca, false},
-    {"cert", true, true, set_cert, false},
-    {"key", true, true, set_key, false},
-    {"insecure", false, true, set_insecure, false},
-    {"pin", true, true, set_pin, false},
+    {"ca", true, false, set_ca, false},
+    {"cert", true, false, set_cert, false},
+    {"key", true, false, set_key, false},
+    {"insecure", false, false, set_insecure, false},
+    {"pin", true, false, set_pin, false},
     {"mruby", true, false, warn_of_mruby, false},
     {"dnf", false, false, refuse_dnf, false},
     {NULL, false, false, NULL, false},

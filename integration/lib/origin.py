@@ -74,6 +74,8 @@ class OriginLoop:
 
 
 class Origin:
+    """proto: "h1", "h2", or "auto": what ALPN has picked."""
+
     def __init__(self, loop, proto, tls=None, unix=None, recv_buffer=0, send_buffer=0, settings=None, port=None, host="127.0.0.1"):
         self.loop, self.proto, self.tls, self.unix = loop, proto, tls, unix
         self.recv_buffer, self.send_buffer = recv_buffer, send_buffer
@@ -81,6 +83,7 @@ class Origin:
         self.requests = []
         self.errors = []  # protocol errors that the proxy made towards us
         self.connections = 0
+        self.handshakes = []  # of each TLS connection: (ALPN, resumed, version)
         self.open = set()
         self.gates = {}
         self.barriers = {}
@@ -89,7 +92,7 @@ class Origin:
 
     async def _start(self):
         if self.unix:
-            self._server = await asyncio.start_unix_server(self._accept, self.unix, limit=1 << 18)
+            self._server = await asyncio.start_unix_server(self._accept, self.unix, ssl=self.tls, limit=1 << 18)
             return
         self.port = self.port or free_port()
         self._server = await asyncio.start_server(
@@ -108,7 +111,12 @@ class Origin:
 
     async def _accept(self, reader, writer):
         self.connections += 1
-        kind = origin_h2.H2Connection if self.proto == "h2" else origin_h1.H1Connection
+        tls, h2 = writer.get_extra_info("ssl_object"), self.proto == "h2"
+        if tls is not None:
+            alpn = tls.selected_alpn_protocol()
+            self.handshakes.append((alpn, tls.session_reused, tls.version()))
+            h2 = h2 if self.proto != "auto" else alpn == "h2"
+        kind = origin_h2.H2Connection if h2 else origin_h1.H1Connection
         conn = kind(self, self.connections, reader, writer)
         self.open.add(conn)
         try:
@@ -130,8 +138,8 @@ class Origin:
     def backend(self, pattern="/", extra=""):
         """The value of -b that leads here."""
         params = [self.address, pattern]
-        if self.proto == "h2":
-            params.append("proto=h2")
+        if self.proto != "h1":
+            params.append(f"proto={self.proto}")
         if self.tls:
             params += ["tls", "sni=backend.test"]
         return ";".join(params) + (";" + extra if extra else "")

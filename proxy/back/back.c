@@ -5,12 +5,15 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "back/probe.h"
 #include "config.h"
 #include "net/clock.h"
 #include "ops/log.h"
 #include "process/worker.h"
+#include "tls/tls.h"
+#include "tls/tls_store.h"
 
 /* ---------------------------------------------------------------- life */
 
@@ -41,11 +44,14 @@ struct pool *pool_new(struct worker *w, struct routes *routes, const struct back
                        .addr = *addr,
                        .key = key,
                        .id = ++w->last_pool_id,
-                       .refs = 1};
+                       .refs = 1,
+                       .speaks = CFG_PROTO_AUTO,
+                       .sessions = b->ctx != NULL ? tls_store_new() : NULL};
     format_address(addr, p->name, sizeof(p->name));
     p->health = health_get(key, b->cfg);
     list_init(&p->idle);
     list_init(&p->opening);
+    list_init(&p->undecided);
     list_init(&p->h2);
     list_init(&p->connections);
     list_init(&p->freed_node);
@@ -62,6 +68,7 @@ static void free_pool(struct reap *r)
     probe_free(p);
     health_put(p->health);
     routes_unref(p->routes);
+    tls_store_unref(p->sessions);
     free(p->key);
     free(p);
 }
@@ -97,6 +104,10 @@ static void count_as(struct pool *p, struct health *h)
 
 void pool_belongs_to(struct pool *p, struct routes *routes, const struct backend *b)
 {
+    /* The files may have changed, and what was verified by the old ones need not be good now. */
+    if (p->sessions != NULL && b->ctx != p->backend->ctx) {
+        tls_store_clear(p->sessions);
+    }
     routes_ref(routes);
     routes_unref(p->routes);
     p->routes = routes;
@@ -112,12 +123,14 @@ void pool_belongs_to(struct pool *p, struct routes *routes, const struct backend
 void pool_close_idle(struct pool *p)
 {
     probe_stop(p);
+    back_auto_close_idle(p);
     back_h1_close_idle(p);
 }
 
 void pool_close_all(struct pool *p)
 {
     probe_stop(p);
+    back_auto_close_idle(p);
     back_h1_close_idle(p);
     back_h2_close_all(p);
 }
@@ -126,6 +139,7 @@ void pool_retire(struct pool *p)
 {
     p->retired = true;
     probe_stop(p);
+    back_auto_close_idle(p);
     back_h1_close_idle(p);
     back_h2_retire(p);
 }
@@ -140,7 +154,7 @@ bool pool_may_open(const struct pool *p)
 
 bool pool_has_room(const struct pool *p)
 {
-    return pool_may_open(p) || p->nidle > 0 || back_h2_has_stream(p);
+    return pool_may_open(p) || p->nidle > 0 || back_h2_has_stream(p) || back_auto_has_room(p);
 }
 
 void pool_make_room(struct pool *p)
@@ -195,12 +209,10 @@ struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user
 {
     const struct config *cfg = p->worker->cfg;
     const struct backend *b = p->backend;
+    struct tls_peer peer = {.ctx = b->ctx, .name = b->sni, .alpn = alpn, .store = p->sessions};
     struct conn_target target = {.addr = (const struct sockaddr *)&p->addr.addr,
                                  .addr_len = p->addr.len,
-                                 .ctx = b->cfg->tls ? p->worker->client_ctx : NULL,
-                                 .sni = b->sni,
-                                 .verify = !cfg->insecure,
-                                 .alpn = alpn,
+                                 .tls = b->ctx != NULL ? &peer : NULL,
                                  .connect_timeout = cfg->backend_connect_timeout,
                                  .write_timeout = b->cfg->write_timeout != 0
                                                       ? b->cfg->write_timeout
@@ -230,6 +242,35 @@ void pool_conn_gone(struct pool *p)
     }
     pool_freed(p);
     pool_unref(p);
+}
+
+static bool is_name(const char *alpn, size_t len, const char *name)
+{
+    return len == strlen(name) && memcmp(alpn, name, len) == 0;
+}
+
+bool pool_agrees(const struct conn *c, enum cfg_proto proto)
+{
+    size_t len;
+    const char *alpn = conn_alpn(c, &len);
+    return c->tls == NULL ||
+           (proto == CFG_PROTO_HTTP2 ? is_name(alpn, len, "h2")
+                                     : len == 0 || is_name(alpn, len, "http/1.1"));
+}
+
+const char *pool_disagreement(const struct conn *c, const char *wanted, char buf[POOL_WHY_SIZE])
+{
+    char got[32];
+    size_t len;
+    const char *alpn = conn_alpn(c, &len);
+    len = len < sizeof(got) ? len : sizeof(got) - 1;
+    for (size_t i = 0; i < len; i++) { /* the peer may have said anything */
+        got[i] = (char)(alpn[i] > 0x20 && alpn[i] < 0x7f ? alpn[i] : '?');
+    }
+    got[len] = '\0';
+    snprintf(buf, POOL_WHY_SIZE, "ALPN: %s was offered, and %s chosen", wanted,
+             len > 0 ? got : "nothing");
+    return buf;
 }
 
 void pool_connected(struct pool *p)
@@ -275,7 +316,15 @@ void pool_answered(struct pool *p, int status)
 
 bool back_take(struct pool *p, struct exchange *x)
 {
-    return p->backend->cfg->proto == CFG_PROTO_HTTP2 ? back_h2_take(p, x) : back_h1_take(p, x);
+    switch (p->backend->cfg->proto) {
+    case CFG_PROTO_HTTP1:
+        return back_h1_take(p, x);
+    case CFG_PROTO_HTTP2:
+        return back_h2_take(p, x);
+    case CFG_PROTO_AUTO:
+        return back_auto_take(p, x);
+    }
+    return false;
 }
 
 enum exchange_error back_death(enum exchange_error why, bool kept, bool answered)
@@ -285,8 +334,15 @@ enum exchange_error back_death(enum exchange_error why, bool kept, bool answered
 
 bool back_open(struct pool *p, bool probe)
 {
-    return p->backend->cfg->proto == CFG_PROTO_HTTP2 ? back_h2_open(p, probe)
-                                                     : back_h1_open(p, probe);
+    switch (p->backend->cfg->proto) {
+    case CFG_PROTO_HTTP1:
+        return back_h1_open(p, probe);
+    case CFG_PROTO_HTTP2:
+        return back_h2_open(p, probe);
+    case CFG_PROTO_AUTO:
+        return back_auto_open(p, probe);
+    }
+    return false;
 }
 
 enum exchange_error back_error(enum conn_error why)

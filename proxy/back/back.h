@@ -39,8 +39,11 @@ struct pool {
     uint32_t nidle;
     struct list h2; /**< HTTP/2: connections that take streams, in the order they were opened */
     struct list connections; /**< HTTP/2: all of them, those too that only finish */
-    uint32_t nconns;         /**< connections of this worker, of any kind and state */
-    uint32_t load;           /**< exchanges in progress */
+    struct list undecided;   /**< proto=auto: connections whose protocol is not known yet */
+    enum cfg_proto speaks; /**< proto=auto: what was agreed on last; CFG_PROTO_AUTO: nothing yet */
+    struct tls_store *sessions; /**< to resume; NULL in the clear */
+    uint32_t nconns;            /**< connections of this worker, of any kind and state */
+    uint32_t load;              /**< exchanges in progress */
     bool retired;
 
     struct health *health; /**< a reference: what the whole program knows of the address */
@@ -77,10 +80,16 @@ void pool_freed(struct pool *p);
 /** Another worker waits: it gets a connection that this one does not need, if there is one. */
 void pool_yield(struct pool *p);
 
-/** For back_h1 and back_h2: a connection that is being opened. NULL: no socket, or max-conns are
+/** For the backs: a connection that is being opened. NULL: no socket, or max-conns are
  * there. When it ends, pool_conn_gone() has to be called. */
 struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user, const char *alpn);
 void pool_conn_gone(struct pool *p);
+/** After a TLS handshake: whether ALPN has come to `proto`. HTTP/1.1 is also what is spoken when
+ * nothing was agreed on (RFC 7301, 3.1: a server may ignore the extension). */
+bool pool_agrees(const struct conn *c, enum cfg_proto proto);
+/** What to say when it has come to something else than `wanted`; returns buf. */
+#define POOL_WHY_SIZE 96
+const char *pool_disagreement(const struct conn *c, const char *wanted, char buf[POOL_WHY_SIZE]);
 /** The outcome of a connect: failures make everybody stand back from the address for a while. */
 void pool_connected(struct pool *p);
 void pool_connect_failed(struct pool *p, const char *why);
@@ -102,7 +111,16 @@ bool back_open(struct pool *p, bool probe);
 bool back_h1_take(struct pool *p, struct exchange *x);
 bool back_h1_open(struct pool *p, bool probe);
 bool back_h2_open(struct pool *p, bool probe);
+bool back_auto_open(struct pool *p, bool probe);
 bool back_h2_take(struct pool *p, struct exchange *x);
+bool back_auto_take(struct pool *p, struct exchange *x);
+/** Hands the exchange to a connection that waits for one. False: there is none. */
+bool back_h1_reuse(struct pool *p, struct exchange *x);
+/** A connection of the pool has turned out to speak this, and has a user now. `x`: its first
+ * exchange; NULL: it waits for one. */
+void back_h1_adopt(struct pool *p, struct conn *c, struct exchange *x);
+/** The same; exchanges come by back_h2_take(). False: no memory. */
+bool back_h2_adopt(struct pool *p, struct conn *c);
 void back_h1_close_idle(struct pool *p);
 /** Of those that wait for a request, the one that waits the longest, if there is one. */
 void back_h1_close_last(struct pool *p);
@@ -110,6 +128,11 @@ void back_h1_close_last(struct pool *p);
 void back_h2_give_one(struct pool *p, bool in_use);
 /** Whether a connection has a stream to give. */
 bool back_h2_has_stream(const struct pool *p);
+/** proto=auto: whether one that is being opened takes another exchange. */
+bool back_auto_has_room(const struct pool *p);
+/** Of those that are being opened: those that nobody waits for, or, when nobody does any more, all.
+ */
+void back_auto_close_idle(struct pool *p);
 /** No connection takes another exchange; each ends with its last one. */
 void back_h2_retire(struct pool *p);
 void back_h2_close_all(struct pool *p);

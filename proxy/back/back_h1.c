@@ -249,13 +249,34 @@ static struct back_h1 *take_idle(struct pool *p)
     return NULL;
 }
 
-static struct back_h1 *open_connection(struct pool *p)
+bool back_h1_reuse(struct pool *p, struct exchange *x)
+{
+    /* A second try gets a new connection: what closed one kept connection may be closing all of
+     * them. So does a tunnel: it takes the connection for good, and CONNECT cannot be tried again
+     * when a kept one turns out to be dead. */
+    bool fresh = x->tries > 1 || x->tunnel.wanted != TUNNEL_NONE;
+    struct back_h1 *b = fresh ? NULL : take_idle(p);
+    if (b == NULL) {
+        pool_make_room(p);
+        return false;
+    }
+    begin(b, x);
+    return true;
+}
+
+static struct back_h1 *new_back(struct pool *p)
 {
     struct back_h1 *b = xcalloc(1, sizeof(*b));
     b->magic = BACK_MAGIC;
     b->pool = p;
     list_init(&b->node);
     timer_init(&b->timer, on_timeout);
+    return b;
+}
+
+static struct back_h1 *open_connection(struct pool *p)
+{
+    struct back_h1 *b = new_back(p);
     b->conn = pool_connect(p, &conn_ops, b, "http/1.1");
     if (b->conn == NULL) {
         free(b);
@@ -266,19 +287,10 @@ static struct back_h1 *open_connection(struct pool *p)
 
 bool back_h1_take(struct pool *p, struct exchange *x)
 {
-    /* A second try gets a new connection: what closed one kept connection may be closing all of
-     * them. So does a tunnel: it takes the connection for good, and CONNECT cannot be tried again
-     * when a kept one turns out to be dead. */
-    bool fresh = x->tries > 1 || x->tunnel.wanted != TUNNEL_NONE;
-    struct back_h1 *b = fresh ? NULL : take_idle(p);
-    if (b != NULL) {
-        begin(b, x);
+    if (back_h1_reuse(p, x)) {
         return true;
     }
-    if (fresh) {
-        pool_make_room(p);
-    }
-    b = open_connection(p);
+    struct back_h1 *b = open_connection(p);
     if (b == NULL) {
         return false;
     }
@@ -510,9 +522,25 @@ static void ready_unasked(struct back_h1 *b)
     }
 }
 
+static void connect_failed(struct back_h1 *b, const char *why)
+{
+    if (b->probes) {
+        b->probes = false;
+        probe_done(b->pool, false, why);
+    } else {
+        pool_connect_failed(b->pool, why);
+    }
+}
+
 static void ready(struct conn *c)
 {
     struct back_h1 *b = of_conn(c);
+    if (!pool_agrees(c, CFG_PROTO_HTTP1)) {
+        char why[POOL_WHY_SIZE];
+        connect_failed(b, pool_disagreement(c, "http/1.1", why));
+        fail(b, EXCHANGE_BACKEND_TLS);
+        return;
+    }
     pool_connected(b->pool);
     /* What a backend says before it was asked must not become an answer; input() has not looked
      * yet. (With TLS there may be session tickets.) */
@@ -545,11 +573,10 @@ static void eof(struct conn *c, bool clean)
 static void failed(struct conn *c, enum conn_error why)
 {
     struct back_h1 *b = of_conn(c);
-    if (b->probes) {
-        b->probes = false;
-        probe_done(b->pool, false, conn_error_detail(c, why));
-    } else if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE) {
-        pool_connect_failed(b->pool, conn_error_detail(c, why));
+    /* With TLS 1.3 our certificate is judged when the handshake is over for us. */
+    bool rejected = why == CONN_ERR_TLS && !b->reused && !b->any_input;
+    if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE || rejected) {
+        connect_failed(b, conn_error_detail(c, why));
     }
     fail(b, back_error(why));
 }
@@ -586,6 +613,20 @@ static void on_abort(struct exchange *x, enum exchange_error why)
 
 static const struct exchange_ops exchange_ops = {
     .body = on_body, .credit = on_credit, .abort = on_abort};
+
+void back_h1_adopt(struct pool *p, struct conn *c, struct exchange *x)
+{
+    struct back_h1 *b = new_back(p);
+    b->conn = c;
+    conn_set_user(c, &conn_ops, b);
+    if (x != NULL) {
+        begin(b, x);
+    } else if (may_wait(b)) {
+        become_idle(b);
+    } else {
+        destroy(b);
+    }
+}
 
 void back_h1_close_idle(struct pool *p)
 {

@@ -356,7 +356,7 @@ static bool has_room(const struct back_h2 *b)
     return b->settings_seen ? may_submit(b) && b->nwaiting == 0 : b->nwaiting < MAX_WAITING;
 }
 
-static struct back_h2 *open_connection(struct pool *p)
+static struct back_h2 *new_back(struct pool *p)
 {
     const struct config *cfg = p->worker->cfg;
     struct h2_options o;
@@ -380,14 +380,32 @@ static struct back_h2 *open_connection(struct pool *p)
     list_init(&b->streams);
     timer_init(&b->timer, on_timeout);
     b->engine = h2_conn_new(H2_CLIENT, &o);
-    b->conn = b->engine != NULL ? pool_connect(p, &conn_ops, b, "h2") : NULL;
+    if (b->engine == NULL) {
+        free(b);
+        return NULL;
+    }
+    return b;
+}
+
+static void enter_pool(struct back_h2 *b)
+{
+    list_append(&b->pool->h2, &b->node);
+    list_append(&b->pool->connections, &b->pool_node);
+}
+
+static struct back_h2 *open_connection(struct pool *p)
+{
+    struct back_h2 *b = new_back(p);
+    if (b == NULL) {
+        return NULL;
+    }
+    b->conn = pool_connect(p, &conn_ops, b, "h2");
     if (b->conn == NULL) {
         h2_conn_free(b->engine);
         free(b);
         return NULL;
     }
-    list_append(&p->h2, &b->node);
-    list_append(&p->connections, &b->pool_node);
+    enter_pool(b);
     return b;
 }
 
@@ -708,21 +726,25 @@ static void connect_failed(struct back_h2 *b, const char *why)
     }
 }
 
+static void begin(struct back_h2 *b)
+{
+    b->ready = true;
+    submit_waiting(b);
+    touch(b);
+    conn_want_output(b->conn);
+}
+
 static void ready(struct conn *c)
 {
     struct back_h2 *b = checked(c->user);
-    size_t len;
-    const char *alpn = conn_alpn(c, &len);
-    if (c->tls != NULL && (len != 2 || memcmp(alpn, "h2", 2) != 0)) {
-        connect_failed(b, "the backend does not agree to h2 (ALPN)");
+    if (!pool_agrees(c, CFG_PROTO_HTTP2)) {
+        char why[POOL_WHY_SIZE];
+        connect_failed(b, pool_disagreement(c, "h2", why));
         fail_conn(b, EXCHANGE_BACKEND_TLS);
         return;
     }
     pool_connected(b->pool);
-    b->ready = true;
-    submit_waiting(b);
-    touch(b);
-    conn_want_output(c);
+    begin(b);
 }
 
 static void eof(struct conn *c, bool clean)
@@ -734,7 +756,8 @@ static void eof(struct conn *c, bool clean)
 static void failed(struct conn *c, enum conn_error why)
 {
     struct back_h2 *b = checked(c->user);
-    if (!b->ready) {
+    /* With TLS 1.3 our certificate is judged when the handshake is over for us. */
+    if (!b->ready || (why == CONN_ERR_TLS && !b->settings_seen)) {
         connect_failed(b, conn_error_detail(c, why));
     }
     fail_conn(b, back_error(why));
@@ -780,6 +803,19 @@ static void on_abort(struct exchange *x, enum exchange_error why)
 
 static const struct exchange_ops exchange_ops = {
     .body = on_body, .credit = on_credit, .abort = on_abort};
+
+bool back_h2_adopt(struct pool *p, struct conn *c)
+{
+    struct back_h2 *b = new_back(p);
+    if (b == NULL) {
+        return false;
+    }
+    b->conn = c;
+    conn_set_user(c, &conn_ops, b);
+    enter_pool(b);
+    begin(b);
+    return true;
+}
 
 bool back_h2_has_stream(const struct pool *p)
 {

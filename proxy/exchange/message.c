@@ -472,6 +472,13 @@ void message_request_line(struct exchange *x, struct str *method, struct str *ta
     }
 }
 
+/* upgrade-scheme: there are servers that refuse http over TLS. */
+static struct str scheme_for_backend(const struct exchange *x)
+{
+    const struct cfg_backend *b = x->pool != NULL ? x->pool->backend->cfg : NULL;
+    return b != NULL && b->tls && b->upgrade_scheme ? (struct str){"https", 5} : x->request.scheme;
+}
+
 /* RFC 9113, 8.3.1 and 8.5; RFC 8441, 4. */
 static void put_pseudo_fields(struct exchange *x, struct field_list *l)
 {
@@ -483,7 +490,7 @@ static void put_pseudo_fields(struct exchange *x, struct field_list *l)
         put_token(l, H2_TOKEN_PSEUDO_PROTOCOL, "websocket", 9);
     }
     if (x->tunnel.wanted != TUNNEL_CONNECT) {
-        put_str(l, H2_TOKEN_PSEUDO_SCHEME, r->scheme);
+        put_str(l, H2_TOKEN_PSEUDO_SCHEME, scheme_for_backend(x));
     }
     put_str(l, H2_TOKEN_PSEUDO_AUTHORITY, request_authority(x));
     if (x->tunnel.wanted != TUNNEL_CONNECT) {

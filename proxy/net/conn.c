@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -148,9 +147,9 @@ struct conn *conn_connect(struct worker *w, const struct conn_target *t, const s
     c->connect_timeout = t->connect_timeout;
     c->via = t->via != NULL ? xstrdup(t->via) : NULL;
     c->via_timeout = t->via_timeout;
-    if (t->ctx != NULL) {
-        c->tls = tls_session_new(t->ctx, false, &c->tx);
-        if (c->tls == NULL || !tls_session_set_peer(c->tls, t->sni, t->verify, t->alpn)) {
+    if (t->tls != NULL) {
+        c->tls = tls_session_new(t->tls->ctx, false, &c->tx);
+        if (c->tls == NULL || !tls_session_set_peer(c->tls, t->tls)) {
             discard(c);
             return NULL;
         }
@@ -467,8 +466,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
         c->eof_seen = true;
         c->eof_clean = c->tls == NULL;
         if (c->state == CONN_HANDSHAKE) {
-            snprintf(c->tls->error, sizeof(c->tls->error),
-                     "the peer closed it during the TLS handshake");
+            tls_session_explain(c->tls, "the peer closed it during the TLS handshake");
             conn_fail(c, CONN_ERR_TLS);
             return;
         }
@@ -757,7 +755,7 @@ const char *conn_error_detail(const struct conn *c, enum conn_error why)
     case CONN_ERR_IO:
         return strerror(c->sys_errno);
     case CONN_ERR_TLS:
-        return c->tls != NULL && c->tls->error[0] != '\0' ? c->tls->error : "TLS failed";
+        return c->tls != NULL && c->tls->error != NULL ? c->tls->error : "TLS failed";
     case CONN_ERR_WRITE_TIMEOUT:
         return "the peer does not read";
     }

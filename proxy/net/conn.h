@@ -33,6 +33,7 @@ struct reap {
     void (*free)(struct reap *r);
 };
 
+struct tls_peer;
 struct tls_session;
 typedef struct ssl_ctx_st SSL_CTX;
 
@@ -108,11 +109,7 @@ struct conn *conn_accept(struct worker *w, int fd, SSL_CTX *ctx, const struct co
 struct conn_target {
     const struct sockaddr *addr;
     socklen_t addr_len;
-    SSL_CTX *ctx;    /**< NULL: in the clear */
-    const char *sni; /**< name to send and to verify */
-    bool verify;     /**< the certificate must be good and be for `sni` */
-    const char
-        *alpn; /**< the one protocol that is offered; conn_alpn() tells whether it was agreed on */
+    const struct tls_peer *tls; /**< NULL: in the clear; conn_alpn() tells what was agreed on */
     uint64_t connect_timeout, write_timeout;
     const char *via; /**< `addr` is an HTTP proxy's: the CONNECT request that it gets (net/via.h),
                         which must outlive the connection; NULL: no proxy */

@@ -133,14 +133,10 @@ static bool check_pid_file(const char *path)
 
 static bool check_tls(const struct config *cfg)
 {
-    SSL_CTX *server, *client;
-    tls_prepare();
-    bool good = tls_contexts(cfg, &server, &client);
-    SSL_CTX_free(server);
-    SSL_CTX_free(client);
-    good = tls_check_files(cfg) && good;
-    tls_cleanup();
-    return good;
+    SSL_CTX *ctx;
+    bool good = tls_fronts_ctx(cfg, &ctx);
+    SSL_CTX_free(ctx);
+    return tls_check_files(cfg) && good;
 }
 
 static bool check_readable(const char *option, const char *path)
@@ -154,11 +150,13 @@ static bool check_readable(const char *option, const char *path)
 
 static bool check_all(const struct config *cfg)
 {
+    tls_prepare();
     bool good = check_tls(cfg);
     good = check_readable("resolv-conf", cfg->resolv_conf) && good;
     struct routes *routes = routes_new(cfg);
     good = routes != NULL && good;
     routes_unref(routes);
+    tls_cleanup();
     for (size_t i = 0; i < cfg->nfrontend; i++) {
         good = check_frontend(&cfg->frontend[i]) && good;
     }

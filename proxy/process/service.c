@@ -26,7 +26,7 @@ struct service {
     pthread_mutex_t routes_lock;
     struct routes *routes; /* those in force */
     struct log_format *format;
-    SSL_CTX *server_ctx, *client_ctx;
+    SSL_CTX *server_ctx;
     struct worker **workers;
     size_t nworkers;
     size_t nstarted;
@@ -61,7 +61,7 @@ static bool set_up(struct service *s)
         return false;
     }
     tls_prepare();
-    if (!tls_contexts(cfg, &s->server_ctx, &s->client_ctx)) {
+    if (!tls_fronts_ctx(cfg, &s->server_ctx)) {
         return false;
     }
     if (!service_set_backends(s, cfg)) {
@@ -71,7 +71,7 @@ static bool set_up(struct service *s)
     s->nworkers = cfg->workers;
     s->workers = xcalloc(s->nworkers, sizeof(struct worker *));
     for (size_t i = 0; i < s->nworkers; i++) {
-        s->workers[i] = worker_new((int)i, cfg, s->routes, s->server_ctx, s->client_ctx, s->format);
+        s->workers[i] = worker_new((int)i, cfg, s->routes, s->server_ctx, s->format);
         if (s->workers[i] == NULL) {
             return false;
         }
@@ -110,7 +110,6 @@ void service_free(struct service *s)
     routes_unref(s->routes);
     pthread_mutex_destroy(&s->routes_lock);
     SSL_CTX_free(s->server_ctx);
-    SSL_CTX_free(s->client_ctx);
     tls_cleanup();
     cfg_unref(s->cfg);
     free(s);

@@ -219,14 +219,13 @@ void worker_ask_others(struct worker *w)
 /* ---------------------------------------------------------------- life */
 
 struct worker *worker_new(int index, const struct config *cfg, struct routes *routes,
-                          SSL_CTX *server_ctx, SSL_CTX *client_ctx, const struct log_format *format)
+                          SSL_CTX *server_ctx, const struct log_format *format)
 {
     struct worker *w = xcalloc(1, sizeof(*w));
     w->index = index;
     w->seed = (unsigned)time(NULL) ^ (unsigned)getpid() ^ ((unsigned)index << 16);
     w->cfg = cfg;
     w->server_ctx = server_ctx;
-    w->client_ctx = client_ctx;
     w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     if (w->loop == NULL) {
         LOG(FATAL, "no event loop could be made: %s", strerror(errno));

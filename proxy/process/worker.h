@@ -46,8 +46,7 @@ enum worker_command {
 struct worker {
     int index;
     const struct config *cfg;
-    SSL_CTX *server_ctx,
-        *client_ctx; /**< shared with the other workers; set up before they start */
+    SSL_CTX *server_ctx; /**< shared with the other workers; set up before they start */
     struct ev_loop *loop;
     ev_prepare end_of_turn;
     ev_async wake;
@@ -90,8 +89,7 @@ struct worker {
 };
 
 struct worker *worker_new(int index, const struct config *cfg, struct routes *routes,
-                          SSL_CTX *server_ctx, SSL_CTX *client_ctx,
-                          const struct log_format *format);
+                          SSL_CTX *server_ctx, const struct log_format *format);
 /** Accepts at the worker's share of the sockets, whose descriptors become its own. */
 void worker_listen(struct worker *w, const struct sockets *sockets);
 /** Starts the thread. When its loop has ended it sets `finished` and sends `wake` to `main_loop`.

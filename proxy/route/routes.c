@@ -12,6 +12,7 @@
 #include "net/via.h"
 #include "ops/log.h"
 #include "route/router.h"
+#include "tls/tls_back.h"
 
 /* ---------------------------------------------------------------- making */
 
@@ -121,6 +122,15 @@ static bool resolve(struct backend *b, const struct config *cfg)
     return resolve_name(b, proxy->host, proxy->port, family);
 }
 
+/* False: its context cannot be made. Without `tls` none can, and that has been said. */
+static bool set_tls(struct backend *b, struct tls_backs *tls)
+{
+    if (b->cfg->tls && tls != NULL) {
+        b->ctx = tls_backs_ctx(tls, b->cfg, b->label);
+    }
+    return !b->cfg->tls || tls == NULL || b->ctx != NULL;
+}
+
 static struct group *find_group(struct routes *r, const char *pattern)
 {
     int index = router_find(r->router, pattern);
@@ -209,6 +219,8 @@ struct routes *routes_new(const struct config *cfg)
         abort(); /* no memory */
     }
     r->backends = xcalloc(cfg->nbackend + 1, sizeof(*r->backends));
+    struct tls_backs *tls = tls_backs_new(cfg);
+    ok = tls != NULL;
     for (size_t i = 0; i < cfg->nbackend; i++) {
         const struct cfg_backend *cb = &cfg->backend[i];
         if (cb->kind != CFG_KIND_SERVER) {
@@ -222,10 +234,12 @@ struct routes *routes_new(const struct config *cfg)
         b->label = format_label(cb);
         b->sni = cb->sni != NULL ? cb->sni : cb->addr.host;
         ok = resolve(b, cfg) && ok;
+        ok = set_tls(b, tls) && ok;
         for (size_t j = 0; j < cb->npatterns; j++) {
             add_to_group(r, find_group(r, cb->patterns[j]), (uint32_t)i);
         }
     }
+    tls_backs_free(tls);
     for (size_t i = 0; i < r->ngroups; i++) {
         set_sub_groups(r, &r->groups[i]);
     }
@@ -260,6 +274,7 @@ void routes_unref(struct routes *r)
         free(r->backends[i].authority);
         free(r->backends[i].label);
         free(r->backends[i].via);
+        SSL_CTX_free(r->backends[i].ctx);
     }
     router_free(r->router);
     free(r->groups);

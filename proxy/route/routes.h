@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,8 +36,9 @@ struct backend {
     char
         *authority; /**< host[:port] as a Host field would have it; "localhost" for a UNIX socket */
     const char *sni; /**< name for TLS */
-    char *via;   /**< what the HTTP proxy is asked whose addresses `addrs` are then; NULL: none */
-    char *label; /**< for the log */
+    char *via;    /**< what the HTTP proxy is asked whose addresses `addrs` are then; NULL: none */
+    SSL_CTX *ctx; /**< a reference; NULL: in the clear */
+    char *label;  /**< for the log */
 };
 
 /** The backends that share a pattern, and what holds for all of them. */
@@ -64,8 +66,8 @@ struct routes {
     size_t nbackends;
 };
 
-/** Resolves every backend. One reference is the caller's. NULL: lines that name what does not
- * resolve went to the error log. */
+/** Resolves every backend and loads what its TLS needs. One reference is the caller's. NULL: lines
+ * that name what does not resolve or cannot be loaded went to the error log. */
 struct routes *routes_new(const struct config *cfg);
 /** A reference more, from any thread; returns it. */
 struct routes *routes_ref(struct routes *r);

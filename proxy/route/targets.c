@@ -21,6 +21,23 @@
 
 /* ---------------------------------------------------------------- pools */
 
+/* None of these has a semicolon: it separates them in the configuration. */
+static void format_tls(FILE *f, const struct backend *b)
+{
+    const struct cfg_backend *c = b->cfg;
+    const char *const texts[] = {b->sni, c->ca, c->cert, c->key};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        fprintf(f, "%s;", texts[i] != NULL ? texts[i] : "");
+    }
+    fprintf(f, "tls%s;", c->insecure ? " insecure" : "");
+    for (size_t i = 0; i < c->npins; i++) {
+        for (size_t j = 0; j < CFG_PIN_SIZE; j++) {
+            fprintf(f, "%02x", c->pins[i][j]);
+        }
+        fputc(';', f);
+    }
+}
+
 /* What makes two pools the same: the address, and all that decides how it is spoken to. */
 static char *format_key(const struct backend *b, const struct backend_addr *a)
 {
@@ -31,7 +48,10 @@ static char *format_key(const struct backend *b, const struct backend_addr *a)
     if (f == NULL) {
         abort(); /* no memory */
     }
-    fprintf(f, "%s;%d;%d;%s;", b->label, (int)c->proto, (int)c->tls, b->sni != NULL ? b->sni : "");
+    fprintf(f, "%s;%d;", b->label, (int)c->proto);
+    if (c->tls) {
+        format_tls(f, b);
+    }
     const unsigned char *octets = (const unsigned char *)&a->addr;
     for (socklen_t i = 0; i < a->len; i++) {
         fprintf(f, "%02x", octets[i]);

@@ -6,11 +6,14 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <arpa/inet.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/buffer.h"
+#include "tls/tls_back.h"
+#include "tls/tls_store.h"
 
 /* ---------------------------------------------------------------- the BIO */
 
@@ -96,6 +99,7 @@ struct tls_session *tls_session_new(SSL_CTX *ctx, bool server, struct buffer *ou
     }
     BIO_set_data(bio, t);
     SSL_set_bio(t->ssl, bio, bio);
+    SSL_set_app_data(t->ssl, t);
     if (server) {
         SSL_set_accept_state(t->ssl);
     } else {
@@ -109,7 +113,14 @@ void tls_session_free(struct tls_session *t)
     if (t == NULL) {
         return;
     }
+    if (t->store != NULL) {
+        /* OpenSSL would make the session unfit for resumption, for a close without close_notify;
+         * that is not asked for since TLS 1.1 (RFC 5246, 7.2.1). */
+        SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     SSL_free(t->ssl);
+    tls_store_unref(t->store);
+    free(t->error);
     free(t->in_mem);
     free(t);
 }
@@ -128,42 +139,72 @@ static bool check_name(SSL *ssl, const char *name)
                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     bool ok = is_numeric(name) ? X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1
                                : X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
-    SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
     return ok;
 }
 
-bool tls_session_set_peer(struct tls_session *t, const char *name, bool verify, const char *alpn)
+/* The list as ALPN has it: each name behind its length (RFC 7301, 3.1). */
+static bool offer(SSL *ssl, const char *list)
 {
     unsigned char wire[32];
-    size_t len = strlen(alpn);
-    assert(len + 1 <= sizeof(wire));
-    wire[0] = (unsigned char)len;
-    memcpy(wire + 1, alpn, len);
-    bool ok = SSL_set_alpn_protos(t->ssl, wire, (unsigned)len + 1) == 0;
+    size_t at = 0;
+    while (*list != '\0') {
+        size_t len = strcspn(list, ",");
+        assert(len > 0 && at + 1 + len <= sizeof(wire)); /* we say it, nobody else */
+        wire[at++] = (unsigned char)len;
+        memcpy(wire + at, list, len);
+        at += len;
+        list += len + (list[len] == ',');
+    }
+    return SSL_set_alpn_protos(ssl, wire, (unsigned)at) == 0;
+}
+
+static void resume(struct tls_session *t)
+{
+    SSL_SESSION *s = tls_store_take(t->store);
+    if (s != NULL) {
+        (void)SSL_set_session(t->ssl, s); /* if it does not fit there is a full handshake */
+        SSL_SESSION_free(s);
+    }
+}
+
+bool tls_session_set_peer(struct tls_session *t, const struct tls_peer *peer)
+{
+    const char *name = peer->name;
+    bool ok = offer(t->ssl, peer->alpn);
     if (name != NULL && !is_numeric(name)) {
         /* The macro casts const away where a warning is made of it. */
         ok = ok && SSL_ctrl(t->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                             (void *)(uintptr_t)name) == 1;
     }
-    if (verify) {
+    if (tls_back_verifies(peer->ctx)) {
         ok = ok && name != NULL && check_name(t->ssl, name);
-    } else {
-        SSL_set_verify(t->ssl, SSL_VERIFY_NONE, NULL);
+    }
+    if (peer->store != NULL) {
+        t->store = tls_store_ref(peer->store);
+        resume(t);
     }
     ERR_clear_error();
     return ok;
 }
 
+void tls_session_explain(struct tls_session *t, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    if (t->error == NULL) {
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof(text), fmt, ap);
+        va_end(ap);
+        t->error = xstrdup(text);
+    }
+}
+
 static enum tls_rc fail(struct tls_session *t)
 {
     unsigned long e = ERR_peek_last_error();
-    long verify = SSL_get_verify_result(t->ssl);
-    if (verify != X509_V_OK && !SSL_is_server(t->ssl)) {
-        snprintf(t->error, sizeof(t->error), "certificate: %s",
-                 X509_verify_cert_error_string(verify));
-    } else if (e != 0) {
+    if (e != 0) {
         const char *reason = ERR_reason_error_string(e);
-        snprintf(t->error, sizeof(t->error), "TLS: %s", reason != NULL ? reason : "unknown error");
+        tls_session_explain(t, "TLS: %s", reason != NULL ? reason : "unknown error");
     }
     ERR_clear_error();
     return TLS_FAILED;
@@ -186,7 +227,15 @@ enum tls_rc tls_handshake(struct tls_session *t)
 {
     ERR_clear_error();
     int ret = SSL_do_handshake(t->ssl);
-    return ret == 1 ? TLS_OK : outcome(t, ret);
+    enum tls_rc rc = ret == 1 ? TLS_OK : outcome(t, ret);
+    if (rc == TLS_OK && !SSL_is_server(t->ssl) && !tls_back_is_identified(t->ssl)) {
+        tls_session_explain(t, "certificate: there is none");
+        rc = TLS_FAILED;
+    }
+    if (rc == TLS_FAILED && t->store != NULL) {
+        tls_store_clear(t->store); /* it may be the session that the peer stumbles over */
+    }
+    return rc;
 }
 
 enum tls_rc tls_read(struct tls_session *t, uint8_t *buf, size_t cap, size_t *len)

@@ -16,18 +16,16 @@ struct config;
 /** The server's context: certificate, key, protocols, ALPN. NULL: a line that names the fault went
  * to the error log. */
 SSL_CTX *tls_server_ctx(const struct config *cfg);
-/** Both contexts, each NULL when the configuration has no use for it. False: as above, for each
- * that failed; the caller frees what there is all the same. */
-bool tls_contexts(const struct config *cfg, SSL_CTX **server, SSL_CTX **client);
-/** Whether the other files that options name can be loaded: the key pair for backends, CAs, DH
- * parameters. False: as above, for each. */
+/** The same for the frontends of a configuration; *ctx is NULL when none of them has TLS. False: as
+ * above. */
+bool tls_fronts_ctx(const struct config *cfg, SSL_CTX **ctx);
+/** Whether the other files that options name can be loaded: CAs of clients, DH parameters. False:
+ * as above, for each. */
 bool tls_check_files(const struct config *cfg);
-/** The context for backends, with the system's store and `cfg->cacert`; whether a session verifies
- * is tls_session_set_peer()'s. */
-SSL_CTX *tls_client_ctx(const struct config *cfg);
 
 /** Where a growing output lives. */
 struct buffer;
+struct tls_store;
 
 struct tls_session {
     SSL *ssl;
@@ -35,15 +33,28 @@ struct tls_session {
     size_t in_len;
     uint8_t *in_mem;    /**< owned copy of `in` while it has to outlive a turn; NULL otherwise */
     struct buffer *out; /**< where ciphertext goes */
-    char error[160];    /**< why it failed */
+    struct tls_store *store; /**< a reference: where sessions go; NULL: nowhere */
+    char *error;             /**< why it failed; NULL: nobody said */
 };
 
 struct tls_session *tls_session_new(SSL_CTX *ctx, bool server, struct buffer *out);
 void tls_session_free(struct tls_session *t);
 
-/** Client: name to send and check, and the one ALPN protocol to offer. False: not possible (the
- * name is no name). */
-bool tls_session_set_peer(struct tls_session *t, const char *name, bool verify, const char *alpn);
+/** Whom a client talks to. */
+struct tls_peer {
+    SSL_CTX *ctx;            /**< of tls_backs_ctx(): decides what is verified */
+    const char *name;        /**< is sent, unless it is an address, and verified; NULL: none */
+    const char *alpn;        /**< the protocols to offer, separated by commas */
+    struct tls_store *store; /**< its sessions, to resume one and to keep those that come */
+};
+
+/** Client: what to send, to check and to offer. False: not possible (the name is no name, or there
+ * is none and one is to be verified). */
+bool tls_session_set_peer(struct tls_session *t, const struct tls_peer *peer);
+
+/** Says why it failed. What was said first stays: it is the cause. */
+void tls_session_explain(struct tls_session *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /** Once, before any thread: what all sessions share; and at the very end. */
 void tls_prepare(void);

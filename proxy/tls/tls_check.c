@@ -131,37 +131,9 @@ static bool check_dh_params(const char *path)
     return good;
 }
 
-static bool check_backend(const struct cfg_backend *b)
-{
-    char where[300], ca[320], cert[320], key[320]; /* a host has at most 253 octets */
-    bool good = true;
-    if (b->addr.path != NULL) {
-        snprintf(where, sizeof(where), "backend=unix:%s", b->addr.path);
-    } else {
-        snprintf(where, sizeof(where), "backend=%s,%u", b->addr.host, b->addr.port);
-    }
-    snprintf(ca, sizeof(ca), "%s: ca", where);
-    snprintf(cert, sizeof(cert), "%s: cert", where);
-    snprintf(key, sizeof(key), "%s: key", where);
-    if (b->ca != NULL) {
-        good = check_cas(ca, b->ca);
-    }
-    return (b->cert == NULL || check_pair(cert, b->cert, key, b->key)) && good;
-}
-
 bool tls_check_files(const struct config *cfg)
 {
     bool good = true;
-    for (size_t i = 0; i < cfg->nbackend; i++) {
-        if (cfg->backend[i].tls) {
-            good = check_backend(&cfg->backend[i]) && good;
-        }
-    }
-    if (cfg->client_cert_file != NULL && cfg->client_private_key_file != NULL) {
-        good = check_pair("client-cert-file", cfg->client_cert_file, "client-private-key-file",
-                          cfg->client_private_key_file) &&
-               good;
-    }
     if (cfg->verify_client_cacert != NULL) {
         good = check_cas("verify-client-cacert", cfg->verify_client_cacert) && good;
     }

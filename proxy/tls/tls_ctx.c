@@ -7,15 +7,15 @@
 #include "config.h"
 #include "ops/log.h"
 #include "tls/tls_check.h"
+#include "tls/tls_ctx.h"
 
 static int tls_version(enum cfg_tls_version v)
 {
     return v == CFG_TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
 }
 
-/* What both roles have in common. */
-static SSL_CTX *new_ctx(const struct config *cfg, const SSL_METHOD *method, const char *ciphers,
-                        const char *tls13_ciphers)
+SSL_CTX *tls_new_ctx(const struct config *cfg, const SSL_METHOD *method, const char *ciphers,
+                     const char *tls13_ciphers)
 {
     SSL_CTX *ctx = SSL_CTX_new(method);
     if (ctx == NULL) {
@@ -106,7 +106,7 @@ static bool demand_certificate(SSL_CTX *ctx, const struct config *cfg)
 
 SSL_CTX *tls_server_ctx(const struct config *cfg)
 {
-    SSL_CTX *ctx = new_ctx(cfg, TLS_server_method(), cfg->ciphers, cfg->tls13_ciphers);
+    SSL_CTX *ctx = tls_new_ctx(cfg, TLS_server_method(), cfg->ciphers, cfg->tls13_ciphers);
     if (ctx == NULL) {
         return NULL;
     }
@@ -123,58 +123,12 @@ SSL_CTX *tls_server_ctx(const struct config *cfg)
     return ctx;
 }
 
-/* ---------------------------------------------------------------- client */
-
-SSL_CTX *tls_client_ctx(const struct config *cfg)
+bool tls_fronts_ctx(const struct config *cfg, SSL_CTX **ctx)
 {
-    SSL_CTX *ctx =
-        new_ctx(cfg, TLS_client_method(), cfg->client_ciphers, cfg->tls13_client_ciphers);
-    if (ctx == NULL) {
-        return NULL;
-    }
-    if (SSL_CTX_set_default_verify_paths(ctx) != 1) {
-        LOG(WARN, "the system's certificate store could not be loaded: %s", tls_first_error());
-    }
-    if (cfg->cacert != NULL && !tls_is_file("cacert", cfg->cacert)) {
-        SSL_CTX_free(ctx);
-        return NULL;
-    }
-    if (cfg->cacert != NULL && SSL_CTX_load_verify_locations(ctx, cfg->cacert, NULL) != 1) {
-        LOG(FATAL, "cacert: %s: no certificates could be read: %s", cfg->cacert, tls_first_error());
-        SSL_CTX_free(ctx);
-        return NULL;
-    }
-    return ctx;
-}
-
-/* ---------------------------------------------------------------- both */
-
-static bool fronts_need_tls(const struct config *cfg)
-{
+    bool needed = false;
     for (size_t i = 0; i < cfg->nfrontend; i++) {
-        if (cfg->frontend[i].tls) {
-            return true;
-        }
+        needed = needed || cfg->frontend[i].tls;
     }
-    return false;
-}
-
-static bool backs_need_tls(const struct config *cfg)
-{
-    for (size_t i = 0; i < cfg->nbackend; i++) {
-        if (cfg->backend[i].tls) {
-            return true;
-        }
-    }
-    return cfg->cacert != NULL; /* that is read, and so checked, whoever needs it */
-}
-
-bool tls_contexts(const struct config *cfg, SSL_CTX **server, SSL_CTX **client)
-{
-    bool front = fronts_need_tls(cfg);
-    bool back =
-        backs_need_tls(cfg); /* the system's certificates cost 1 MiB and some milliseconds */
-    *server = front ? tls_server_ctx(cfg) : NULL;
-    *client = back ? tls_client_ctx(cfg) : NULL;
-    return (!front || *server != NULL) && (!back || *client != NULL);
+    *ctx = needed ? tls_server_ctx(cfg) : NULL;
+    return !needed || *ctx != NULL;
 }

@@ -685,17 +685,6 @@ static void what_has_no_effect_yet_is_listed(void **state)
             }
         }
     }
-    /* One value of a parameter that has its effect else. */
-    struct said s;
-    struct cfg_backend b;
-    said_begin(&s, "h,80;;tls;proto=auto");
-    assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
-    if (s.report.warnings > 0) {
-        take_line(list, "- `backend ...;proto=auto`\n");
-        nparams++;
-    }
-    cfg_backend_clear(&b);
-    said_end(&s, 0, s.report.warnings > 0 ? "proto=auto has no effect yet" : NULL);
     print_message("%zu options and %zu parameters\n", n, nparams);
     assert_null(strstr(list, "\n- `")); /* nothing in the list that has its effect */
     assert_true(n <= NOT_YET_OPTIONS && nparams <= NOT_YET_PARAMS);

@@ -541,7 +541,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         expect_h1(&run.made, sent.mem, buffer_len(&sent));
     }
     run.world = get_world((run.flags & BACK_H2) != 0);
-    run.worker = worker_new(0, run.world->cfg, run.world->routes, NULL, NULL, run.world->format);
+    run.worker = worker_new(0, run.world->cfg, run.world->routes, NULL, run.world->format);
     int fds[2];
     const struct sockaddr peer = {.sa_family = AF_UNIX};
     if (run.worker == NULL ||

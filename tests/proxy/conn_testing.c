@@ -120,9 +120,6 @@ int testing_listener(struct sockaddr_in *addr)
 
 struct conn_target testing_target(const struct sockaddr *addr, socklen_t len)
 {
-    return (struct conn_target){.addr = addr,
-                                .addr_len = len,
-                                .alpn = "http/1.1",
-                                .connect_timeout = 30000,
-                                .write_timeout = 30000};
+    return (struct conn_target){
+        .addr = addr, .addr_len = len, .connect_timeout = 30000, .write_timeout = 30000};
 }

@@ -36,9 +36,8 @@ static void open_tls(struct tls_scene *s, const char *name)
     int l = testing_listener(&addr);
     struct conn_target target =
         testing_target((const struct sockaddr *)(const void *)&addr, sizeof(addr));
-    target.ctx = s->rig.client_ctx;
-    target.sni = name;
-    target.verify = true;
+    struct tls_peer peer = {.ctx = s->rig.client_ctx, .name = name, .alpn = "http/1.1"};
+    target.tls = &peer;
     s->client = s->server = (struct user){.most = SIZE_MAX};
     s->client.conn = conn_connect(s->rig.worker, &target, &user_ops, &s->client);
     assert_non_null(s->client.conn);
@@ -199,8 +198,8 @@ static void a_handshake_that_does_not_go_on_times_out(void **state)
     int l = testing_listener(&addr); /* connects, and says nothing */
     struct conn_target target =
         testing_target((const struct sockaddr *)(const void *)&addr, sizeof(addr));
-    target.ctx = s.rig.client_ctx;
-    target.sni = "a.example";
+    struct tls_peer peer = {.ctx = s.rig.client_ctx, .name = "a.example", .alpn = "http/1.1"};
+    target.tls = &peer;
     target.connect_timeout = 60;
     s.server = s.client = (struct user){.most = SIZE_MAX};
     s.client.conn = conn_connect(s.rig.worker, &target, &user_ops, &s.client);

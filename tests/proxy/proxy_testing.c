@@ -20,10 +20,11 @@
 #include "route/routes.h"
 #include "route/targets.h"
 #include "tls/tls.h"
+#include "tls/tls_back.h"
 
 /* ---------------------------------------------------------------- the worker */
 
-static struct config *load(const char *options)
+struct config *testing_config(const char *options)
 {
     char text[4096];
     char *argv[64];
@@ -46,28 +47,39 @@ static struct config *load(const char *options)
         options += len + (options[len] == '\n');
     }
     argv[argc] = NULL;
+    /* The system's certificates are no part of any test, and slow to read. */
+    setenv("SSL_CERT_FILE", "/dev/null", 1);
+    setenv("SSL_CERT_DIR", "/nonexistent", 1);
     assert_int_equal(cfg_load(argc, argv, stdout, stderr, &cfg), CFG_OK);
     return cfg;
+}
+
+SSL_CTX *testing_client_ctx(const struct config *cfg, const struct cfg_backend *b)
+{
+    static const struct cfg_backend usual = {.tls = true};
+    struct tls_backs *all = tls_backs_new(cfg);
+    assert_non_null(all);
+    SSL_CTX *ctx = tls_backs_ctx(all, b != NULL ? b : &usual, "testing");
+    assert_non_null(ctx);
+    tls_backs_free(all);
+    return ctx;
 }
 
 static void open_rig(struct rig *r, const char *options, bool tls)
 {
     *r = (struct rig){.client = {.addr = "192.0.2.7", .port = 4711, .server_port = 3000}};
-    r->cfg = load(options);
+    r->cfg = testing_config(options);
     assert_true(log_open(r->cfg));
     if (tls) {
-        /* The system's certificates are no part of any test, and slow to read. */
-        setenv("SSL_CERT_FILE", "/dev/null", 1);
-        setenv("SSL_CERT_DIR", "/nonexistent", 1);
         r->server_ctx = tls_server_ctx(r->cfg);
-        r->client_ctx = tls_client_ctx(r->cfg);
-        assert_true(r->server_ctx != NULL && r->client_ctx != NULL);
+        assert_non_null(r->server_ctx);
+        r->client_ctx = testing_client_ctx(r->cfg, NULL);
     }
     r->routes = routes_new(r->cfg);
     assert_non_null(r->routes);
     assert_true(access_log_open(r->cfg));
     r->format = log_format_new(r->cfg->accesslog_format);
-    r->worker = worker_new(0, r->cfg, r->routes, r->server_ctx, r->client_ctx, r->format);
+    r->worker = worker_new(0, r->cfg, r->routes, r->server_ctx, r->format);
     assert_non_null(r->worker);
 }
 

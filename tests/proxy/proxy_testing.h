@@ -10,6 +10,8 @@
 #include "ops/access_log.h"
 #include "process/worker.h"
 
+#include "config.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,6 +35,10 @@ struct rig {
 void rig_open(struct rig *r, const char *options);
 /** The same with both TLS contexts; the options name key and certificate (and cacert). */
 void rig_open_tls(struct rig *r, const char *options);
+/** The configuration that rig_open() makes of `options`; a reference of the caller's. */
+struct config *testing_config(const char *options);
+/** A context as for this backend; NULL: one that says nothing about TLS but that it is spoken. */
+SSL_CTX *testing_client_ctx(const struct config *cfg, const struct cfg_backend *b);
 /** Frees everything, and checks that the worker has nothing left (worker_free asserts it). */
 void rig_close(struct rig *r);
 

@@ -2,6 +2,7 @@
 #include "route/targets.h"
 
 #include "back/back.h"
+#include "cert_testing.h"
 #include "net/clock.h"
 #include "proxy_testing.h"
 #include "route/routes.h"
@@ -10,11 +11,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "config.h"
+#include "tls/tls_store.h"
 
 #define THREE "backend=127.0.0.1,81\nbackend=127.0.0.1,82\nbackend=127.0.0.1,83"
 
@@ -151,6 +155,86 @@ static void pools_of_addresses_that_stay_are_kept(void **state)
     rig_exchange_end(&r, x);
     assert_int_equal(one->refs, 1);
     pool_unref(one);
+    rig_close(&r);
+}
+
+static void a_pool_stays_only_where_it_is_spoken_to_in_the_same_way(void **state)
+{
+    (void)state;
+    char ca[200], own[400];
+    cert_make(&(struct cert_wish){.file = "t", .common_name = "t", .days = 10});
+    snprintf(ca, sizeof(ca), ";tls;ca=%s", cert_path("t", "cert"));
+    snprintf(own, sizeof(own), ";tls;cert=%s;key=%s", cert_path("t", "cert"),
+             cert_path("t", "key"));
+#define PIN(x) ";pin=sha256:" x "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    const char *const params[] = {"",
+                                  ";proto=h2",
+                                  ";tls",
+                                  ";tls;proto=h2",
+                                  ";tls;proto=auto",
+                                  ";tls;sni=a",
+                                  ";tls;sni=b",
+                                  ca,
+                                  own,
+                                  ";tls;insecure",
+                                  ";tls;insecure" PIN("A"),
+                                  ";tls" PIN("A"),
+                                  ";tls" PIN("B"),
+                                  ";tls" PIN("A") PIN("B")};
+#undef PIN
+    struct routes *other[COUNT(params)];
+    for (size_t i = 0; i < COUNT(params); i++) {
+        char line[500];
+        snprintf(line, sizeof(line), "backend=127.0.0.1,81;/:/more%s;weight=2", params[i]);
+        other[i] = other_routes(line);
+    }
+    for (size_t i = 0; i < COUNT(params); i++) {
+        struct rig r;
+        char line[500];
+        snprintf(line, sizeof(line), "backend=127.0.0.1,81;%s", params[i]);
+        rig_open(&r, line);
+        struct pool *p = rig_pool(&r, 0);
+        assert_int_equal(p->sessions != NULL, i >= 2);
+        targets_install(r.worker, other[i]);
+        assert_ptr_equal(rig_pool(&r, 0), p);
+        for (size_t j = 0; j < COUNT(params); j++) {
+            p = pool_ref(rig_pool(&r, 0));
+            targets_install(r.worker, other[j]);
+            if ((rig_pool(&r, 0) == p) != (i == j)) {
+                fail_msg("\"%s\" and \"%s\"", params[i], params[j]);
+            }
+            assert_int_equal(p->retired, i != j);
+            pool_unref(p);
+            targets_install(r.worker, other[i]);
+        }
+        rig_close(&r);
+    }
+    for (size_t i = 0; i < COUNT(params); i++) {
+        routes_unref(other[i]);
+    }
+}
+
+/* The files may say something else now, though their names are the same. */
+static void sessions_do_not_outlive_what_verified_them(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, "backend=127.0.0.1,81;;tls");
+    struct pool *p = rig_pool(&r, 0);
+    SSL_SESSION *session = SSL_SESSION_new();
+    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION);
+    SSL_SESSION_set1_id(session, (const unsigned char *)"x", 1);
+    SSL_SESSION_set_time(session, (long)time(NULL));
+    tls_store_put(p->sessions, session);
+    targets_install(r.worker, r.routes); /* the same context */
+    session = tls_store_take(p->sessions);
+    assert_non_null(session);
+    tls_store_put(p->sessions, session);
+    struct routes *other = other_routes("backend=127.0.0.1,81;;tls");
+    targets_install(r.worker, other);
+    assert_ptr_equal(rig_pool(&r, 0), p);
+    assert_null(tls_store_take(p->sessions));
+    routes_unref(other);
     rig_close(&r);
 }
 
@@ -422,6 +506,8 @@ int main(void)
         cmocka_unit_test(one_that_failed_lately_stands_back),
         cmocka_unit_test(what_was_tried_is_not_tried_again),
         cmocka_unit_test(pools_of_addresses_that_stay_are_kept),
+        cmocka_unit_test(a_pool_stays_only_where_it_is_spoken_to_in_the_same_way),
+        cmocka_unit_test(sessions_do_not_outlive_what_verified_them),
         cmocka_unit_test(addresses_come_and_go),
         cmocka_unit_test(a_running_worker_gets_other_routes),
         cmocka_unit_test(who_finds_no_room_waits_for_it),
