@@ -7,6 +7,7 @@
 
 #include "back/back.h"
 #include "config.h"
+#include "exchange/answer.h"
 #include "exchange/error_page.h"
 #include "net/clock.h"
 #include "ops/log.h"
@@ -120,8 +121,20 @@ static void match(struct exchange *x)
     x->group = &t->groups[routes_match(t->routes, &x->request, sni)->index];
 }
 
+/* The program answers it itself. */
+static bool is_answered(struct exchange *x)
+{
+    if (!x->client->healthmon) {
+        match(x);
+    }
+    return answer_begin(x);
+}
+
 void exchange_begin(struct exchange *x)
 {
+    if (is_answered(x)) {
+        return;
+    }
     budget_earn(&x->worker->retries, clock_ms());
     if (x->request.m.has_body) {
         pipe_keep(&x->up);
@@ -162,11 +175,13 @@ static void dispatch(struct exchange *x, enum exchange_error why)
     assert(x->back_ops == NULL && exchange_can_start_over(x));
     bool more = true;
     pipe_rewind(&x->up);
+    if (is_answered(x)) {
+        return; /* by the routes that have come while it waited */
+    }
     if (has_its_share(x)) {
         queue_enter(&x->client->queue, x, 0);
         return;
     }
-    match(x);
     while (more && x->tries < EXCHANGE_MAX_TRIES &&
            (x->tries == 0 || budget_spend(&x->worker->retries, clock_ms()))) {
         if (attempt(x, &why, &more)) {

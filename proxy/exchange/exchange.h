@@ -101,6 +101,7 @@ struct client_info {
     uint16_t port, server_port;
     bool tls;
     bool sni_fwd;     /**< requests are routed by tls_sni */
+    bool healthmon;   /**< each request is answered with 200 */
     const char *alpn; /**< static: "h2", "http/1.1" …; NULL: none was agreed on */
     const char *tls_protocol, *tls_cipher; /**< static; NULL in the clear */
     char *tls_sni;                         /**< owned by the front; NULL without */
@@ -136,6 +137,7 @@ struct exchange {
     uint32_t affinity;
     uint8_t tries;
     uint32_t tried[EXCHANGE_MAX_TRIES]; /**< ids of the pools */
+    bool own_answer;                    /**< the response is the program's own, and no error */
     bool response_started;              /**< the front has sent a head that is not interim */
     bool request_sent;                  /**< HTTP/2 back: our side of the stream has ended */
     uint8_t interim;                    /**< interim responses so far */

@@ -185,6 +185,7 @@ void front_accept(struct worker *w, int fd, const struct cfg_frontend *cfg,
     client_info_init(&f->client);
     f->client.tls = cfg->tls;
     f->client.sni_fwd = cfg->sni_fwd;
+    f->client.healthmon = cfg->service == CFG_SERVICE_HEALTHMON;
     f->client.server_port = cfg->addr.port;
     describe_peer(&f->client, peer);
     list_init(&f->node);
