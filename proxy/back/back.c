@@ -112,15 +112,16 @@ static bool may_open(const struct pool *p)
     return most == 0 || p->nconns < most;
 }
 
-bool pool_has_room(const struct pool *p)
+bool pool_has_room(const struct pool *p, const struct client_info *client)
 {
-    return may_open(p) || p->nidle > 0 || back_h2_has_stream(p);
+    return may_open(p) || p->nidle > 0 || back_h2_has_stream(p, client) || back_h2_has_unused(p);
 }
 
 void pool_make_room(struct pool *p)
 {
     if (!may_open(p)) {
         back_h1_close_last(p);
+        back_h2_close_unused(p);
     }
 }
 
@@ -160,8 +161,22 @@ struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user
     if (c != NULL) {
         p->nconns++;
         pool_ref(p);
+        pool_introduce(p, c, NULL);
     }
     return c;
+}
+
+void pool_introduce(const struct pool *p, struct conn *c, const struct client_info *client)
+{
+    static const struct endpoint nobody;
+    uint8_t header[PROXYPROTO_WRITE_MOST];
+    if (!pool_sends_proxy(p)) {
+        return;
+    }
+    unsigned version = p->backend->cfg->send_proxy == CFG_SEND_PROXY_V1 ? 1 : 2;
+    size_t len = proxyproto_write(header, version, client != NULL ? &client->from : &nobody,
+                                  client != NULL ? &client->to : &nobody);
+    conn_set_preface(c, header, len);
 }
 
 void pool_conn_gone(struct pool *p)

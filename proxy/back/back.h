@@ -10,6 +10,7 @@
 #ifndef BACK_BACK_H
 #define BACK_BACK_H
 
+#include "config.h"
 #include "exchange/exchange.h"
 #include "net/conn.h"
 #include "net/list.h"
@@ -62,8 +63,8 @@ void pool_close_idle(struct pool *p);
 /** The worker stops, its exchanges have ended. */
 void pool_close_all(struct pool *p);
 
-/** Whether another request finds a connection here, or may open one. */
-bool pool_has_room(const struct pool *p);
+/** Whether another request of this client finds a connection here, or may open one. */
+bool pool_has_room(const struct pool *p, const struct client_info *client);
 /** Ends an idle connection where there would be too many with another one. */
 void pool_make_room(struct pool *p);
 /** A connection has become idle: there may be one too many, or somebody who waits for it. */
@@ -74,6 +75,15 @@ void pool_freed(struct pool *p);
 /** For back_h1 and back_h2: a connection that is being opened. NULL: no socket. When it ends,
  * pool_conn_gone() has to be called. */
 struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user, const char *alpn);
+/** send-proxy: such connections tell the backend whose they are, and no other client's requests may
+ * go over them. */
+static inline bool pool_sends_proxy(const struct pool *p)
+{
+    return p->backend->cfg->send_proxy != CFG_SEND_PROXY_NONE;
+}
+/** With send-proxy, right behind pool_connect(), which has said that the connection is the
+ * program's own: it is this client's. */
+void pool_introduce(const struct pool *p, struct conn *c, const struct client_info *client);
 void pool_conn_gone(struct pool *p);
 /** The outcome of a connect: failures make the pool stand back for a while (1.6^n s, ±20 %). */
 void pool_connected(struct pool *p);
@@ -87,8 +97,14 @@ bool back_h2_take(struct pool *p, struct exchange *x);
 void back_h1_close_idle(struct pool *p);
 /** Of those that wait for a request, the one that waits the longest, if there is one. */
 void back_h1_close_last(struct pool *p);
-/** Whether a connection has a stream to give. */
-bool back_h2_has_stream(const struct pool *p);
+/** Whether a connection has a stream to give to this client. */
+bool back_h2_has_stream(const struct pool *p, const struct client_info *client);
+/** With send-proxy: whether a client has a connection that it does not use now. */
+bool back_h2_has_unused(const struct pool *p);
+/** Ends one of these, if there is one. */
+void back_h2_close_unused(struct pool *p);
+/** The client goes, and its exchanges have ended: so do the connections that are its own. */
+void back_h2_client_gone(struct client_info *client);
 /** No connection takes another exchange; each ends with its last one. */
 void back_h2_retire(struct pool *p);
 void back_h2_close_all(struct pool *p);

@@ -187,7 +187,7 @@ bool back_h1_take(struct pool *p, struct exchange *x)
 {
     /* A second try gets a new connection: what closed one kept connection may be closing all of
      * them. */
-    bool fresh = x->tries > 1;
+    bool fresh = x->tries > 1 || pool_sends_proxy(p);
     struct back_h1 *b = fresh ? NULL : take_idle(p);
     if (b != NULL) {
         begin(b, x);
@@ -206,6 +206,7 @@ bool back_h1_take(struct pool *p, struct exchange *x)
         free(b);
         return false;
     }
+    pool_introduce(p, b->conn, x->client);
     begin(b, x);
     return true;
 }
@@ -249,7 +250,7 @@ static void finish(struct back_h1 *b, size_t left_over)
     struct worker *w = b->pool->worker;
     bool reusable = b->keep_alive && left_over == 0 && b->tx == TX_DONE && !conn_blocked(b->conn) &&
                     !b->conn->eof_seen && !w->draining && !b->pool->retired &&
-                    w->cfg->backend_keep_alive_timeout > 0;
+                    !pool_sends_proxy(b->pool) && w->cfg->backend_keep_alive_timeout > 0;
     exchange_detach_back(x);
     b->x = NULL;
     exchange_end_down(x);

@@ -40,6 +40,7 @@ const char *exchange_error_text(enum exchange_error e)
 
 void client_info_init(struct client_info *c)
 {
+    list_init(&c->backs);
     queue_init(&c->queue);
     list_init(&c->freed_node);
 }

@@ -14,6 +14,7 @@
 #include "net/conn.h"
 #include "net/list.h"
 #include "net/pipe.h"
+#include "net/proxyproto.h"
 
 #include "h1parser.h"
 #include "h2core/h2core.h"
@@ -99,6 +100,7 @@ struct response {
 struct client_info {
     char addr[64]; /**< numeric, or "localhost" for a UNIX socket */
     uint16_t port, server_port;
+    struct endpoint from, to; /**< both ends, as the PROXY protocol header or the socket has them */
     bool tls;
     bool sni_fwd;     /**< requests are routed by tls_sni */
     bool healthmon;   /**< each request is answered with 200 */
@@ -107,6 +109,7 @@ struct client_info {
     char *tls_sni;                         /**< owned by the front; NULL without */
     bool tls_reused;                       /**< the session was resumed */
 
+    struct list backs;      /**< HTTP/2 connections to backends that are its own (send-proxy) */
     uint32_t active;        /**< exchanges that a backend has */
     struct queue queue;     /**< those that wait for one of these to end */
     struct list freed_node; /**< worker->freed_clients, when one has ended and others wait */

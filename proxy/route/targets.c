@@ -30,7 +30,8 @@ static char *format_key(const struct backend *b, const struct backend_addr *a)
     if (f == NULL) {
         abort(); /* no memory */
     }
-    fprintf(f, "%s;%d;%d;%s;", b->label, (int)c->proto, (int)c->tls, b->sni != NULL ? b->sni : "");
+    fprintf(f, "%s;%d;%d;%d;%s;", b->label, (int)c->proto, (int)c->tls, (int)c->send_proxy,
+            b->sni != NULL ? b->sni : "");
     const unsigned char *octets = (const unsigned char *)&a->addr;
     for (socklen_t i = 0; i < a->len; i++) {
         fprintf(f, "%02x", octets[i]);
@@ -426,7 +427,7 @@ static bool is_usable(void *user, void *arg)
     if (p->blocked_until > q->now || times_tried(q->x, p) > q->tried) {
         return false;
     }
-    if (!pool_has_room(p)) {
+    if (!pool_has_room(p, q->x->client)) {
         q->any_full = true;
         return false;
     }
@@ -446,7 +447,7 @@ static struct pool *back_first(const struct target_group *g, struct question *q)
     struct pool *best = NULL;
     for (size_t i = 0; i < g->npools; i++) {
         struct pool *p = g->pools[i];
-        if (times_tried(q->x, p) <= q->tried && pool_has_room(p) &&
+        if (times_tried(q->x, p) <= q->tried && pool_has_room(p, q->x->client) &&
             (best == NULL || p->blocked_until < best->blocked_until)) {
             best = p;
         }
