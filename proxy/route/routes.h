@@ -48,7 +48,7 @@ struct group {
     uint32_t *sub_weights;              /**< of each backend: group-weight */
     const struct cfg_backend *balance;  /**< the one that says balance=; NULL: none */
     const struct cfg_backend *affinity; /**< the one that says affinity=ip or cookie; NULL: none */
-    const struct cfg_backend *answer;   /**< respond= or redirect=, its only backend; NULL: servers */
+    const struct cfg_backend *answer; /**< respond= or redirect=, its only backend; NULL: servers */
     bool redirect_if_not_tls;
     uint64_t read_timeout, write_timeout; /**< ms */
     uint64_t queue_timeout;               /**< ms */
