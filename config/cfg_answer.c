@@ -174,8 +174,8 @@ static bool set_redirect(struct cfg_report *r, struct cfg_text value, void *what
 /* ---------------------------------------------------------------- in the place of an address */
 
 const struct cfg_param cfg_answer_params[] = {
-    {"respond", true, true, set_respond, false},
-    {"redirect", true, true, set_redirect, false},
+    {"respond", true, false, set_respond, false},
+    {"redirect", true, false, set_redirect, false},
     {NULL, false, false, NULL, false},
 };
 

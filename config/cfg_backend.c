@@ -445,8 +445,8 @@ const struct cfg_param cfg_backend_params[] = {
     {"affinity-cookie-secure", true, false, set_cookie_secure, false},
     {"affinity-cookie-stickiness", true, false, set_stickiness, false},
     {"dns", CFG_TAKES_ANY, false, set_dns, false},
-    {"redirect-if-not-tls", false, true, set_redirect, false},
-    {"redirect-if-no-tls", false, true, set_redirect_misspelt, true},
+    {"redirect-if-not-tls", false, false, set_redirect, false},
+    {"redirect-if-no-tls", false, false, set_redirect_misspelt, true},
     {"upgrade-scheme", false, false, set_upgrade_scheme, false},
     {"read-timeout", true, false, set_read_timeout, false},
     {"write-timeout", true, false, set_write_timeout, false},
@@ -468,7 +468,7 @@ const struct cfg_param cfg_backend_params[] = {
     {"health-timeout", true, false, set_health_timeout, false},
     {"health-status", true, false, set_health_status, false},
     {"outlier", true, false, set_outlier, false},
-    {"send-proxy", true, true, set_send_proxy, false},
+    {"send-proxy", true, false, set_send_proxy, false},
     {"ca", true, false, set_ca, false},
     {"cert", true, false, set_cert, false},
     {"key", true, false, set_key, false},
@@ -488,6 +488,11 @@ static bool check_tls(struct cfg_report *r, struct cfg_text t, const struct draf
         return cfg_error(r, d->needs_tls,
                          "ca, cert, key, insecure and pin are about TLS; expected tls among the "
                          "parameters");
+    }
+    if (b->send_proxy != CFG_SEND_PROXY_NONE && b->proto == CFG_PROTO_AUTO) {
+        return cfg_error(r, t,
+                         "send-proxy makes a connection one client's before ALPN has decided; "
+                         "expected proto=h2 or proto=http/1.1 with it");
     }
     if (!b->tls && b->proto == CFG_PROTO_AUTO) {
         return cfg_error(r, t,

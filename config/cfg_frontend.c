@@ -92,9 +92,9 @@ const struct cfg_param cfg_frontend_params[] = {
     {"no-tls", false, false, set_no_tls, false},
     {"sni-fwd", false, false, set_sni_fwd, false},
     {"api", false, true, set_api, false},
-    {"healthmon", false, true, set_healthmon, false},
-    {"proxyproto", false, true, set_proxyproto, false},
-    {"proxyproto-from", true, true, set_proxyproto_from, false},
+    {"healthmon", false, false, set_healthmon, false},
+    {"proxyproto", false, false, set_proxyproto, false},
+    {"proxyproto-from", true, false, set_proxyproto_from, false},
     {"quic", false, false, refuse_quic, false},
     {NULL, false, false, NULL, false},
 };

@@ -128,6 +128,21 @@ class Proxy:
                         raise StartFailure(f"does not listen on {port}:\n{self.stderr()}")
                     time.sleep(0.01)
 
+    def wait_listens(self, *places):
+        """At frontends that `args` have: ports, or paths of UNIX sockets."""
+
+        def ready():
+            try:
+                for place in places:
+                    unix = isinstance(place, str)
+                    with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as sock:
+                        sock.connect(place if unix else ("127.0.0.1", place))
+                return True
+            except OSError:
+                return False
+
+        wait_for(ready, f"it listens on {places}")
+
     # ---- observation
 
     def stderr(self):

@@ -152,15 +152,17 @@ bool pool_may_open(const struct pool *p)
     return most == 0 || health_conns(p->health) < most;
 }
 
-bool pool_has_room(const struct pool *p)
+bool pool_has_room(const struct pool *p, const struct client_info *client)
 {
-    return pool_may_open(p) || p->nidle > 0 || back_h2_has_stream(p) || back_auto_has_room(p);
+    return pool_may_open(p) || p->nidle > 0 || back_h2_has_stream(p, client) ||
+           back_auto_has_room(p) || back_h2_has_unused(p);
 }
 
 void pool_make_room(struct pool *p)
 {
     if (!pool_may_open(p)) {
         back_h1_close_last(p);
+        back_h2_close_unused(p);
     }
 }
 
@@ -229,7 +231,21 @@ struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user
     }
     p->nconns++;
     pool_ref(p);
+    pool_introduce(p, c, NULL);
     return c;
+}
+
+void pool_introduce(const struct pool *p, struct conn *c, const struct client_info *client)
+{
+    static const struct endpoint nobody;
+    uint8_t header[PROXYPROTO_WRITE_MOST];
+    if (!pool_sends_proxy(p)) {
+        return;
+    }
+    unsigned version = p->backend->cfg->send_proxy == CFG_SEND_PROXY_V1 ? 1 : 2;
+    size_t len = proxyproto_write(header, version, client != NULL ? &client->from : &nobody,
+                                  client != NULL ? &client->to : &nobody);
+    conn_set_preface(c, header, len);
 }
 
 void pool_conn_gone(struct pool *p)

@@ -10,6 +10,7 @@
 #ifndef BACK_BACK_H
 #define BACK_BACK_H
 
+#include "config.h"
 #include "exchange/exchange.h"
 #include "net/conn.h"
 #include "net/list.h"
@@ -67,8 +68,8 @@ void pool_close_idle(struct pool *p);
 /** The worker stops, its exchanges have ended. */
 void pool_close_all(struct pool *p);
 
-/** Whether another request finds a connection here, or may open one. */
-bool pool_has_room(const struct pool *p);
+/** Whether another request of this client finds a connection here, or may open one. */
+bool pool_has_room(const struct pool *p, const struct client_info *client);
 /** Whether max-conns leaves room for another connection. */
 bool pool_may_open(const struct pool *p);
 /** Ends an idle connection where there would be too many with another one. */
@@ -83,6 +84,15 @@ void pool_yield(struct pool *p);
 /** For the backs: a connection that is being opened. NULL: no socket, or max-conns are
  * there. When it ends, pool_conn_gone() has to be called. */
 struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user, const char *alpn);
+/** send-proxy: such connections tell the backend whose they are, and no other client's requests may
+ * go over them. */
+static inline bool pool_sends_proxy(const struct pool *p)
+{
+    return p->backend->cfg->send_proxy != CFG_SEND_PROXY_NONE;
+}
+/** With send-proxy, right behind pool_connect(), which has said that the connection is the
+ * program's own: it is this client's. */
+void pool_introduce(const struct pool *p, struct conn *c, const struct client_info *client);
 void pool_conn_gone(struct pool *p);
 /** After a TLS handshake: whether ALPN has come to `proto`. HTTP/1.1 is also what is spoken when
  * nothing was agreed on (RFC 7301, 3.1: a server may ignore the extension). */
@@ -126,8 +136,14 @@ void back_h1_close_idle(struct pool *p);
 void back_h1_close_last(struct pool *p);
 /** Ends one that nobody uses; with `in_use` one that is, if need be: it takes no other requests. */
 void back_h2_give_one(struct pool *p, bool in_use);
-/** Whether a connection has a stream to give. */
-bool back_h2_has_stream(const struct pool *p);
+/** Whether a connection has a stream to give to this client. */
+bool back_h2_has_stream(const struct pool *p, const struct client_info *client);
+/** With send-proxy: whether a client has a connection that it does not use now. */
+bool back_h2_has_unused(const struct pool *p);
+/** Ends one of these, if there is one. */
+void back_h2_close_unused(struct pool *p);
+/** The client goes, and its exchanges have ended: so do the connections that are its own. */
+void back_h2_client_gone(struct client_info *client);
 /** proto=auto: whether one that is being opened takes another exchange. */
 bool back_auto_has_room(const struct pool *p);
 /** Of those that are being opened: those that nobody waits for, or, when nobody does any more, all.

@@ -120,13 +120,13 @@ static void become_h2(struct back_auto *b)
     struct exchange *x;
     p->speaks = CFG_PROTO_HTTP2;
     /* Several were opened as for HTTP/1.1, and the first has become all that is needed. */
-    bool spare = back_h2_has_stream(p);
+    bool spare = back_h2_has_stream(p, NULL);
     if (!spare && !back_h2_adopt(p, b->conn)) {
         fail(b, EXCHANGE_INTERNAL);
         return;
     }
     while ((x = take_waiting(b)) != NULL) {
-        if (!back_h2_has_stream(p) || !back_h2_take(p, x)) {
+        if (!back_h2_has_stream(p, NULL) || !back_h2_take(p, x)) {
             exchange_return(x);
         }
     }
@@ -215,7 +215,7 @@ static struct back_auto *open_connection(struct pool *p)
 
 bool back_auto_take(struct pool *p, struct exchange *x)
 {
-    if (back_h2_has_stream(p)) {
+    if (back_h2_has_stream(p, NULL)) {
         return back_h2_take(p, x);
     }
     if (back_h1_reuse(p, x)) {

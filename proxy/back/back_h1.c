@@ -254,7 +254,7 @@ bool back_h1_reuse(struct pool *p, struct exchange *x)
     /* A second try gets a new connection: what closed one kept connection may be closing all of
      * them. So does a tunnel: it takes the connection for good, and CONNECT cannot be tried again
      * when a kept one turns out to be dead. */
-    bool fresh = x->tries > 1 || x->tunnel.wanted != TUNNEL_NONE;
+    bool fresh = x->tries > 1 || x->tunnel.wanted != TUNNEL_NONE || pool_sends_proxy(p);
     struct back_h1 *b = fresh ? NULL : take_idle(p);
     if (b == NULL) {
         pool_make_room(p);
@@ -294,6 +294,7 @@ bool back_h1_take(struct pool *p, struct exchange *x)
     if (b == NULL) {
         return false;
     }
+    pool_introduce(p, b->conn, exchange_client(x));
     begin(b, x);
     return true;
 }
@@ -348,7 +349,8 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
 static bool may_wait(const struct back_h1 *b)
 {
     const struct worker *w = b->pool->worker;
-    return !w->draining && !b->pool->retired && w->cfg->backend_keep_alive_timeout > 0;
+    return !w->draining && !b->pool->retired && !pool_sends_proxy(b->pool) &&
+           w->cfg->backend_keep_alive_timeout > 0;
 }
 
 static void become_idle(struct back_h1 *b)

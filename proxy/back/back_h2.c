@@ -37,12 +37,16 @@ struct back_h2 {
     struct h2_conn *engine;
     struct list node;      /**< pool->h2, while it takes new exchanges */
     struct list pool_node; /**< pool->connections, always */
-    struct list waiting;   /**< exchanges without a stream yet */
+    const struct client_info
+        *client;             /**< send-proxy: whose it is; NULL: everybody's, or nobody's */
+    struct list client_node; /**< client->backs */
+    struct list waiting;     /**< exchanges without a stream yet */
     uint32_t nwaiting;
     struct list streams; /**< exchanges with a stream */
     bool ready;          /**< connected */
     bool settings_seen;  /**< the peer has said how many streams it takes */
     bool served;         /**< a response has come to its end */
+    bool in_input;       /**< what has come is being handled */
     bool closing;        /**< no new exchanges; goes with its last stream */
     bool probes;         /**< the prober waits for what becomes of it */
     bool asked;          /**< a PING is on its way, and nothing was heard since */
@@ -82,6 +86,7 @@ static void destroy(struct back_h2 *b, bool say_goodbye)
     assert(list_empty(&b->waiting) && list_empty(&b->streams));
     list_remove(&b->node);
     list_remove(&b->pool_node);
+    list_remove(&b->client_node);
     timer_stop(&b->timer);
     if (say_goodbye) {
         conn_finish(b->conn);
@@ -356,6 +361,12 @@ static bool has_room(const struct back_h2 *b)
     return b->settings_seen ? may_submit(b) && b->nwaiting == 0 : b->nwaiting < MAX_WAITING;
 }
 
+/* Whether a client's requests may go over it. */
+static bool is_for(const struct back_h2 *b, const struct client_info *client)
+{
+    return !pool_sends_proxy(b->pool) || b->client == client;
+}
+
 static struct back_h2 *new_back(struct pool *p)
 {
     const struct config *cfg = p->worker->cfg;
@@ -376,6 +387,7 @@ static struct back_h2 *new_back(struct pool *p)
     b->pool = p;
     list_init(&b->node);
     list_init(&b->pool_node);
+    list_init(&b->client_node);
     list_init(&b->waiting);
     list_init(&b->streams);
     timer_init(&b->timer, on_timeout);
@@ -393,7 +405,7 @@ static void enter_pool(struct back_h2 *b)
     list_append(&b->pool->connections, &b->pool_node);
 }
 
-static struct back_h2 *open_connection(struct pool *p)
+static struct back_h2 *open_connection(struct pool *p, struct client_info *client)
 {
     struct back_h2 *b = new_back(p);
     if (b == NULL) {
@@ -406,6 +418,11 @@ static struct back_h2 *open_connection(struct pool *p)
         return NULL;
     }
     enter_pool(b);
+    if (pool_sends_proxy(p) && client != NULL) {
+        b->client = client;
+        list_append(&client->backs, &b->client_node);
+        pool_introduce(p, b->conn, client);
+    }
     return b;
 }
 
@@ -415,13 +432,14 @@ bool back_h2_take(struct pool *p, struct exchange *x)
     list_each(node, &p->h2)
     {
         struct back_h2 *candidate = container_of(node, struct back_h2, node);
-        if (has_room(candidate)) {
+        if (is_for(candidate, exchange_client(x)) && has_room(candidate)) {
             b = candidate;
             break;
         }
     }
     if (b == NULL) {
-        b = open_connection(p);
+        pool_make_room(p);
+        b = open_connection(p, exchange_client(x));
         if (b == NULL) {
             return false;
         }
@@ -445,7 +463,7 @@ bool back_h2_take(struct pool *p, struct exchange *x)
 
 bool back_h2_open(struct pool *p, bool probe)
 {
-    struct back_h2 *b = open_connection(p);
+    struct back_h2 *b = open_connection(p, NULL);
     if (b == NULL) {
         return false;
     }
@@ -702,9 +720,11 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
     struct h2_event ev;
     uint64_t now = clock_ms();
     h2_conn_feed(b->engine, data, len);
+    b->in_input = true;
     while (h2_conn_next_event(b->engine, now, &ev)) {
         take_event(b, &ev);
     }
+    b->in_input = false;
     size_t unread = h2_conn_unread(b->engine);
     b->asked = false;
     touch(b);
@@ -817,11 +837,18 @@ bool back_h2_adopt(struct pool *p, struct conn *c)
     return true;
 }
 
-bool back_h2_has_stream(const struct pool *p)
+static void end_soon(struct back_h2 *b)
+{
+    stop_taking(b);
+    conn_want_output(b->conn);
+}
+
+bool back_h2_has_stream(const struct pool *p, const struct client_info *client)
 {
     list_each(node, &p->h2)
     {
-        if (has_room(container_of(node, struct back_h2, node))) {
+        const struct back_h2 *b = container_of(node, struct back_h2, node);
+        if (is_for(b, client) && has_room(b)) {
             return true;
         }
     }
@@ -852,13 +879,48 @@ void back_h2_give_one(struct pool *p, bool in_use)
     }
 }
 
+static struct back_h2 *find_unused(const struct pool *p)
+{
+    list_each(node, &p->h2)
+    {
+        struct back_h2 *b = container_of(node, struct back_h2, node);
+        if (!b->in_input && list_empty(&b->streams) && list_empty(&b->waiting)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+bool back_h2_has_unused(const struct pool *p)
+{
+    return pool_sends_proxy(p) && find_unused(p) != NULL;
+}
+
+void back_h2_close_unused(struct pool *p)
+{
+    struct back_h2 *b = pool_sends_proxy(p) ? find_unused(p) : NULL;
+    if (b != NULL) {
+        destroy(b, true);
+    }
+}
+
+void back_h2_client_gone(struct client_info *client)
+{
+    list_each_safe(node, &client->backs)
+    {
+        struct back_h2 *b = container_of(node, struct back_h2, client_node);
+        assert(list_empty(&b->streams) && list_empty(&b->waiting));
+        b->client = NULL;
+        list_remove(&b->client_node);
+        end_soon(b);
+    }
+}
+
 void back_h2_retire(struct pool *p)
 {
     list_each_safe(node, &p->h2)
     {
-        struct back_h2 *b = container_of(node, struct back_h2, node);
-        stop_taking(b);
-        conn_want_output(b->conn);
+        end_soon(container_of(node, struct back_h2, node));
     }
 }
 

@@ -259,7 +259,7 @@ static void check(struct probe *pr)
     }
     pr->decided = false;
     pr->body = 0;
-    pr->x = pool_has_room(p) ? make_check(pr) : NULL;
+    pr->x = pool_has_room(p, NULL) ? make_check(pr) : NULL;
     if (pr->x == NULL) {
         skip(pr);
         return;
@@ -268,7 +268,7 @@ static void check(struct probe *pr)
     if (back_take(p, pr->x)) {
         return;
     }
-    if (pool_has_room(p)) {
+    if (pool_has_room(p, NULL)) {
         exchange_fail(pr->x, EXCHANGE_BACKEND_CONNECT);
     } else {
         end_check(pr, EXCHANGE_BACKEND_BUSY);
@@ -393,6 +393,7 @@ void probe_start(struct pool *p)
         pr->pool = p;
         timer_init(&pr->timer, on_timer);
         timer_init(&pr->deadline, on_deadline);
+        client_info_init(&pr->client);
         strcpy(pr->client.addr, "unknown"); /* RFC 7239, 6.2 */
         p->probe = pr;
     }

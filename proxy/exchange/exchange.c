@@ -7,6 +7,7 @@
 
 #include "back/back.h"
 #include "config.h"
+#include "exchange/answer.h"
 #include "exchange/error_page.h"
 #include "net/clock.h"
 #include "ops/log.h"
@@ -40,6 +41,11 @@ const char *exchange_error_text(enum exchange_error e)
 }
 
 /* ---------------------------------------------------------------- birth and end */
+
+void client_info_init(struct client_info *c)
+{
+    list_init(&c->backs);
+}
 
 struct exchange *exchange_new(struct worker *w, struct client_info *client,
                               const struct exchange_ops *front_ops, void *front)
@@ -120,8 +126,20 @@ static void match(struct exchange *x)
     x->group = &t->groups[routes_match(t->routes, &x->request, sni)->index];
 }
 
+/* The program answers it itself. */
+static bool is_answered(struct exchange *x)
+{
+    if (!x->client->healthmon) {
+        match(x);
+    }
+    return answer_begin(x);
+}
+
 void exchange_begin(struct exchange *x)
 {
+    if (is_answered(x)) {
+        return;
+    }
     budget_earn(&x->worker->retries, clock_ms());
     if (x->request.m.has_body) {
         pipe_keep(&x->up);
@@ -152,7 +170,7 @@ static bool attempt(struct exchange *x, enum exchange_error *why, bool *more)
     if (back_take(p, x)) {
         return true;
     }
-    if (pool_has_room(p)) {
+    if (pool_has_room(p, exchange_client(x))) {
         *more = true;
         return false;
     }
@@ -184,7 +202,9 @@ static void dispatch(struct exchange *x, enum exchange_error why)
         return;
     }
     pipe_rewind(&x->up);
-    match(x);
+    if (is_answered(x)) {
+        return; /* by the routes that have come while it waited */
+    }
     while (more && x->tries < EXCHANGE_MAX_TRIES &&
            (x->tries == 0 || budget_spend(&x->worker->retries, clock_ms()))) {
         if (attempt(x, &why, &more)) {

@@ -14,6 +14,7 @@
 #include "net/conn.h"
 #include "net/list.h"
 #include "net/pipe.h"
+#include "net/proxyproto.h"
 
 #include "h1parser.h"
 #include "h2core/h2core.h"
@@ -110,12 +111,16 @@ struct response {
 struct client_info {
     char addr[64]; /**< numeric, or "localhost" for a UNIX socket */
     uint16_t port, server_port;
+    struct endpoint from, to; /**< both ends, as the PROXY protocol header or the socket has them */
     bool tls;
     bool sni_fwd;     /**< requests are routed by tls_sni */
+    bool healthmon;   /**< each request is answered with 200 */
     const char *alpn; /**< static: "h2", "http/1.1" …; NULL: none was agreed on */
     const char *tls_protocol, *tls_cipher; /**< static; NULL in the clear */
     char *tls_sni;                         /**< owned by the front; NULL without */
     bool tls_reused;                       /**< the session was resumed */
+
+    struct list backs; /**< HTTP/2 connections to backends that are its own (send-proxy) */
 };
 
 struct exchange {
@@ -148,6 +153,7 @@ struct exchange {
     uint8_t tries;
     uint8_t returned; /**< how often a connection turned out to have no room for it */
     uint32_t tried[EXCHANGE_MAX_TRIES]; /**< ids of the pools */
+    bool own_answer;                    /**< the response is the program's own, and no error */
     bool response_started;              /**< the front has sent a head that is not interim */
     bool request_sent;                  /**< HTTP/2 back: our side of the stream has ended */
     uint8_t interim;                    /**< interim responses so far */
@@ -169,6 +175,9 @@ struct exchange {
     struct reap reap;
 };
 
+/** Its list; the rest is the caller's. */
+void client_info_init(struct client_info *c);
+
 struct exchange *exchange_new(struct worker *w, struct client_info *client,
                               const struct exchange_ops *front_ops, void *front);
 
@@ -186,6 +195,12 @@ void exchange_retry(struct exchange *x, enum exchange_error why);
 
 /** The back that took it has no room for it after all: that was no try. */
 void exchange_return(struct exchange *x);
+
+/** Whose it is; NULL: the program's own. */
+static inline struct client_info *exchange_client(const struct exchange *x)
+{
+    return x->is_check ? NULL : x->client;
+}
 
 /** No head has come, and all of the body is still here: another back could do all of it. */
 static inline bool exchange_can_start_over(const struct exchange *x)

@@ -662,7 +662,7 @@ struct field_list message_response_fields(struct exchange *x, int http_major)
     const struct config *cfg = x->worker->cfg;
     const struct response *r = &x->response;
     /* Made by us: complete as it is. As in nghttpx, nothing is added to error pages. */
-    bool ours = x->error != EXCHANGE_OK;
+    bool page = x->error != EXCHANGE_OK, ours = page || x->own_answer;
     struct field_list l = list_new(x, r->m.nfields + 11 + cfg->nadd_response_header);
     if (http_major == 2) {
         put_number(x, &l, H2_TOKEN_PSEUDO_STATUS, (uint64_t)r->status);
@@ -682,7 +682,7 @@ struct field_list message_response_fields(struct exchange *x, int http_major)
         put_passing(&l, &r->m, drop_from_response, x);
     }
     const struct h2_field *location = message_find(&r->m, H2_TOKEN_LOCATION);
-    if (location != NULL && rewrites_location(cfg)) {
+    if (location != NULL && rewrites_location(cfg) && !ours) {
         put_str(&l, H2_TOKEN_LOCATION, rewrite_location(x, location));
     }
     if (r->m.content_length >= 0 && r->status != 204) { /* RFC 9110, 8.6: never with 204 */
@@ -698,6 +698,8 @@ struct field_list message_response_fields(struct exchange *x, int http_major)
         if (x->set_affinity) {
             put_str(&l, H2_TOKEN_SET_COOKIE, affinity_cookie(x));
         }
+    }
+    if (!page) {
         put_headers(&l, cfg->add_response_header, cfg->nadd_response_header);
     }
     return l;

@@ -1,13 +1,12 @@
 /* A client's connection until its protocol is known, and what all protocols share. */
 #include "front/front.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "back/back.h"
 #include "config.h"
 #include "exchange/message.h"
 #include "exchange/request_check.h"
@@ -43,6 +42,7 @@ static void release(struct front *f)
 {
     list_remove(&f->node);
     timer_stop(&f->timer);
+    back_h2_client_gone(&f->client);
     worker_reap(f->worker, &f->reap, free_front);
 }
 
@@ -148,20 +148,84 @@ static const struct front_proto unknown_proto = {
 
 /* ---------------------------------------------------------------- opening */
 
-static void describe_peer(struct client_info *ci, const struct sockaddr *peer)
+static void set_client(struct client_info *ci, const struct endpoint *from,
+                       const struct endpoint *to)
 {
-    if (peer->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)peer;
-        inet_ntop(AF_INET, &in->sin_addr, ci->addr, sizeof(ci->addr));
-        ci->port = ntohs(in->sin_port);
-    } else if (peer->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)peer;
-        inet_ntop(AF_INET6, &in6->sin6_addr, ci->addr, sizeof(ci->addr));
-        ci->port = ntohs(in6->sin6_port);
+    ci->from = *from;
+    ci->to = *to;
+    ci->port = from->port;
+    if (from->family != 0) {
+        endpoint_format(from, ci->addr, sizeof(ci->addr));
     } else {
         memcpy(ci->addr, "localhost", 10);
     }
 }
+
+static void describe_socket(struct client_info *ci, int fd, const struct sockaddr *peer)
+{
+    struct sockaddr_storage local = {0};
+    socklen_t len = sizeof(local);
+    (void)getsockname(fd, (struct sockaddr *)&local,
+                      &len); /* fails: no address, as UNIX has none */
+    struct endpoint from = endpoint_of(peer), to = endpoint_of((const struct sockaddr *)&local);
+    set_client(ci, &from, &to);
+}
+
+/* proxyproto: everybody; proxyproto-from: who comes from there. */
+static bool expects_header(const struct cfg_frontend *cfg, const struct endpoint *peer)
+{
+    for (size_t i = 0; i < cfg->nproxyproto_from; i++) {
+        const struct cfg_cidr *net = &cfg->proxyproto_from[i];
+        if (endpoint_is_in(peer, net->family, net->addr, net->bits)) {
+            return true;
+        }
+    }
+    return cfg->proxyproto && cfg->nproxyproto_from == 0;
+}
+
+/* The PROXY protocol's header comes before everything else, TLS too. */
+static size_t header_input(struct conn *c, uint8_t *data, size_t len)
+{
+    struct front *f = of_conn(c);
+    struct proxyproto header;
+    const char *why = NULL;
+    switch (proxyproto_parse(data, len, &header, &why)) {
+    case PROXYPROTO_MORE:
+        return 0;
+    case PROXYPROTO_BAD:
+        LOG(INFO, "%s: PROXY protocol: %s", f->client.addr, why);
+        front_close(f);
+        return len;
+    case PROXYPROTO_OK:
+        break;
+    }
+    if (header.from.family != 0) {
+        set_client(&f->client, &header.from, &header.to);
+    }
+    conn_set_user(c, &unknown_ops, f);
+    if (f->cfg->tls && !conn_start_tls(c, f->worker->server_ctx)) {
+        front_close(f);
+        return len;
+    }
+    if (!f->cfg->tls && header.len < len) {
+        return header.len + unknown_input(c, data + header.len, len - header.len);
+    }
+    return header.len;
+}
+
+static void header_eof(struct conn *c, bool clean)
+{
+    (void)clean;
+    struct front *f = of_conn(c);
+    LOG(INFO, "%s: PROXY protocol: the connection ended before its header", f->client.addr);
+    front_close(f);
+}
+
+static const struct conn_ops header_ops = {.ready = unknown_ready,
+                                           .input = header_input,
+                                           .eof = header_eof,
+                                           .output = unknown_output,
+                                           .failed = unknown_failed};
 
 static void on_timer(struct timer *t)
 {
@@ -182,14 +246,18 @@ void front_accept(struct worker *w, int fd, const struct cfg_frontend *cfg,
     f->magic = FRONT_MAGIC;
     f->worker = w;
     f->proto = &unknown_proto;
+    client_info_init(&f->client);
+    f->cfg = cfg;
     f->client.tls = cfg->tls;
     f->client.sni_fwd = cfg->sni_fwd;
+    f->client.healthmon = cfg->service == CFG_SERVICE_HEALTHMON;
     f->client.server_port = cfg->addr.port;
-    describe_peer(&f->client, peer);
+    describe_socket(&f->client, fd, peer);
     list_init(&f->node);
     timer_init(&f->timer, on_timer);
-    f->conn = conn_accept(w, fd, cfg->tls ? w->server_ctx : NULL, &unknown_ops, f,
-                          w->cfg->frontend_write_timeout);
+    bool header = expects_header(cfg, &f->client.from);
+    f->conn = conn_accept(w, fd, cfg->tls && !header ? w->server_ctx : NULL,
+                          header ? &header_ops : &unknown_ops, f, w->cfg->frontend_write_timeout);
     if (f->conn == NULL) {
         free(f);
         return;

@@ -36,6 +36,7 @@ struct front {
     struct worker *worker;
     struct conn *conn;
     struct client_info client;
+    const struct cfg_frontend *cfg;
     const struct front_proto *proto;
     void *state; /**< front_h1's or front_h2's */
     struct timer timer;

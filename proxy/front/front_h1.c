@@ -444,9 +444,10 @@ static const char *decide_framing(struct front_h1 *h)
     } else if (!m->has_body && m->content_length < 0 && message_response_may_have_body(x)) {
         m->content_length = 0; /* the other side's protocol needed no length to say so */
     }
-    /* A refusal before the request is all in: the rest of it is not worth reading. */
-    bool early_refusal = !h->request_read && x->response.status >= 400;
-    if (early_refusal || h->close_delimited || h->front->worker->draining) {
+    /* A refusal, or an answer of our own, before the request is all in: the rest of it is not worth
+     * reading. */
+    bool early = !h->request_read && (x->response.status >= 400 || x->own_answer);
+    if (early || h->close_delimited || h->front->worker->draining) {
         h->keep_alive = false;
     }
     if (!h->keep_alive) {

@@ -134,6 +134,17 @@ struct conn *conn_accept(struct worker *w, int fd, SSL_CTX *ctx, const struct co
     return c;
 }
 
+bool conn_start_tls(struct conn *c, SSL_CTX *ctx)
+{
+    assert(c->state == CONN_OPEN && c->tls == NULL && !conn_blocked(c));
+    c->tls = tls_session_new(ctx, true, &c->tx);
+    if (c->tls == NULL) {
+        return false;
+    }
+    c->state = CONN_HANDSHAKE;
+    return true;
+}
+
 struct conn *conn_connect(struct worker *w, const struct conn_target *t, const struct conn_ops *ops,
                           void *user)
 {
@@ -164,6 +175,13 @@ struct conn *conn_connect(struct worker *w, const struct conn_target *t, const s
         list_append(&w->resuming, &c->resume_node);
     }
     return c;
+}
+
+void conn_set_preface(struct conn *c, const uint8_t *data, size_t len)
+{
+    assert(c->state == CONN_CONNECTING);
+    c->tx.start = c->tx.end = 0;
+    buffer_append(&c->tx, data, len); /* what TLS writes comes behind it */
 }
 
 void conn_set_user(struct conn *c, const struct conn_ops *ops, void *user)
@@ -277,6 +295,19 @@ static bool only_listens(const struct conn *c)
     return c->state == CONN_OPEN && c->paused == CONN_PAUSE_PIPELINE && buffer_len(&c->rx) == 0;
 }
 
+static void read_tls(struct conn *c);
+
+/* conn_start_tls() was called from input(): what it left is ciphertext. */
+static void read_first_tls(struct conn *c, uint8_t *data, size_t len)
+{
+    struct buffer kept = c->rx; /* the bytes may lie in it */
+    c->rx = (struct buffer){0};
+    c->tls->in = data;
+    c->tls->in_len = len;
+    read_tls(c);
+    buffer_free(&kept);
+}
+
 /* Hands bytes to the user, behind those that it did not take before, and keeps what it leaves. */
 static void deliver(struct conn *c, uint8_t *data, size_t len)
 {
@@ -293,6 +324,10 @@ static void deliver(struct conn *c, uint8_t *data, size_t len)
     }
     size_t used = c->ops->input(c, data, len);
     assert(used <= len);
+    if (c->state == CONN_HANDSHAKE) {
+        read_first_tls(c, data + used, len - used);
+        return;
+    }
     if (c->state != CONN_OPEN) {
         return;
     }

@@ -106,6 +106,13 @@ struct conn {
 struct conn *conn_accept(struct worker *w, int fd, SSL_CTX *ctx, const struct conn_ops *ops,
                          void *user, uint64_t write_timeout);
 
+/**
+ * From input() or behind it, on an accepted connection in the clear: the octets that input() does
+ * not take, and all that come, are TLS from now on. What follows is as with conn_accept(). False:
+ * TLS cannot be set up, and nothing has changed.
+ */
+bool conn_start_tls(struct conn *c, SSL_CTX *ctx);
+
 struct conn_target {
     const struct sockaddr *addr;
     socklen_t addr_len;
@@ -120,6 +127,12 @@ struct conn_target {
  * could be had. */
 struct conn *conn_connect(struct worker *w, const struct conn_target *t, const struct conn_ops *ops,
                           void *user);
+
+/**
+ * While it connects: these octets go out before everything else, in the clear with TLS too. They
+ * take the place of those of an earlier call.
+ */
+void conn_set_preface(struct conn *c, const uint8_t *data, size_t len);
 
 /** The user may change when the protocol on top does (ALPN, Upgrade). */
 void conn_set_user(struct conn *c, const struct conn_ops *ops, void *user);

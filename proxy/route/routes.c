@@ -27,6 +27,9 @@ static const char *service_domain(const char *name)
 
 static char *format_authority(const struct cfg_backend *b)
 {
+    if (b->kind != CFG_KIND_SERVER) {
+        return NULL;
+    }
     if (b->addr.path != NULL) {
         return xstrdup("localhost");
     }
@@ -46,9 +49,12 @@ static char *format_authority(const struct cfg_backend *b)
 
 static char *format_label(const struct cfg_backend *b)
 {
-    size_t cap = 32 + strlen(b->addr.path != NULL ? b->addr.path : b->addr.host);
+    const char *name = b->addr.path != NULL ? b->addr.path : b->addr.host;
+    size_t cap = 32 + (name != NULL ? strlen(name) : 0);
     char *s = xmalloc(cap);
-    if (b->addr.path != NULL) {
+    if (b->kind != CFG_KIND_SERVER) {
+        snprintf(s, cap, "%s=%u", b->kind == CFG_KIND_RESPOND ? "respond" : "redirect", b->status);
+    } else if (b->addr.path != NULL) {
         snprintf(s, cap, "unix:%s", b->addr.path);
     } else {
         snprintf(s, cap, "%s,%u", b->addr.host, b->addr.port);
@@ -161,6 +167,8 @@ static void add_to_group(const struct routes *r, struct group *g, uint32_t backe
     g->read_timeout = b->read_timeout != 0 ? b->read_timeout : g->read_timeout;
     g->write_timeout = b->write_timeout != 0 ? b->write_timeout : g->write_timeout;
     g->balance = b->balance_said ? b : g->balance;
+    g->answer = b->kind != CFG_KIND_SERVER ? b : g->answer;
+    g->redirect_if_not_tls = g->redirect_if_not_tls || b->redirect_if_not_tls;
     g->affinity = b->affinity != CFG_AFFINITY_NONE ? b : g->affinity;
     g->queue_timeout = b->queue_timeout > g->queue_timeout ? b->queue_timeout : g->queue_timeout;
     g->max_queue = b->max_queue > g->max_queue ? b->max_queue : g->max_queue;
@@ -223,11 +231,6 @@ struct routes *routes_new(const struct config *cfg)
     ok = tls != NULL;
     for (size_t i = 0; i < cfg->nbackend; i++) {
         const struct cfg_backend *cb = &cfg->backend[i];
-        if (cb->kind != CFG_KIND_SERVER) {
-            LOG(FATAL, "backend: respond and redirect cannot be used yet");
-            ok = false;
-            continue;
-        }
         struct backend *b = &r->backends[r->nbackends++];
         b->cfg = cb;
         b->authority = format_authority(cb);

@@ -33,8 +33,8 @@ struct backend {
     struct backend_addr
         *addrs; /**< all that the name resolved to; none when it is looked up later */
     size_t naddrs;
-    char
-        *authority; /**< host[:port] as a Host field would have it; "localhost" for a UNIX socket */
+    char *authority; /**< host[:port] as a Host field would have it; "localhost" for a UNIX socket,
+                        NULL for an answer of the program's own */
     const char *sni; /**< name for TLS */
     char *via;    /**< what the HTTP proxy is asked whose addresses `addrs` are then; NULL: none */
     SSL_CTX *ctx; /**< a reference; NULL: in the clear */
@@ -51,6 +51,8 @@ struct group {
     uint32_t *sub_weights;              /**< of each backend: group-weight */
     const struct cfg_backend *balance;  /**< the one that says balance=; NULL: none */
     const struct cfg_backend *affinity; /**< the one that says affinity=ip or cookie; NULL: none */
+    const struct cfg_backend *answer; /**< respond= or redirect=, its only backend; NULL: servers */
+    bool redirect_if_not_tls;
     uint64_t read_timeout, write_timeout; /**< ms */
     uint64_t queue_timeout;               /**< ms */
     uint32_t max_queue;                   /**< exchanges of a worker */

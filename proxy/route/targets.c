@@ -48,7 +48,7 @@ static char *format_key(const struct backend *b, const struct backend_addr *a)
     if (f == NULL) {
         abort(); /* no memory */
     }
-    fprintf(f, "%s;%d;", b->label, (int)c->proto);
+    fprintf(f, "%s;%d;%d;", b->label, (int)c->proto, (int)c->send_proxy);
     if (c->tls) {
         format_tls(f, b);
     }
@@ -435,7 +435,7 @@ static unsigned times_tried(const struct exchange *x, const struct pool *p)
 
 /* What a choice is asked for, and what it finds besides. */
 struct question {
-    const struct exchange *x;
+    struct exchange *x;
     uint64_t now;    /* clock_ms() */
     uint64_t let_in; /* of health_let_in() */
     unsigned tried;  /* so many times at the most */
@@ -458,7 +458,7 @@ static bool is_usable(void *user, void *arg)
         q->any_out = true;
         return false;
     }
-    if (!pool_has_room(p)) {
+    if (!pool_has_room(p, exchange_client(q->x))) {
         q->any_full = true;
         return false;
     }
@@ -479,8 +479,8 @@ static struct pool *back_first(const struct target_group *g, struct question *q)
     uint64_t first = 0;
     for (size_t i = 0; i < g->npools; i++) {
         struct pool *p = g->pools[i];
-        if (health_is_offline(p->health, p->backend->cfg) || !pool_has_room(p) ||
-            times_tried(q->x, p) > q->tried) {
+        if (health_is_offline(p->health, p->backend->cfg) ||
+            !pool_has_room(p, exchange_client(q->x)) || times_tried(q->x, p) > q->tried) {
             continue;
         }
         uint64_t until = health_blocked_until(p->health);

@@ -42,7 +42,7 @@ static void answers(void **state)
             assert_string_equal(b.location, cases[i].location);
         }
         cfg_backend_clear(&b);
-        said_end(&s, 0, "has no effect yet");
+        said_end(&s, 0, NULL);
     }
 }
 
@@ -60,14 +60,14 @@ static void the_body_is_read_with_the_configuration(void **state)
     assert_int_equal(b.body_len, 9);
     assert_memory_equal(b.body, "back\0soon", 9);
     cfg_backend_clear(&b);
-    said_end(&s, 0, "\"respond\" has no effect yet");
+    said_end(&s, 0, NULL);
     test_file(page, "page", "", 0);
     said_begin(&s, text);
     assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
     assert_int_equal(b.body_len, 0);
     assert_non_null(b.body);
     cfg_backend_clear(&b);
-    said_end(&s, 0, "has no effect yet");
+    said_end(&s, 0, NULL);
 }
 
 static void bad_answers(void **state)

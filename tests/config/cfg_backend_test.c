@@ -161,6 +161,7 @@ static void bad_parameters(void **state)
          "http/1.1 or auto"},
         {"h,80;;proto=auto", 1, "proto=auto is agreed on by ALPN; expected tls"},
         {"h,80;;proto=auto;tls;no-tls", 1, "expected tls among the parameters"},
+        {"h,80;;proto=auto;tls;send-proxy=v1", 1, "expected proto=h2 or proto=http/1.1"},
         {"h,80;;ca=/x", 1, "t:1:10: ca, cert, key, insecure and pin are about TLS; expected tls"},
         {"h,80;;cert=/x;key=/y", 1, "are about TLS"},
         {"h,80;;insecure", 1, "t:1:7: ca, cert, key, insecure and pin are about TLS"},

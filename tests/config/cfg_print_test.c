@@ -73,7 +73,7 @@ static void configurations_come_back_the_same(void **state)
          "health-timeout=90m;health-status=200,300-399",
          "-bh,82;/;health-path=/h;health-status=200-399;outlier=5xx:7;fall=1",
          "-bh,83;/;fall=3;rise=2"},
-        {"-f*,1;no-tls", "-bh,80;/;tls;proto=auto;ca=/c a;cert=/x=y;key=/k;insecure;send-proxy=v1;"
+        {"-f*,1;no-tls", "-bh,80;/;tls;proto=h2;ca=/c a;cert=/x=y;key=/k;insecure;send-proxy=v1;"
                          "pin=sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=;"
                          "pin=sha256://////////////////////////////////////////8="},
         {"-f*,1;no-tls",

@@ -26,7 +26,24 @@ struct tls_scene {
     struct user server, client;
 };
 
-static void open_tls(struct tls_scene *s, const char *name)
+#define GREETING "before TLS"
+
+static SSL_CTX *greeted_ctx;
+
+/* Takes the greeting, all at once, and has TLS begin behind it. */
+static size_t greeting_input(struct conn *c, uint8_t *data, size_t len)
+{
+    if (len < strlen(GREETING)) {
+        return 0;
+    }
+    assert_memory_equal(data, GREETING, strlen(GREETING));
+    conn_set_user(c, &user_ops, c->user);
+    assert_true(conn_start_tls(c, greeted_ctx));
+    return strlen(GREETING);
+}
+
+/* With `greets`, the client says something before TLS. */
+static void open_scene(struct tls_scene *s, const char *name, bool greets)
 {
     char options[512];
     struct sockaddr_in addr;
@@ -41,6 +58,10 @@ static void open_tls(struct tls_scene *s, const char *name)
     s->client = s->server = (struct user){.most = SIZE_MAX};
     s->client.conn = conn_connect(s->rig.worker, &target, &user_ops, &s->client);
     assert_non_null(s->client.conn);
+    if (greets) {
+        conn_set_preface(s->client.conn, (const uint8_t *)"something else", 14);
+        conn_set_preface(s->client.conn, (const uint8_t *)GREETING, strlen(GREETING));
+    }
     int fd = -1;
     for (int i = 0; i < 1000 && fd < 0; i++) {
         ev_run(s->rig.worker->loop, EVRUN_NOWAIT);
@@ -48,9 +69,18 @@ static void open_tls(struct tls_scene *s, const char *name)
     }
     assert_true(fd >= 0);
     close(l);
-    s->server.conn =
-        conn_accept(s->rig.worker, fd, s->rig.server_ctx, &user_ops, &s->server, 30000);
+    static struct conn_ops greeting_ops;
+    greeting_ops = user_ops;
+    greeting_ops.input = greeting_input;
+    greeted_ctx = s->rig.server_ctx;
+    s->server.conn = conn_accept(s->rig.worker, fd, greets ? NULL : s->rig.server_ctx,
+                                 greets ? &greeting_ops : &user_ops, &s->server, 30000);
     assert_non_null(s->server.conn);
+}
+
+static void open_tls(struct tls_scene *s, const char *name)
+{
+    open_scene(s, name, false);
 }
 
 static void close_tls(struct tls_scene *s)
@@ -128,6 +158,22 @@ static void one_side_of_tls_may_end_and_the_other_go_on(void **state)
     assert_true(s.server.clean);
     assert_int_equal(s.server.nseen, 200000);
     assert_int_equal(s.server.fails + s.client.fails, 0);
+    close_tls(&s);
+}
+
+static void tls_begins_behind_what_was_said_before_it(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_scene(&s, "a.example", true);
+    rig_until(&s.rig, both_ready, &s);
+    s.server.to_send = s.server.finish_at = 100000;
+    conn_want_output(s.server.conn);
+    rig_until(&s.rig, client_saw_end, &s);
+    assert_int_equal(s.client.nseen, 100000);
+    for (size_t i = 0; i < s.client.nseen; i++) {
+        assert_int_equal(s.client.seen[i], user_octet(i));
+    }
     close_tls(&s);
 }
 
@@ -267,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tls_carries_the_same_bytes_and_a_clean_end),
         cmocka_unit_test(one_side_of_tls_may_end_and_the_other_go_on),
+        cmocka_unit_test(tls_begins_behind_what_was_said_before_it),
         cmocka_unit_test(a_pause_in_the_middle_of_records_loses_nothing),
         cmocka_unit_test(an_end_without_close_notify_is_not_clean),
         cmocka_unit_test(a_certificate_for_another_name_fails_the_connection),

@@ -154,6 +154,32 @@ static void backends_with_one_pattern_are_one_group(void **state)
     rig_close(&r);
 }
 
+static void an_answer_of_our_own_has_no_addresses(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, "backend=respond=404;/gone\nbackend=127.0.0.1,81\n"
+                 "backend=redirect=301,/;/old;redirect-if-not-tls\nbackend=127.0.0.1,82;;"
+                 "redirect-if-not-tls");
+    const struct group *gone = group_of(&r, "/gone"), *all = group_of(&r, "/"),
+                       *old = group_of(&r, "/old");
+    assert_int_equal(gone->answer->status, 404);
+    assert_int_equal(old->answer->kind, CFG_KIND_REDIRECT);
+    assert_null(all->answer);
+    assert_true(old->redirect_if_not_tls && all->redirect_if_not_tls);
+    assert_false(gone->redirect_if_not_tls);
+    static const char *const labels[] = {"respond=404", "127.0.0.1,81", "redirect=301",
+                                         "127.0.0.1,82"};
+    for (size_t i = 0; i < 4; i++) {
+        const struct backend *b = &r.routes->backends[i];
+        assert_string_equal(b->label, labels[i]);
+        assert_int_equal(b->naddrs, i % 2);
+        assert_true((b->authority != NULL) == (i % 2 == 1));
+    }
+    assert_int_equal(all->backends[1], 3);
+    rig_close(&r);
+}
+
 static void the_name_that_tls_asked_for_can_decide(void **state)
 {
     (void)state;
@@ -209,6 +235,7 @@ int main(void)
         cmocka_unit_test(a_backend_that_does_not_resolve_is_no_start),
         cmocka_unit_test(requests_are_matched_by_host_and_path_alone),
         cmocka_unit_test(backends_with_one_pattern_are_one_group),
+        cmocka_unit_test(an_answer_of_our_own_has_no_addresses),
         cmocka_unit_test(the_name_that_tls_asked_for_can_decide),
         cmocka_unit_test(sub_groups_share_their_weight),
         cmocka_unit_test(what_one_backend_says_holds_for_its_group),
