@@ -64,9 +64,9 @@ def test_a_backend_that_refuses_is_offline_and_comes_back(start_proxy, make_orig
     client = clients.connect("h2-tls", proxy)
     assert client.request("GET", "/hello").status == 502  # this one found it out
     is_offline_answer(client.request("GET", "/hello"))
-    assert proxy.stderr().count(f"at 127.0.0.1,{port}: offline: 1 connects failed in a row") == 1
+    assert proxy.stderr().count(f"backend 127.0.0.1,{port}: offline: 1 connects failed in a row") == 1
     origin = make_origin(proto=proto, tls=tls, port=port)
-    proxy.wait_log(f"at 127.0.0.1,{port}: online: 1 probes succeeded in a row")
+    proxy.wait_log(f"backend 127.0.0.1,{port}: online: 1 probes succeeded in a row")
     assert client.request("GET", "/hello").status == 200
     assert origin.connections == 1  # the probe's connection is used
     assert not origin.errors
@@ -242,15 +242,15 @@ def test_a_backend_whose_health_turns_bad(start_proxy, make_origin, clients, pro
     assert {client.request("GET", "/hello").status for _ in range(4)} == {200}
     assert [r.path for r in bad.requests].count("/hello") == 2  # healthy before anything is known
     bad.health = 500
-    proxy.wait_log(f"at 127.0.0.1,{bad.port}: offline: 3 checks failed in a row, the last one: status 500")
+    proxy.wait_log(f"backend 127.0.0.1,{bad.port}: offline: 3 checks failed in a row, the last one: status 500")
     before = len([r for r in bad.requests if r.path == "/hello"])
     assert {client.request("GET", "/hello").status for _ in range(10)} == {200}
     assert len([r for r in bad.requests if r.path == "/hello"]) == before
     good.health = 404
-    proxy.wait_log(f"at 127.0.0.1,{good.port}: offline: 3 checks failed")
+    proxy.wait_log(f"backend 127.0.0.1,{good.port}: offline: 3 checks failed")
     is_offline_answer(client.request("GET", "/hello"))
     bad.health = 204
-    proxy.wait_log(f"at 127.0.0.1,{bad.port}: online: 2 checks succeeded in a row")
+    proxy.wait_log(f"backend 127.0.0.1,{bad.port}: online: 2 checks succeeded in a row")
     assert client.request("GET", "/hello").status == 200
     assert proxy.stderr().count("offline: ") == 2 and proxy.stderr().count("online: ") == 1
     assert not good.errors and not bad.errors

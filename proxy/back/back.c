@@ -34,6 +34,15 @@ static void format_address(const struct backend_addr *a, char *buf, size_t cap)
     }
 }
 
+static char *format_text(const char *label, const char *name)
+{
+    size_t cap = strlen(label) + strlen(name) + sizeof(" at ");
+    char *text = xmalloc(cap);
+    bool same = strcmp(label, name) == 0;
+    snprintf(text, cap, "%s%s%s", label, same ? "" : " at ", same ? "" : name);
+    return text;
+}
+
 struct pool *pool_new(struct worker *w, struct routes *routes, const struct backend *b,
                       const struct backend_addr *addr, char *key)
 {
@@ -48,6 +57,7 @@ struct pool *pool_new(struct worker *w, struct routes *routes, const struct back
                        .speaks = CFG_PROTO_AUTO,
                        .sessions = b->ctx != NULL ? tls_store_new() : NULL};
     format_address(addr, p->name, sizeof(p->name));
+    p->text = format_text(b->label, p->name);
     p->health = health_get(key, b->cfg);
     list_init(&p->idle);
     list_init(&p->opening);
@@ -70,6 +80,7 @@ static void free_pool(struct reap *r)
     routes_unref(p->routes);
     tls_store_unref(p->sessions);
     free(p->key);
+    free(p->text);
     free(p);
 }
 
@@ -307,12 +318,11 @@ void pool_connect_failed(struct pool *p, const char *why)
     enum health_change change =
         health_connect_failed(p->health, cfg, clock_ms(), pool_backoff(p), &n);
     if (n != 0 && (n & (n - 1)) == 0) { /* the 1st, 2nd, 4th …: an outage must not flood the log */
-        LOG(WARN, "backend %s at %s: no connection: %s (%u in a row)", p->backend->label, p->name,
-            why, n);
+        LOG(WARN, "backend %s: no connection: %s (%u in a row)", p->text, why, n);
     }
     if (change == HEALTH_FELL) {
-        LOG(WARN, "backend %s at %s: offline: %u connects failed in a row, the last one: %s",
-            p->backend->label, p->name, n, why);
+        LOG(WARN, "backend %s: offline: %u connects failed in a row, the last one: %s", p->text, n,
+            why);
         probe_wake(p);
     }
 }
@@ -322,8 +332,7 @@ void pool_answered(struct pool *p, int status)
     const struct cfg_backend *cfg = p->backend->cfg;
     uint64_t now = clock_ms();
     if (cfg->outlier != 0 && health_answered(p->health, cfg, status, now) == HEALTH_OUTED) {
-        LOG(WARN, "backend %s at %s: left out for %llu s: %u responses with 5xx in a row",
-            p->backend->label, p->name,
+        LOG(WARN, "backend %s: left out for %llu s: %u responses with 5xx in a row", p->text,
             (unsigned long long)(health_ejected_for(p->health, now) + 999) / 1000, cfg->outlier);
     }
 }

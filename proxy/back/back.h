@@ -30,6 +30,7 @@ struct pool {
     struct backend_addr addr; /**< its share may change */
     char *key;      /**< which address, and how it is spoken to: the next targets find it by that */
     char name[128]; /**< its address as text: "192.0.2.1,80", "::1,80", "unix:PATH" */
+    char *text;     /**< for the log: the backend, and its address where that is another text */
     uint32_t id;    /**< no other pool of the worker has or had it */
     uint32_t refs;
     struct list node; /**< worker->pools */

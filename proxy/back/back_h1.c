@@ -445,7 +445,7 @@ static const char *take_head(struct back_h1 *b, const uint8_t *data)
 
 static void refuse(struct back_h1 *b, const char *why)
 {
-    LOG(WARN, "backend %s: the response is refused: %s", b->pool->backend->label, why);
+    LOG(WARN, "backend %s: the response is refused: %s", b->pool->text, why);
     fail(b, EXCHANGE_BACKEND_PROTOCOL);
 }
 
@@ -487,7 +487,7 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
     struct back_h1 *b = of_conn(c);
     if (b->x == NULL || b->tx == TX_HEAD) {
         /* Nobody asked anything: whatever this is, it must not become an answer. */
-        LOG(WARN, "backend %s: bytes on an idle connection; it is closed", b->pool->backend->label);
+        LOG(WARN, "backend %s: bytes on an idle connection; it is closed", b->pool->text);
         fail(b, EXCHANGE_BACKEND_GONE);
         return len;
     }
@@ -547,7 +547,7 @@ static void ready(struct conn *c)
     /* What a backend says before it was asked must not become an answer; input() has not looked
      * yet. (With TLS there may be session tickets.) */
     if (c->tls == NULL && !conn_is_silent(c)) {
-        LOG(WARN, "backend %s: it speaks before it was asked", b->pool->backend->label);
+        LOG(WARN, "backend %s: it speaks before it was asked", b->pool->text);
         fail(b, EXCHANGE_BACKEND_PROTOCOL);
         return;
     }

@@ -202,8 +202,7 @@ static void on_timeout(struct timer *t)
     struct back_h2 *b = container_of(t, struct back_h2, timer);
     assert(b->magic == BACK_H2_MAGIC);
     if (b->asked) {
-        LOG(NOTICE, "backend %s at %s: an idle connection is dead, and closed",
-            b->pool->backend->label, b->pool->name);
+        LOG(NOTICE, "backend %s: an idle connection is dead, and closed", b->pool->text);
         fail_conn(b, EXCHANGE_BACKEND_GONE);
         return;
     }
@@ -218,8 +217,7 @@ static void on_timeout(struct timer *t)
     if (b->probes) {
         tell_prober(b, false, "no SETTINGS in time");
     } else {
-        LOG(WARN, "backend %s: nothing was heard in time; the connection is closed",
-            b->pool->backend->label);
+        LOG(WARN, "backend %s: nothing was heard in time; the connection is closed", b->pool->text);
     }
     fail_conn(b, EXCHANGE_BACKEND_TIMEOUT);
 }
@@ -307,7 +305,7 @@ static bool submit(struct back_h2 *b, struct exchange *x)
     uint32_t id;
     enum h2_error rc = h2_conn_request(b->engine, l.f, l.n, end, x, &id);
     if (rc != H2_OK) {
-        LOG(INFO, "backend %s: a request cannot be sent over HTTP/2: %s", b->pool->backend->label,
+        LOG(INFO, "backend %s: a request cannot be sent over HTTP/2: %s", b->pool->text,
             h2_error_text(rc));
         return false;
     }
@@ -445,7 +443,7 @@ bool back_h2_take(struct pool *p, struct exchange *x)
         }
     }
     if (is_websocket(x) && b->settings_seen && !takes_websocket(b)) {
-        LOG(INFO, "backend %s: WebSocket over HTTP/2 is not offered", p->backend->label);
+        LOG(INFO, "backend %s: WebSocket over HTTP/2 is not offered", p->text);
         return false;
     }
     exchange_attach_back(x, p, &exchange_ops, b);
@@ -578,7 +576,7 @@ static void take_head(struct back_h2 *b, struct exchange *x, const struct h2_eve
     message_set_fields_h2(x, &x->response.m, ev->fields, ev->nfields);
     if (ev->type == H2_EVENT_INFORMATIONAL) {
         if (++x->interim > EXCHANGE_MAX_INTERIM) {
-            LOG(WARN, "backend %s: too many interim responses", b->pool->backend->label);
+            LOG(WARN, "backend %s: too many interim responses", b->pool->text);
             (void)h2_conn_reset(b->engine, x->back_stream, H2_ENHANCE_YOUR_CALM);
             let_go(b, x);
             exchange_fail(x, EXCHANGE_BACKEND_PROTOCOL);
@@ -691,8 +689,8 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
         take_goaway(b, ev->last_stream_id);
         break;
     case H2_EVENT_FAILED:
-        LOG(WARN, "backend %s: HTTP/2: %s: %s", b->pool->backend->label,
-            h2_code_name(ev->fail.code), ev->fail.why);
+        LOG(WARN, "backend %s: HTTP/2: %s: %s", b->pool->text, h2_code_name(ev->fail.code),
+            ev->fail.why);
         fail_all(b, EXCHANGE_BACKEND_PROTOCOL);
         break;
     default:

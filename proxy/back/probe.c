@@ -90,11 +90,10 @@ static void tell(const struct probe *pr, enum health_change change, const char *
     struct pool *p = pr->pool;
     const struct cfg_backend *cfg = cfg_of(pr);
     if (change == HEALTH_FELL) {
-        LOG(WARN, "backend %s at %s: offline: %u %s failed in a row, the last one: %s",
-            p->backend->label, p->name, cfg->fall, what, why);
+        LOG(WARN, "backend %s: offline: %u %s failed in a row, the last one: %s", p->text,
+            cfg->fall, what, why);
     } else if (change == HEALTH_ROSE) {
-        LOG(NOTICE, "backend %s at %s: online: %u %s succeeded in a row", p->backend->label,
-            p->name, cfg->rise, what);
+        LOG(NOTICE, "backend %s: online: %u %s succeeded in a row", p->text, cfg->rise, what);
         pool_freed(p);
         worker_wake_waiting(p->worker);
     }
@@ -320,7 +319,7 @@ void probe_done(struct pool *p, bool good, const char *why)
     }
     pr->connecting = false;
     if (!good) {
-        LOG(INFO, "backend %s at %s: still offline: %s", p->backend->label, p->name, why);
+        LOG(INFO, "backend %s: still offline: %s", p->text, why);
     }
     tell(pr, health_probed(p->health, cfg_of(pr), good), "probes", why);
     if (health_is_offline(p->health, cfg_of(pr))) {

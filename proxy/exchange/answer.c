@@ -238,11 +238,11 @@ static void feed(struct exchange *x)
 static void begin_response(struct exchange *x)
 {
     struct answer *a = x->back;
+    x->own_answer = true;
     own_head(x, a->status, a->type, a->location, a->body.len);
     if (!x->response.m.has_body) {
         a->body.len = 0;
     }
-    x->own_answer = true;
     exchange_take_head(x);
     feed(x);
 }

@@ -122,6 +122,10 @@ static X509_STORE *load_default_cas(const struct config *cfg)
     if (X509_STORE_set_default_paths(store) != 1) {
         LOG(WARN, "the system's certificate store could not be loaded: %s", tls_first_error());
     }
+    if (cfg->cacert != NULL && !tls_is_file("cacert", cfg->cacert)) {
+        X509_STORE_free(store);
+        return NULL;
+    }
     if (cfg->cacert != NULL && X509_STORE_load_file(store, cfg->cacert) != 1) {
         LOG(FATAL, "cacert: %s: no certificates could be read: %s", cfg->cacert, tls_first_error());
         X509_STORE_free(store);
@@ -150,6 +154,9 @@ static bool set_cas(struct tls_backs *all, SSL_CTX *ctx, const struct settings *
     }
     if (s->ca == NULL) {
         return set_default_cas(all, ctx);
+    }
+    if (!tls_is_file("ca of a backend", s->ca)) {
+        return false;
     }
     if (SSL_CTX_load_verify_file(ctx, s->ca) != 1) {
         LOG(FATAL, "backend=%s: ca: %s: no certificates could be read: %s", label, s->ca,
