@@ -321,7 +321,8 @@ static bool set_on(int fd, int level, int option)
 
 /*
  * SO_REUSEPORT would let a second program of the same user listen beside us, and take every other
- * connection. So it is asked once without it whether the address is free.
+ * connection. So it is asked once without it whether the address is free: bind() fails where another
+ * socket listens. It must not listen itself: whoever connected meanwhile would be cut off.
  */
 static bool is_free(const struct addrinfo *ai)
 {
@@ -333,7 +334,7 @@ static bool is_free(const struct addrinfo *ai)
     if (ai->ai_family == AF_INET6) {
         (void)set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
     }
-    bool is = bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, 1) == 0;
+    bool is = bind(fd, ai->ai_addr, ai->ai_addrlen) == 0;
     int error = errno;
     close(fd);
     errno = error;
