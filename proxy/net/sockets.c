@@ -321,8 +321,8 @@ static bool set_on(int fd, int level, int option)
 
 /*
  * SO_REUSEPORT would let a second program of the same user listen beside us, and take every other
- * connection. So it is asked once without it whether the address is free: bind() fails where another
- * socket listens. It must not listen itself: whoever connected meanwhile would be cut off.
+ * connection. So it is asked once without it whether the address is free: bind() fails where
+ * another socket listens. It must not listen itself: whoever connected meanwhile would be cut off.
  */
 static bool is_free(const struct addrinfo *ai)
 {
