@@ -13,6 +13,7 @@ import pytest
 
 from lib import fronts
 from lib.certs import Certs
+from lib.frame_backend import FrameBackend
 from lib.origin import Origin, OriginLoop
 from lib.ports import free_port, release_port
 from lib.proxy import BINARY, Proxy
@@ -103,6 +104,19 @@ def make_origin(origin_loop, certs, workdir):
     yield make
     for origin in made:
         origin.stop()
+
+
+@pytest.fixture
+def make_frame_backend(origin_loop):
+    made = []
+
+    def make(streams=1000):
+        made.append(FrameBackend(origin_loop, streams))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.stop()
 
 
 @pytest.fixture

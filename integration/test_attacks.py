@@ -1,7 +1,6 @@
 """What an attacker found in the proxy, each as the rule that was broken: refusals on top of refusals, windows and
 memory that leak, answers that reach the wrong client, peers that are slow on purpose."""
 
-import asyncio
 import signal
 import time
 
@@ -11,7 +10,6 @@ import pytest
 from lib import rawh2
 from lib.behaviours import pattern_bytes, route, simple
 from lib.h1client import H1Client
-from lib.ports import free_port, release_port
 from lib.proxy import is_sanitized
 from lib.rawh2 import ACK, END_HEADERS, END_STREAM, frame
 from lib.waiting import wait_for, wait_stable
@@ -58,79 +56,6 @@ async def send_then_wait(origin, req, body, rep):
     await rep.head(200, [("content-length", str(n + 1))])
     await rep.write(pattern_bytes(n))
     await rep.gone()
-
-
-class FrameBackend:
-    """An HTTP/2 server of frames alone: it says SETTINGS and answers when the test tells it to, whatever the state of
-    the stream. What the proxy sent is in `frames`, of all connections together."""
-
-    def __init__(self, loop, streams):
-        self.loop, self.port = loop, free_port()
-        self.frames, self.connections, self.writer = [], 0, None
-        self.hello = frame(rawh2.SETTINGS, payload=rawh2.settings_payload({3: streams})) + frame(rawh2.SETTINGS, ACK)
-
-        async def start():
-            self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-
-        loop.call(start())
-
-    async def _serve(self, reader, writer):
-        self.connections += 1
-        self.writer = writer
-        try:
-            await reader.readexactly(len(rawh2.PREFACE))
-            writer.write(self.hello)
-            while True:
-                head = await reader.readexactly(9)
-                payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
-                self.frames.append(rawh2.Frame(head[3], head[4], int.from_bytes(head[5:], "big"), payload))
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        writer.transport.abort()
-
-    def backend(self):
-        return f"127.0.0.1,{self.port};/;proto=h2"
-
-    def of_type(self, kind):
-        return [f for f in list(self.frames) if f.type == kind]
-
-    def send(self, octets):
-        async def write():
-            try:
-                self.writer.write(octets)
-                await self.writer.drain()
-            except ConnectionError:
-                pass  # the proxy left; its GOAWAY is in `frames`
-
-        self.loop.call(write())
-
-    def ping(self):
-        """A round trip: after it the proxy has handled everything sent before, unless it left."""
-        before = len(self.of_type(rawh2.PING))
-        self.send(frame(rawh2.PING, 0, 0, b"backends"))
-        wait_for(lambda: len(self.of_type(rawh2.PING)) > before or self.of_type(rawh2.GOAWAY), "the answer to PING")
-
-    def stop(self):
-        async def close():
-            self.server.close()
-            if self.writer is not None:
-                self.writer.transport.abort()
-
-        self.loop.call(close())
-        release_port(self.port)
-
-
-@pytest.fixture
-def make_frame_backend(origin_loop):
-    made = []
-
-    def make(streams=1000):
-        made.append(FrameBackend(origin_loop, streams))
-        return made[-1]
-
-    yield make
-    for backend in made:
-        backend.stop()
 
 
 def no_backend(tmp_path, pattern="/"):
