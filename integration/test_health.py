@@ -31,7 +31,9 @@ async def healthz(origin, req, body, rep):
 
 @route("/ill")
 async def ill(origin, req, body, rep):
-    """The status that the test says, for requests of clients."""
+    """The status that the test says, for requests of clients; after an interim response if there are to be hints."""
+    if getattr(origin, "hints", False):
+        await rep.interim(103, [("link", "</style.css>; rel=stylesheet")])
     await simple(rep, req, getattr(origin, "status", 200), "x", [("x-conn", str(req.conn_id))])
 
 
@@ -376,6 +378,16 @@ def test_so_many_5xx_in_a_row_and_it_is_left_out(start_proxy, make_origin, clien
     seen = [client.request("GET", "/ill").status for _ in range(40)]
     assert {seen.count(s) for s in (503, 500, 502, 504)} == {10}
     assert proxy.stderr().count(": left out for 30 s: 3 responses with 5xx in a row") == 4
+
+
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+def test_interim_responses_are_no_good_answers(start_proxy, make_origin, clients, proto):
+    ill_one, good = make_origin(proto=proto), make_origin(proto=proto)
+    ill_one.status, ill_one.hints = 500, True
+    proxy = start_proxy([o.backend(extra="outlier=5xx:2") for o in (ill_one, good)])
+    client = clients.connect("h2-tls", proxy)
+    seen = [client.request("GET", "/ill").status for _ in range(20)]
+    assert seen.count(500) == 2
 
 
 def test_an_outlier_is_better_than_nobody(start_proxy, make_origin, clients, port):
