@@ -3,9 +3,8 @@
  * come while it is being opened wait for it; when its streams are used up the pool opens another
  * one.
  */
-#include "back/back.h"
+#include "back/back_h2.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +18,6 @@
 #include "process/worker.h"
 #include "route/routes.h"
 
-#define BACK_H2_MAGIC 0x62683220u /* "bh2 " */
-
 /* How many exchanges may wait for a connection that is being opened: the usual stream limit of its
  * peer. */
 #define MAX_WAITING 100u
@@ -30,39 +27,8 @@
 #define PING_AFTER_MS  10000u
 #define PING_ANSWER_MS 5000u
 
-struct back_h2 {
-    uint32_t magic;
-    struct conn *conn;
-    struct pool *pool;
-    struct h2_conn *engine;
-    struct list node;      /**< pool->h2, while it takes new exchanges */
-    struct list pool_node; /**< pool->connections, always */
-    const struct client_info
-        *client;             /**< send-proxy: whose it is; NULL: everybody's, or nobody's */
-    struct list client_node; /**< client->backs */
-    struct list waiting;     /**< exchanges without a stream yet */
-    uint32_t nwaiting;
-    struct list streams; /**< exchanges with a stream */
-    bool ready;          /**< connected */
-    bool settings_seen;  /**< the peer has said how many streams it takes */
-    bool served;         /**< a response has come to its end */
-    bool in_input;       /**< what has come is being handled */
-    bool closing;        /**< no new exchanges; goes with its last stream */
-    bool probes;         /**< the prober waits for what becomes of it */
-    bool asked;          /**< a PING is on its way, and nothing was heard since */
-    struct timer timer;  /**< the peer is silent, or does not acknowledge our settings */
-    struct reap reap;
-};
-
 static const struct conn_ops conn_ops;
 static const struct exchange_ops exchange_ops;
-
-static struct back_h2 *checked(void *p)
-{
-    struct back_h2 *b = p;
-    assert(b->magic == BACK_H2_MAGIC);
-    return b;
-}
 
 /* ---------------------------------------------------------------- ending */
 
@@ -81,7 +47,7 @@ static void tell_prober(struct back_h2 *b, bool good, const char *why)
     probe_done(b->pool, good, why);
 }
 
-static void destroy(struct back_h2 *b, bool say_goodbye)
+void back_h2_destroy(struct back_h2 *b, bool say_goodbye)
 {
     assert(list_empty(&b->waiting) && list_empty(&b->streams));
     list_remove(&b->node);
@@ -100,7 +66,7 @@ static void destroy(struct back_h2 *b, bool say_goodbye)
     pool_conn_gone(b->pool);
 }
 
-static void stop_taking(struct back_h2 *b)
+void back_h2_stop_taking(struct back_h2 *b)
 {
     b->closing = true;
     list_remove(&b->node);
@@ -129,7 +95,7 @@ static bool may_go_elsewhere(const struct exchange *x, enum exchange_error why)
 /* The connection is over for all of them. */
 static void fail_all(struct back_h2 *b, enum exchange_error why)
 {
-    stop_taking(b);
+    back_h2_stop_taking(b);
     while (!list_empty(&b->streams)) {
         struct exchange *x = container_of(b->streams.next, struct exchange, back_node);
         enum exchange_error what = back_death(why, b->served, x->response.status != 0);
@@ -151,7 +117,7 @@ static void fail_all(struct back_h2 *b, enum exchange_error why)
 static void fail_conn(struct back_h2 *b, enum exchange_error why)
 {
     fail_all(b, why);
-    destroy(b, false);
+    back_h2_destroy(b, false);
 }
 
 /* ---------------------------------------------------------------- timers */
@@ -250,7 +216,7 @@ static void watch_stream(struct exchange *x)
 static void on_stream_timer(struct timer *t)
 {
     struct exchange *x = container_of(t, struct exchange, back_timer);
-    struct back_h2 *b = checked(x->back);
+    struct back_h2 *b = back_h2_checked(x->back);
     uint64_t moved = !x->back_timer_reads ? x->up.taken
                      : x->tunnel.open     ? exchange_tunnel_moved(x)
                                           : x->down.taken + x->down.len;
@@ -281,7 +247,7 @@ static void request_sent(struct exchange *x)
 {
     x->request_sent = true;
     if (x->tunnel.open && x->down.ended) {
-        finish_tunnel(checked(x->back), x);
+        finish_tunnel(back_h2_checked(x->back), x);
     }
 }
 
@@ -354,15 +320,9 @@ static void submit_waiting(struct back_h2 *b)
     }
 }
 
-static bool has_room(const struct back_h2 *b)
+bool back_h2_has_room(const struct back_h2 *b)
 {
     return b->settings_seen ? may_submit(b) && b->nwaiting == 0 : b->nwaiting < MAX_WAITING;
-}
-
-/* Whether a client's requests may go over it. */
-static bool is_for(const struct back_h2 *b, const struct client_info *client)
-{
-    return !pool_sends_proxy(b->pool) || b->client == client;
 }
 
 static struct back_h2 *new_back(struct pool *p)
@@ -430,7 +390,7 @@ bool back_h2_take(struct pool *p, struct exchange *x)
     list_each(node, &p->h2)
     {
         struct back_h2 *candidate = container_of(node, struct back_h2, node);
-        if (is_for(candidate, exchange_client(x)) && has_room(candidate)) {
+        if (back_h2_is_for(candidate, exchange_client(x)) && back_h2_has_room(candidate)) {
             b = candidate;
             break;
         }
@@ -474,12 +434,12 @@ bool back_h2_open(struct pool *p, bool probe)
 
 static size_t output(struct conn *c, uint8_t *buf, size_t cap)
 {
-    struct back_h2 *b = checked(c->user);
+    struct back_h2 *b = back_h2_checked(c->user);
     size_t n = h2_body_output(b->engine, H2_BODY_REQUESTS, buf, cap, request_sent);
     if (n > 0) {
         touch(b);
     } else if (b->closing && list_empty(&b->streams) && list_empty(&b->waiting)) {
-        destroy(b, true);
+        back_h2_destroy(b, true);
     }
     return n;
 }
@@ -502,7 +462,7 @@ static void send_elsewhere(struct back_h2 *b)
 static void takes_nothing(struct back_h2 *b)
 {
     pool_connect_failed(b->pool, "it takes no streams");
-    stop_taking(b);
+    back_h2_stop_taking(b);
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
         let_go(b, x);
@@ -630,7 +590,7 @@ static void take_reset(struct back_h2 *b, struct exchange *x, const struct h2_ev
 /* Streams above the last one that the backend took were not acted on; those below go on. */
 static void take_goaway(struct back_h2 *b, uint32_t last)
 {
-    stop_taking(b);
+    back_h2_stop_taking(b);
     list_each_safe(node, &b->streams)
     {
         struct exchange *x = container_of(node, struct exchange, back_node);
@@ -705,7 +665,7 @@ static void end_probe(struct back_h2 *b)
     const struct pool *p = b->pool;
     if (b->closing || p->retired || p->worker->draining ||
         health_is_offline(p->health, p->backend->cfg)) {
-        stop_taking(b);
+        back_h2_stop_taking(b);
     } else {
         list_append(&b->pool->h2, &b->node);
         pool_settle(b->pool);
@@ -714,7 +674,7 @@ static void end_probe(struct back_h2 *b)
 
 static size_t input(struct conn *c, uint8_t *data, size_t len)
 {
-    struct back_h2 *b = checked(c->user);
+    struct back_h2 *b = back_h2_checked(c->user);
     struct h2_event ev;
     uint64_t now = clock_ms();
     h2_conn_feed(b->engine, data, len);
@@ -754,7 +714,7 @@ static void begin(struct back_h2 *b)
 
 static void ready(struct conn *c)
 {
-    struct back_h2 *b = checked(c->user);
+    struct back_h2 *b = back_h2_checked(c->user);
     if (!pool_agrees(c, CFG_PROTO_HTTP2)) {
         char why[POOL_WHY_SIZE];
         connect_failed(b, pool_disagreement(c, "h2", why));
@@ -768,12 +728,12 @@ static void ready(struct conn *c)
 static void eof(struct conn *c, bool clean)
 {
     (void)clean;
-    fail_conn(checked(c->user), EXCHANGE_BACKEND_GONE);
+    fail_conn(back_h2_checked(c->user), EXCHANGE_BACKEND_GONE);
 }
 
 static void failed(struct conn *c, enum conn_error why)
 {
-    struct back_h2 *b = checked(c->user);
+    struct back_h2 *b = back_h2_checked(c->user);
     /* With TLS 1.3 our certificate is judged when the handshake is over for us. */
     if (!b->ready || (why == CONN_ERR_TLS && !b->settings_seen)) {
         connect_failed(b, conn_error_detail(c, why));
@@ -788,7 +748,7 @@ static const struct conn_ops conn_ops = {
 
 static void on_body(struct exchange *x)
 {
-    struct back_h2 *b = checked(x->back);
+    struct back_h2 *b = back_h2_checked(x->back);
     if (x->back_stream == 0 || !exchange_may_send_up(x)) {
         return; /* still waiting */
     }
@@ -803,7 +763,7 @@ static void on_body(struct exchange *x)
 
 static void on_credit(struct exchange *x, size_t n)
 {
-    struct back_h2 *b = checked(x->back);
+    struct back_h2 *b = back_h2_checked(x->back);
     (void)h2_conn_consume(b->engine, x->back_stream, (uint32_t)n);
     conn_want_output(b->conn);
 }
@@ -811,7 +771,7 @@ static void on_credit(struct exchange *x, size_t n)
 static void on_abort(struct exchange *x, enum exchange_error why)
 {
     (void)why;
-    struct back_h2 *b = checked(x->back);
+    struct back_h2 *b = back_h2_checked(x->back);
     if (x->back_stream != 0) {
         (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
     }
@@ -833,100 +793,4 @@ bool back_h2_adopt(struct pool *p, struct conn *c)
     enter_pool(b);
     begin(b);
     return true;
-}
-
-static void end_soon(struct back_h2 *b)
-{
-    stop_taking(b);
-    conn_want_output(b->conn);
-}
-
-bool back_h2_has_stream(const struct pool *p, const struct client_info *client)
-{
-    list_each(node, &p->h2)
-    {
-        const struct back_h2 *b = container_of(node, struct back_h2, node);
-        if (is_for(b, client) && has_room(b)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_unused(const struct back_h2 *b)
-{
-    return list_empty(&b->streams) && list_empty(&b->waiting);
-}
-
-void back_h2_give_one(struct pool *p, bool in_use)
-{
-    struct back_h2 *chosen = NULL;
-    list_each(node, &p->connections)
-    {
-        struct back_h2 *b = container_of(node, struct back_h2, pool_node);
-        if (b->closing) {
-            return; /* one is on its way out */
-        }
-        if (b->ready && !b->probes && (is_unused(b) || (in_use && chosen == NULL))) {
-            chosen = b;
-        }
-    }
-    if (chosen != NULL) {
-        stop_taking(chosen);
-        conn_want_output(chosen->conn);
-    }
-}
-
-static struct back_h2 *find_unused(const struct pool *p)
-{
-    list_each(node, &p->h2)
-    {
-        struct back_h2 *b = container_of(node, struct back_h2, node);
-        if (!b->in_input && list_empty(&b->streams) && list_empty(&b->waiting)) {
-            return b;
-        }
-    }
-    return NULL;
-}
-
-bool back_h2_has_unused(const struct pool *p)
-{
-    return pool_sends_proxy(p) && find_unused(p) != NULL;
-}
-
-void back_h2_close_unused(struct pool *p)
-{
-    struct back_h2 *b = pool_sends_proxy(p) ? find_unused(p) : NULL;
-    if (b != NULL) {
-        destroy(b, true);
-    }
-}
-
-void back_h2_client_gone(struct client_info *client)
-{
-    list_each_safe(node, &client->backs)
-    {
-        struct back_h2 *b = container_of(node, struct back_h2, client_node);
-        assert(list_empty(&b->streams) && list_empty(&b->waiting));
-        b->client = NULL;
-        list_remove(&b->client_node);
-        end_soon(b);
-    }
-}
-
-void back_h2_retire(struct pool *p)
-{
-    list_each_safe(node, &p->h2)
-    {
-        end_soon(container_of(node, struct back_h2, node));
-    }
-}
-
-void back_h2_close_all(struct pool *p)
-{
-    list_each_safe(node, &p->connections)
-    {
-        struct back_h2 *b = container_of(node, struct back_h2, pool_node);
-        destroy(b, false);
-    }
 }

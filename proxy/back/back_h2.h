@@ -1,0 +1,57 @@
+/*
+ * The inside of HTTP/2 connections to backends, for the two files that are about them: back_h2.c,
+ * the connection, and back_h2_pool.c, what a pool does with those that it has.
+ */
+#ifndef BACK_BACK_H2_H
+#define BACK_BACK_H2_H
+
+#include "back/back.h"
+
+#include <assert.h>
+
+#define BACK_H2_MAGIC 0x62683220u /* "bh2 " */
+
+struct back_h2 {
+    uint32_t magic;
+    struct conn *conn;
+    struct pool *pool;
+    struct h2_conn *engine;
+    struct list node;      /**< pool->h2, while it takes new exchanges */
+    struct list pool_node; /**< pool->connections, always */
+    const struct client_info
+        *client;             /**< send-proxy: whose it is; NULL: everybody's, or nobody's */
+    struct list client_node; /**< client->backs */
+    struct list waiting;     /**< exchanges without a stream yet */
+    uint32_t nwaiting;
+    struct list streams; /**< exchanges with a stream */
+    bool ready;          /**< connected */
+    bool settings_seen;  /**< the peer has said how many streams it takes */
+    bool served;         /**< a response has come to its end */
+    bool in_input;       /**< what has come is being handled */
+    bool closing;        /**< no new exchanges; goes with its last stream */
+    bool probes;         /**< the prober waits for what becomes of it */
+    bool asked;          /**< a PING is on its way, and nothing was heard since */
+    struct timer timer;  /**< the peer is silent, or does not acknowledge our settings */
+    struct reap reap;
+};
+
+static inline struct back_h2 *back_h2_checked(void *p)
+{
+    struct back_h2 *b = p;
+    assert(b->magic == BACK_H2_MAGIC);
+    return b;
+}
+
+/** Closes it, after a GOAWAY if there is time for one. Nobody may wait for it or have a stream. */
+void back_h2_destroy(struct back_h2 *b, bool say_goodbye);
+/** It takes no new exchanges, and goes with its last stream. */
+void back_h2_stop_taking(struct back_h2 *b);
+/** Whether it takes another exchange. */
+bool back_h2_has_room(const struct back_h2 *b);
+/** Whether a client's requests may go over it. */
+static inline bool back_h2_is_for(const struct back_h2 *b, const struct client_info *client)
+{
+    return !pool_sends_proxy(b->pool) || b->client == client;
+}
+
+#endif
