@@ -25,6 +25,9 @@ static inline size_t buffer_len(const struct buffer *b)
 
 static inline void buffer_append(struct buffer *b, const uint8_t *data, size_t len)
 {
+    if (len == 0) {
+        return; /* there may be no memory yet to point into */
+    }
     if (b->cap - b->end < len && b->start > 0) {
         memmove(b->mem, b->mem + b->start, b->end - b->start);
         b->end -= b->start;

@@ -140,7 +140,7 @@ static const char *read_line(struct rest r, struct proxyproto *out)
     uint16_t from_port, to_port;
     const char *all = r.s;
     bool last = !take_word(&r, word, sizeof(word)) || r.s == r.end;
-    if (strncmp(all, "UNKNOWN", 7) == 0 && (all + 7 == r.end || all[7] == ' ')) {
+    if (r.end - all >= 7 && memcmp(all, "UNKNOWN", 7) == 0 && (all + 7 == r.end || all[7] == ' ')) {
         return is_ignorable((struct rest){all, r.end}) ? NULL : "version 1: control characters";
     }
     if (last || (strcmp(word, "TCP4") != 0 && strcmp(word, "TCP6") != 0)) {
