@@ -406,6 +406,9 @@ static void check_responses_h1(const struct run *run)
     struct buffer b = {0};
     size_t at = 0, n = 0;
     static struct h1_field fields[500];
+    if (buffer_len(&run->client_rx) == 0) {
+        return;
+    }
     buffer_append(&b, run->client_rx.mem + run->client_rx.start, buffer_len(&run->client_rx));
     while (at < buffer_len(&b)) {
         struct h1_head h;
