@@ -565,9 +565,9 @@ static bool check_limits(struct cfg_report *r, struct cfg_text t, const struct d
         return cfg_error(r, t, "warm-up=%" PRIu32 " is above max-idle; expected at most %" PRIu32,
                          b->warm_up, b->max_idle);
     }
-    if (b->max_conns == 0 && d->needs_limit.s != NULL) {
+    if (b->max_conns == 0 && b->dns == CFG_DNS_NONE && d->needs_limit.s != NULL) {
         cfg_warning(r, d->needs_limit,
-                    "max-queue and queue-timeout have no effect without max-conns");
+                    "max-queue and queue-timeout have no effect without max-conns or dns");
     }
     if (b->proto == CFG_PROTO_HTTP2 && b->max_idle > 0) {
         cfg_warning(r, t, "max-idle has no effect with proto=h2: it is about HTTP/1.1");

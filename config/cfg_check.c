@@ -301,11 +301,40 @@ static void warn_of_traps(struct cfg_report *r, const struct config *cfg)
     }
 }
 
+/* --backend-http-proxy-uri: only a connection that speaks HTTP/2 goes through it, and the proxy
+ * looks up the names. */
+static bool check_proxied(struct cfg_report *r, const struct config *cfg)
+{
+    bool good = true;
+    for (size_t i = 0; cfg->backend_http_proxy_uri.host != NULL && i < cfg->nbackend; i++) {
+        const struct cfg_backend *b = &cfg->backend[i];
+        char addr[ADDRESS_SIZE];
+        if (b->kind != CFG_KIND_SERVER || b->addr.path != NULL || b->proto == CFG_PROTO_HTTP1) {
+            continue;
+        }
+        print_address(&b->addr, addr, sizeof(addr));
+        if (b->proto == CFG_PROTO_AUTO || b->dns == CFG_DNS_SRV) {
+            good = cfg_error(r, cfg_slice(NULL, 0),
+                             "the backend %s cannot be reached through backend-http-proxy-uri; "
+                             "expected proto=h2 or proto=http/1.1, and no dns=srv",
+                             addr);
+        } else if (b->dns != CFG_DNS_NONE) {
+            cfg_warning(
+                r, cfg_slice(NULL, 0),
+                "dns of the backend %s has no effect: with backend-http-proxy-uri the proxy "
+                "looks the name up",
+                addr);
+        }
+    }
+    return good;
+}
+
 bool cfg_check(struct cfg_report *r, const struct config *cfg)
 {
     bool good = check_frontends(r, cfg);
     good = check_backends(r, cfg) && good;
     good = check_groups(r, cfg) && good;
+    good = check_proxied(r, cfg) && good;
     if (cfg->tls_min_proto_version > cfg->tls_max_proto_version) {
         good =
             cfg_error(r, cfg_slice(NULL, 0),

@@ -292,3 +292,24 @@ def test_connections_per_frontend(start_proxy, make_origin, clients):
     origin.release("h")
     for sid in more:
         assert other.wait(sid).status == 200
+
+
+@pytest.mark.parametrize("params", ["affinity=ip", "affinity=cookie;affinity-cookie-name=to;affinity-cookie-stickiness=strict"])
+def test_a_client_waits_for_its_own_server(start_proxy, make_origin, clients, params):
+    origins = [make_origin() for _ in range(2)]
+    proxy = start_proxy([o.backend(extra=params + ";max-conns=1;queue-timeout=60s") for o in origins])
+    first = clients.connect("h1", proxy).request("GET", "/hello")
+    home = next(o for o in origins if o.requests)
+    cookie = [("cookie", cookie_of(first).split(";")[0])] if "cookie" in params else []
+    busy, waits = clients.connect("h1", proxy), clients.connect("h1", proxy)
+    busy.start("GET", "/gate?id=g", headers=cookie)
+    busy.wire.flush()
+    wait_for(lambda: home.find("g"), "the server is busy")
+    waits.start("GET", "/hello", headers=cookie)
+    waits.wire.flush()
+    clients.connect("h1", proxy)  # a round trip of accepting: the one before has been read
+    home.release("g")
+    assert busy.finish().status == 200
+    resp = waits.finish()
+    assert resp.status == 200 and cookie_of(resp) is None
+    assert sum(len(o.requests) for o in origins) == len(home.requests) == 3

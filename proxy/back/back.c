@@ -227,9 +227,7 @@ struct conn *pool_connect(struct pool *p, const struct conn_ops *ops, void *user
                                  .addr_len = p->addr.len,
                                  .tls = b->ctx != NULL ? &peer : NULL,
                                  .connect_timeout = cfg->backend_connect_timeout,
-                                 .write_timeout = b->cfg->write_timeout != 0
-                                                      ? b->cfg->write_timeout
-                                                      : cfg->backend_write_timeout,
+                                 .write_timeout = b->write_timeout,
                                  .via = b->via,
                                  .via_timeout = cfg->backend_read_timeout};
     if (!health_take_conn(p->health, b->cfg->max_conns)) {

@@ -125,12 +125,12 @@ static void fail_conn(struct back_h2 *b, enum exchange_error why)
 static void touch(struct back_h2 *b)
 {
     const struct config *cfg = b->pool->worker->cfg;
-    uint64_t ms = PING_AFTER_MS, ours = b->pool->backend->cfg->read_timeout;
+    uint64_t ms = PING_AFTER_MS;
     if (b->asked) {
         return; /* a request that came meanwhile does not give it more time */
     }
     if (!list_empty(&b->streams)) {
-        ms = ours != 0 ? ours : cfg->backend_read_timeout;
+        ms = b->pool->backend->read_timeout;
     } else if (!h2_conn_settings_acked(b->engine)) {
         ms = cfg->backend_http2_settings_timeout;
     }

@@ -139,12 +139,23 @@ static char *key_of(const char *key, const struct cfg_backend *cfg)
 {
     const char *path = cfg->health_path != NULL ? cfg->health_path : "";
     const char *host = cfg->health_host != NULL ? cfg->health_host : "";
-    size_t cap = strlen(key) + strlen(path) + strlen(host) + 3;
-    char *s = xmalloc(cap), *p = stpcpy(s, key);
-    *p++ = '\n';
-    p = stpcpy(p, path);
-    *p++ = '\n';
-    strcpy(p, host);
+    char *s = NULL;
+    size_t len;
+    FILE *f = open_memstream(&s, &len);
+    if (f == NULL) {
+        abort(); /* no memory */
+    }
+    fprintf(f, "%s\n%s\n%s", key, path, host);
+    for (size_t i = 0; cfg->health_path != NULL && i < cfg->nhealth_status; i++) {
+        fprintf(f, "\n%u-%u", cfg->health_status[i].lo, cfg->health_status[i].hi);
+    }
+    if (cfg->health_path != NULL) {
+        fprintf(f, "\n%llu %llu", (unsigned long long)cfg->health_interval,
+                (unsigned long long)cfg->health_timeout);
+    }
+    if (fclose(f) != 0) {
+        abort();
+    }
     return s;
 }
 
@@ -373,7 +384,7 @@ enum health_change health_connect_failed(struct health *h, const struct cfg_back
     /* Of those that fail at the same time one gets its time in, and counts. */
     if (until > now || s.offline ||
         !atomic_compare_exchange_strong(&h->slot->blocked_until, &until,
-                                        now + backoff(s.failures, b))) {
+                                        now + backoff(s.failures + 1u, b))) {
         return HEALTH_SAME;
     }
     enum health_change change = apply(h, cfg, on_connect_failed, &s);
@@ -390,7 +401,7 @@ enum health_change health_probed(struct health *h, const struct cfg_backend *cfg
 uint64_t health_next_probe(const struct health *h, struct health_backoff b)
 {
     struct state s = state_of(h);
-    return backoff(s.failures > 0 ? s.failures - 1u : 0, b);
+    return backoff(s.failures, b);
 }
 
 enum health_change health_checked(struct health *h, const struct cfg_backend *cfg, bool good)

@@ -1,4 +1,4 @@
-/* Patterns to groups to backends: made from the configuration, and the choice of a backend. */
+/* Patterns to groups to backends, made from the configuration. */
 #include "route/routes.h"
 
 #include <assert.h>
@@ -147,9 +147,8 @@ static struct group *find_group(struct routes *r, const char *pattern)
         r->groups = xrealloc(r->groups, (r->ngroups > 0 ? 2 * r->ngroups : 1) * sizeof(*r->groups));
     }
     struct group *g = &r->groups[r->ngroups];
-    *g = (struct group){.index = (uint32_t)r->ngroups,
-                        .read_timeout = r->cfg->backend_read_timeout,
-                        .write_timeout = r->cfg->backend_write_timeout};
+    *g =
+        (struct group){.index = (uint32_t)r->ngroups, .read_timeout = r->cfg->backend_read_timeout};
     if (router_add(r->router, pattern, (int)r->ngroups) != ROUTER_OK) {
         abort(); /* no memory */
     }
@@ -165,7 +164,6 @@ static void add_to_group(const struct routes *r, struct group *g, uint32_t backe
     g->backends = xrealloc(g->backends, (g->nbackends + 1) * sizeof(*g->backends));
     g->backends[g->nbackends++] = backend;
     g->read_timeout = b->read_timeout != 0 ? b->read_timeout : g->read_timeout;
-    g->write_timeout = b->write_timeout != 0 ? b->write_timeout : g->write_timeout;
     g->balance = b->balance_said ? b : g->balance;
     g->answer = b->kind != CFG_KIND_SERVER ? b : g->answer;
     g->redirect_if_not_tls = g->redirect_if_not_tls || b->redirect_if_not_tls;
@@ -216,6 +214,34 @@ static void set_sub_groups(const struct routes *r, struct group *g)
     free(list);
 }
 
+/* Of connections, which may be of several patterns: the first one that says something counts. */
+static void set_timeouts(struct routes *r)
+{
+    for (size_t i = 0; i < r->nbackends; i++) {
+        r->backends[i].read_timeout = r->backends[i].cfg->read_timeout;
+        r->backends[i].write_timeout = r->backends[i].cfg->write_timeout;
+    }
+    for (size_t i = 0; i < r->ngroups; i++) {
+        const struct group *g = &r->groups[i];
+        uint64_t read = 0, write = 0;
+        for (size_t j = 0; j < g->nbackends; j++) {
+            const struct cfg_backend *cfg = r->backends[g->backends[j]].cfg;
+            read = cfg->read_timeout != 0 ? cfg->read_timeout : read;
+            write = cfg->write_timeout != 0 ? cfg->write_timeout : write;
+        }
+        for (size_t j = 0; j < g->nbackends; j++) {
+            struct backend *b = &r->backends[g->backends[j]];
+            b->read_timeout = b->read_timeout != 0 ? b->read_timeout : read;
+            b->write_timeout = b->write_timeout != 0 ? b->write_timeout : write;
+        }
+    }
+    for (size_t i = 0; i < r->nbackends; i++) {
+        struct backend *b = &r->backends[i];
+        b->read_timeout = b->read_timeout != 0 ? b->read_timeout : r->cfg->backend_read_timeout;
+        b->write_timeout = b->write_timeout != 0 ? b->write_timeout : r->cfg->backend_write_timeout;
+    }
+}
+
 struct routes *routes_new(const struct config *cfg)
 {
     struct routes *r = xcalloc(1, sizeof(*r));
@@ -246,6 +272,7 @@ struct routes *routes_new(const struct config *cfg)
     for (size_t i = 0; i < r->ngroups; i++) {
         set_sub_groups(r, &r->groups[i]);
     }
+    set_timeouts(r);
     if (router_seal(r->router) != ROUTER_OK) {
         abort(); /* no memory */
     }

@@ -33,6 +33,8 @@ struct backend {
     struct backend_addr
         *addrs; /**< all that the name resolved to; none when it is looked up later */
     size_t naddrs;
+    uint64_t read_timeout, write_timeout; /**< ms, of its connections: what it says, or another one
+                                             of its patterns, or the options */
     char *authority; /**< host[:port] as a Host field would have it; "localhost" for a UNIX socket,
                         NULL for an answer of the program's own */
     const char *sni; /**< name for TLS */
@@ -53,9 +55,9 @@ struct group {
     const struct cfg_backend *affinity; /**< the one that says affinity=ip or cookie; NULL: none */
     const struct cfg_backend *answer; /**< respond= or redirect=, its only backend; NULL: servers */
     bool redirect_if_not_tls;
-    uint64_t read_timeout, write_timeout; /**< ms */
-    uint64_t queue_timeout;               /**< ms */
-    uint32_t max_queue;                   /**< exchanges of a worker */
+    uint64_t read_timeout;  /**< ms, of a response over HTTP/1 */
+    uint64_t queue_timeout; /**< ms */
+    uint32_t max_queue;     /**< exchanges of a worker */
 };
 
 struct routes {

@@ -440,6 +440,7 @@ struct question {
     uint64_t let_in; /* of health_let_in() */
     unsigned tried;  /* so many times at the most */
     bool any_full;   /* one would do but for room */
+    bool sticky;     /* it is one that the client has been with: if that is full, it waits */
     bool any_out;    /* one would do but for its ejection */
 };
 
@@ -460,7 +461,7 @@ static bool is_usable(void *user, void *arg)
     }
     if (!pool_has_room(p, exchange_client(q->x))) {
         q->any_full = true;
-        return false;
+        return q->sticky;
     }
     return true;
 }
@@ -518,6 +519,7 @@ static struct pool *choose_by_cookie(const struct group *g, struct balance *b, s
     const struct request *r = &x->request;
     uint32_t cookie;
     bool any = affinity_read_cookie(r->m.fields, r->m.nfields, said->cookie_name, &cookie);
+    q->sticky = any;
     struct affinity_choice c =
         affinity_choose(b, &balance_ops, q, said->cookie_stickiness, any ? &cookie : NULL);
     x->set_affinity = c.user != NULL && c.set;
@@ -535,6 +537,7 @@ static struct pool *choose_in_tier(const struct group *g, struct balance *b, str
     if (g->affinity->affinity == CFG_AFFINITY_COOKIE) {
         return choose_by_cookie(g, b, x, q);
     }
+    q->sticky = true;
     uint32_t client = affinity_hash_address(x->client->addr, strlen(x->client->addr));
     return balance_pick(b, &balance_ops, q, client);
 }
@@ -546,7 +549,8 @@ static struct pool *choose_in_turn(const struct target_group *g, struct exchange
     for (size_t i = 0; i < g->ntiers && p == NULL; i++) {
         p = choose_in_tier(g->group, g->tiers[i].balance, x, q);
     }
-    return p;
+    bool waits = p != NULL && q->sticky && !pool_has_room(p, exchange_client(x));
+    return waits ? NULL : p;
 }
 
 static struct pool *choose(const struct target_group *g, struct exchange *x, struct question *q)

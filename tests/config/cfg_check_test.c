@@ -114,6 +114,11 @@ static void backends_of_one_pattern_agree(void **state)
         {{B "affinity=cookie;affinity-cookie-name=a;affinity-cookie-max-age=1m",
           C "affinity=cookie;affinity-cookie-name=a;affinity-cookie-max-age=61"},
          "differ in affinity"},
+        {{"-bh,443;;tls;proto=auto", "--backend-http-proxy-uri=http://p:1"},
+         "the backend h,443 cannot be reached through backend-http-proxy-uri"},
+        {{"-bh,80;;proto=h2;dns=srv", "--backend-http-proxy-uri=http://p:1"}, "and no dns=srv"},
+        {{"-bh,80;;proto=h2", "-bunix:/s;/a;proto=h2", "--backend-http-proxy-uri=http://p:1"},
+         NULL},
         {{"-brespond=200"}, NULL},
         {{"-bh,80", "-brespond=200;/a", "-bredirect=301,/x;/b"}, NULL},
         {{"-bh,80", "-brespond=200"},
@@ -158,6 +163,8 @@ static void what_is_probably_not_meant_is_warned_of(void **state)
         {{"--verify-client-cacert=/a"}, "are not asked for without verify-client"},
         {{"--verify-client-tolerate-expired"}, "are not asked for without verify-client"},
         {{"--accept-proxy-protocol"}, "\"accept-proxy-protocol\" is deprecated"},
+        {{"-bh,80;;proto=h2;dns", "--backend-http-proxy-uri=http://p:1"},
+         "dns of the backend h,80 has no effect"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const char *args[6] = {"--conf=/dev/null", "-f*,1;no-tls"};

@@ -45,7 +45,7 @@ static enum health_change fail_connect(struct health *h, const struct cfg_backen
 static void a_failed_connect_blocks_for_1_6_to_the_n_seconds(void **state)
 {
     (void)state;
-    static const unsigned expected[] = {1000,  1600,  2560,  4096,   6553,   10485, 16777,
+    static const unsigned expected[] = {1600,  2560,  4096,  6553,   10485,  16777,
                                         26843, 42949, 68719, 109951, 109951, 109951};
     const struct cfg_backend cfg = {0};
     struct health *h = fresh(&cfg);
@@ -62,7 +62,7 @@ static void a_failed_connect_blocks_for_1_6_to_the_n_seconds(void **state)
     health_connected(h);
     assert_int_equal(health_blocked_until(h), 0);
     fail_connect(h, &cfg, &now);
-    assert_in_range(health_blocked_until(h) - now, 998, 1002); /* from the start again */
+    assert_in_range(health_blocked_until(h) - now, 1598, 1602); /* from the start again */
     health_put(h);
 }
 
@@ -73,9 +73,9 @@ static void the_back_off_varies_and_has_a_longest(void **state)
     static const struct {
         struct health_backoff b;
         uint64_t first, second;
-    } cases[] = {{{120000, 0.0}, 800, 1280},
-                 {{120000, 1.0}, 1200, 1920},
-                 {{1500, 1.0}, 1200, 1500},
+    } cases[] = {{{120000, 0.0}, 1280, 2048},
+                 {{120000, 1.0}, 1920, 3072},
+                 {{2000, 1.0}, 1920, 2000},
                  {{0, 0.5}, 0, 0}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct health *h = fresh(&cfg);
@@ -171,7 +171,7 @@ static void probes_that_fail_come_later_and_later(void **state)
     struct health *h = fresh(&cfg);
     uint64_t now = 1, last = 0;
     fail_connect(h, &cfg, &now);
-    assert_in_range(health_next_probe(h, calm), 999, 1001);
+    assert_in_range(health_next_probe(h, calm), 1599, 1601);
     for (int i = 0; i < 10; i++) {
         uint64_t next = health_next_probe(h, calm);
         assert_true(next > last);
@@ -181,7 +181,7 @@ static void probes_that_fail_come_later_and_later(void **state)
     assert_in_range(health_next_probe(h, (struct health_backoff){.most = 7000, .random = 1}), 7000,
                     7000);
     health_probed(h, &cfg, true); /* one good one: the next comes soon */
-    assert_in_range(health_next_probe(h, calm), 999, 1001);
+    assert_in_range(health_next_probe(h, calm), 1599, 1601);
     health_put(h);
 }
 
