@@ -314,3 +314,17 @@ def test_a_client_waits_for_its_own_server(start_proxy, make_origin, clients, pa
     resp = waits.finish()
     assert resp.status == 200 and cookie_of(resp) is None
     assert sum(len(o.requests) for o in origins) == len(home.requests) == 3
+
+
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+def test_two_lines_with_one_address_have_their_own_connections(start_proxy, make_origin, clients, proto):
+    origin = make_origin(proto=proto)
+    extra = "max-conns=1;queue-timeout=1m"
+    proxy = start_proxy(
+        [origin.backend("/", extra), origin.backend("/hello", extra + ";read-timeout=5m")],
+        args=["--backend-keep-alive-timeout=1m"],
+    )
+    client = clients.connect("h1", proxy)
+    for path in ("/dump", "/hello") * 3:
+        assert client.request("GET", path).status == 200
+    assert origin.connections == 2

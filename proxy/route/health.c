@@ -159,11 +159,27 @@ static char *key_of(const char *key, const struct cfg_backend *cfg)
     return s;
 }
 
-static struct health *health_new(char *key)
+/* Connections are counted for each line: two of the same address have their own max-conns, and the
+ * idle connections of one must not use up those of the other. */
+static char *line_of(const char *full, const struct cfg_backend *cfg)
+{
+    size_t cap = strlen(full) + 1;
+    for (size_t i = 0; i < cfg->npatterns; i++) {
+        cap += strlen(cfg->patterns[i]) + 1;
+    }
+    char *s = xmalloc(cap), *p = stpcpy(s, full);
+    for (size_t i = 0; i < cfg->npatterns; i++) {
+        *p++ = '\n';
+        p = stpcpy(p, cfg->patterns[i]);
+    }
+    return s;
+}
+
+static struct health *health_new(char *line, const char *full)
 {
     struct health *h = xcalloc(1, sizeof(*h));
-    h->key = key;
-    h->slot = find_slot(hash_of(key));
+    h->key = line;
+    h->slot = find_slot(hash_of(full));
     if (h->slot == NULL) {
         h->slot = &h->own;
     }
@@ -174,21 +190,22 @@ static void forgive(struct health_slot *s, const struct cfg_backend *cfg);
 
 struct health *health_get(const char *key, const struct cfg_backend *cfg)
 {
-    char *full = key_of(key, cfg);
-    struct health **bucket = &buckets[hash_of(full) % BUCKETS];
+    char *full = key_of(key, cfg), *line = line_of(full, cfg);
+    struct health **bucket = &buckets[hash_of(line) % BUCKETS];
     pthread_mutex_lock(&lock);
     struct health *h = *bucket;
-    while (h != NULL && strcmp(h->key, full) != 0) {
+    while (h != NULL && strcmp(h->key, line) != 0) {
         h = h->next;
     }
     if (h == NULL) {
-        h = health_new(full);
+        h = health_new(line, full);
         h->next = *bucket;
         *bucket = h;
         forgive(h->slot, cfg);
     } else {
-        free(full);
+        free(line);
     }
+    free(full);
     h->refs++;
     pthread_mutex_unlock(&lock);
     return h;
