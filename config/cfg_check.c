@@ -313,10 +313,12 @@ static bool check_proxied(struct cfg_report *r, const struct config *cfg)
             continue;
         }
         print_address(&b->addr, addr, sizeof(addr));
-        if (b->proto == CFG_PROTO_AUTO || b->dns == CFG_DNS_SRV) {
+        if (b->proto == CFG_PROTO_AUTO || b->dns == CFG_DNS_SRV ||
+            b->send_proxy != CFG_SEND_PROXY_NONE) {
             good = cfg_error(r, cfg_slice(NULL, 0),
                              "the backend %s cannot be reached through backend-http-proxy-uri; "
-                             "expected proto=h2 or proto=http/1.1, and no dns=srv",
+                             "expected proto=h2 or proto=http/1.1, and neither dns=srv nor "
+                             "send-proxy",
                              addr);
         } else if (b->dns != CFG_DNS_NONE) {
             cfg_warning(

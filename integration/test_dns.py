@@ -302,3 +302,59 @@ def test_services_have_priorities_weights_and_ports(named, make_origin, clients,
     high.stop()
     assert client.request("GET", "/hello").status == 200
     assert len(spare.requests) == 1
+
+
+@pytest.mark.parametrize("kind,value", [("CNAME", "elsewhere.test"), ("A", "127.0.0.1")])
+def test_an_answer_without_services(named, make_origin, clients, dns, tmp_path, kind, value):
+    """A name server may answer the question for SRV with something else; the search list goes on."""
+    dns.say("_web._tcp.test", kind, value)
+    conf = dns.resolv_conf(tmp_path, more="search corp.test\n")
+    proxy = named("_web._tcp.test,1;/;dns=srv", args=[f"--resolv-conf={conf}"])
+    assert clients.connect("h1", proxy).request("GET", "/hello").status == 502
+    assert proxy.alive()
+
+
+def test_weights_out_of_the_dns_may_be_anything(named, make_origin, clients, dns):
+    origin = make_origin()
+    records = [(1, 0, origin.port, "a.test")] + [(1, 65535, 1 + i, "a.test") for i in range(20)]
+    dns.say("_web._tcp.test", "SRV", *records)
+    dns.say("a.test", "A", "127.0.0.1")
+    heavy = [f"{origin.address};/;weight=256" for _ in range(40)]
+    proxy = named("_web._tcp.test,1;/;dns=srv;weight=1", *heavy)
+    client = clients.connect("h1", proxy)
+    for _ in range(100):
+        assert client.request("GET", "/hello").status == 200
+
+
+def test_a_slot_of_an_address_that_was_away(named, make_origin, clients, dns):
+    """max-conns counts what a retired connection still does; when that ends, who waits is served."""
+    first = make_origin()
+    second = make_origin(port=first.port, host="127.0.0.2")
+    dns.say("web.test", "A", "127.0.0.1", ttl=1)
+    proxy = named(f"web.test,{first.port};/;dns;max-conns=1;queue-timeout=60s")
+    busy, client = clients.connect("h1", proxy), clients.connect("h1", proxy)
+    busy.start("GET", "/gate?id=g")
+    busy.wire.flush()
+    wait_for(lambda: first.find("g"), "the slot is taken")
+
+    dns.say("web.test", "A", "127.0.0.2", ttl=1)
+    waits = clients.connect("h1", proxy)
+    waits.start("GET", "/hello")  # for the slot, or for the other address
+    waits.wire.flush()
+    wait_for(lambda: second.requests, "the other address")
+    assert waits.finish().status == 200
+    asked = dns.asked("web.test")
+    dns.say("web.test", "A", "127.0.0.1", ttl=1)
+
+    def looked_up():
+        late = clients.connect("h1", proxy)
+        late.start("GET", "/hello")
+        late.wire.flush()
+        return dns.asked("web.test") > asked + 1
+
+    wait_for(looked_up, "the change", timeout=10, interval=0.3)
+    client.start("GET", "/hello")
+    client.wire.flush()
+    first.release("g")
+    assert busy.finish().status == 200
+    assert client.finish().status == 200

@@ -166,3 +166,45 @@ def test_a_window_that_shrinks_is_kept_to(start_proxy, make_frame_backend, clien
     backend.send(frame(rawh2.HEADERS, END, 1, OK))
     resp = client.finish() if front == "h1" else client.wait(started)
     assert resp.status == 200
+
+
+def test_streams_that_are_allowed_later_are_used(start_proxy, make_frame_backend, clients):
+    """RFC 9113, 6.5.2: the limit may rise while requests wait."""
+    backend = make_frame_backend(streams=1)
+    proxy = start_proxy([backend.backend() + ";max-conns=1;queue-timeout=60s"])
+    everybody = [clients.connect("h1", proxy) for _ in range(3)]
+    everybody[0].start("GET", "/")
+    everybody[0].wire.flush()
+    wait_for(lambda: len(backend.of_type(rawh2.HEADERS)) == 1, "the first")
+    for client in everybody[1:]:
+        client.start("GET", "/")
+        client.wire.flush()
+    backend.ping()
+    backend.send(frame(rawh2.SETTINGS, payload=rawh2.settings_payload({3: 100})))
+    wait_for(lambda: len(backend.of_type(rawh2.HEADERS)) == 3, "the others")
+    for f in backend.of_type(rawh2.HEADERS):
+        backend.send(frame(rawh2.HEADERS, END, f.sid, OK))
+    assert [client.finish().status for client in everybody] == [200] * 3
+
+
+def test_settings_that_never_come_to_an_end(start_proxy, make_frame_backend, clients):
+    """Octet by octet: nobody waits for them longer than --backend-http2-settings-timeout."""
+    backend = make_frame_backend()
+    hello, backend.hello = backend.hello, frame(rawh2.SETTINGS, payload=bytes(600))[:9]
+    proxy = start_proxy([backend.backend()], args=["--backend-http2-settings-timeout=1s"])
+    everybody = [clients.connect("h1", proxy) for _ in range(4)]
+    for client in everybody:
+        client.start("GET", "/")
+        client.wire.flush()
+    wait_for(lambda: backend.writer is not None, "the connection")
+    ended = []
+
+    def trickled():
+        backend.send(b"\0")
+        for client in everybody:
+            client.wire.pump(0.01)
+        ended[:] = [client for client in everybody if client.wire.inbuf]
+        return len(ended) == 4
+
+    wait_for(trickled, "an answer for each", timeout=6, interval=0.1)
+    assert {client.finish().status for client in everybody} <= {502, 504}

@@ -209,10 +209,30 @@ void pool_yield(struct pool *p)
     }
 }
 
+static void mark_freed(struct pool *p)
+{
+    if (list_empty(&p->freed_node)) {
+        list_append(&p->worker->freed, &p->freed_node);
+    }
+}
+
 void pool_freed(struct pool *p)
 {
-    if (atomic_load(&p->worker->nwaiting) > 0 && list_empty(&p->freed_node)) {
-        list_append(&p->worker->freed, &p->freed_node);
+    struct worker *w = p->worker;
+    if (atomic_load(&w->nwaiting) == 0) {
+        return;
+    }
+    mark_freed(p);
+    if (p->backend->cfg->max_conns == 0) {
+        return;
+    }
+    /* A pool that was retired, or another one of the same address, counted for the same limit. */
+    list_each(node, &w->pools)
+    {
+        struct pool *other = container_of(node, struct pool, node);
+        if (other->health == p->health && other != p) {
+            mark_freed(other);
+        }
     }
 }
 

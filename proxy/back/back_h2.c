@@ -125,9 +125,14 @@ static void fail_conn(struct back_h2 *b, enum exchange_error why)
 static void touch(struct back_h2 *b)
 {
     const struct config *cfg = b->pool->worker->cfg;
-    uint64_t ms = PING_AFTER_MS;
+    uint64_t ms = PING_AFTER_MS, now = clock_ms();
     if (b->asked) {
         return; /* a request that came meanwhile does not give it more time */
+    }
+    if (b->ready && !b->settings_seen && b->settings_by != 0) {
+        timer_set(&b->pool->worker->wheel, &b->timer,
+                  b->settings_by > now ? b->settings_by - now : 1);
+        return; /* nor does anything else that it says */
     }
     if (!list_empty(&b->streams)) {
         ms = b->pool->backend->read_timeout;
@@ -176,7 +181,8 @@ static void on_timeout(struct timer *t)
         ask_if_alive(b);
         return;
     }
-    if (!list_empty(&b->streams) && !waits_for_backend(b)) {
+    bool overdue = !b->settings_seen && b->settings_by != 0 && clock_ms() >= b->settings_by;
+    if (!list_empty(&b->streams) && !waits_for_backend(b) && !overdue) {
         touch(b);
         return;
     }
@@ -435,6 +441,7 @@ bool back_h2_open(struct pool *p, bool probe)
 static size_t output(struct conn *c, uint8_t *buf, size_t cap)
 {
     struct back_h2 *b = back_h2_checked(c->user);
+    submit_waiting(b); /* a stream may have ended */
     size_t n = h2_body_output(b->engine, H2_BODY_REQUESTS, buf, cap, request_sent);
     if (n > 0) {
         touch(b);
@@ -644,6 +651,7 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
             takes_nothing(b);
         }
         send_elsewhere(b);
+        pool_freed(b->pool); /* there may be more streams than before */
         break;
     case H2_EVENT_GOAWAY:
         take_goaway(b, ev->last_stream_id);
@@ -706,7 +714,9 @@ static void connect_failed(struct back_h2 *b, const char *why)
 
 static void begin(struct back_h2 *b)
 {
+    uint64_t ms = b->pool->worker->cfg->backend_http2_settings_timeout;
     b->ready = true;
+    b->settings_by = ms != 0 ? clock_ms() + ms : 0;
     submit_waiting(b);
     touch(b);
     conn_want_output(b->conn);

@@ -198,9 +198,11 @@ static enum kind decide(struct exchange *x, struct answer *a)
     if (x->request.method == H1_METHOD_CONNECT) {
         return NOT_FOR_CONNECT; /* 2xx would open a tunnel, to nobody (RFC 9110, 9.3.6) */
     }
+    /* Nor may it open a WebSocket (RFC 8441, 5). */
+    bool opens = x->tunnel.wanted == TUNNEL_WEBSOCKET && x->request.m.http_major == 2;
     *a = (struct answer){.status = 200, .body = {"", 0}};
     if (x->client->healthmon) {
-        return ANSWER;
+        return opens ? NOT_FOR_CONNECT : ANSWER;
     }
     if (redirect) {
         a->status = to_tls ? 308 : g->answer->status;
@@ -208,7 +210,7 @@ static enum kind decide(struct exchange *x, struct answer *a)
         return a->location != NULL ? ANSWER : NO_HOST;
     }
     respond(x, g->answer, a);
-    return ANSWER;
+    return opens && a->status < 300 ? NOT_FOR_CONNECT : ANSWER;
 }
 
 /* ---------------------------------------------------------------- the back */

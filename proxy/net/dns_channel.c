@@ -221,6 +221,10 @@ static int parse_srv(const uint8_t *msg, int len, struct dns_reply *r)
     for (const struct ares_srv_reply *s = found; s != NULL && n < DNS_MAX_RECORDS; s = s->next) {
         n++;
     }
+    if (n == 0) { /* success all the same: there was a CNAME, or something else */
+        ares_free_data(found);
+        return ARES_ENODATA;
+    }
     r->n = n;
     r->records = xcalloc(n, sizeof(*r->records));
     const struct ares_srv_reply *s = found;
@@ -272,6 +276,8 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *msg, i
     }
     reply.outcome = outcome_of(status);
     if (reply.outcome == DNS_FOUND && reply.n == 0) {
+        dns_records_free(reply.records, 0);
+        reply.records = NULL;
         reply.outcome = DNS_NO_DATA;
     }
     if (reply.outcome == DNS_FOUND) {

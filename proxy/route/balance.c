@@ -24,6 +24,10 @@
  * others have 256) 2^48. */
 #define TURN_TIME ((double)(1u << 24))
 
+/* Weights out of the DNS may differ more: whose turn would come later than in 2^32 turns has no
+ * other share than that. Sums of due times stay far from their end. */
+#define LONGEST_STRIDE ((double)(1ull << 56))
+
 /* HASH: how much more than its share of the load a member may have. With less, more requests leave
  * their owner's cache; with more, a hot one has more to bear. */
 #define LOAD_BOUND 1.25
@@ -141,7 +145,8 @@ static void begin_turns(struct balance *b, struct turn *t, const double *weight,
     bool begun = false;
     for (size_t i = 0; i < n; i++) {
         t[i].of = (uint32_t)i;
-        t[i].stride = (uint64_t)(total / weight[i] * TURN_TIME);
+        double stride = total / weight[i] * TURN_TIME;
+        t[i].stride = (uint64_t)(stride < LONGEST_STRIDE ? stride : LONGEST_STRIDE);
         assert(t[i].stride > 0);
         t[i].due = 1 + (uint64_t)(random_unit(b) * (double)t[i].stride);
         drawn -= weight[i];
