@@ -146,7 +146,7 @@ static bool same_balance(const struct cfg_backend *a, const struct cfg_backend *
 
 /* What the members of a group have said so far. */
 struct said {
-    const struct cfg_backend *affinity, *balance, *read, *write, *weight;
+    const struct cfg_backend *affinity, *balance, *read, *write, *queue, *patience, *weight;
 };
 
 static bool disagree(struct cfg_report *r, const char *what, const struct membership *m,
@@ -190,6 +190,17 @@ static bool add_said(struct cfg_report *r, struct said *s, const struct membersh
         s->write = s->write == NULL ? b : s->write;
         good = (b->write_timeout == s->write->write_timeout ||
                 disagree(r, "write-timeout", m, s->write)) &&
+               good;
+    }
+    if (b->max_queue != CFG_MAX_QUEUE) {
+        s->queue = s->queue == NULL ? b : s->queue;
+        good =
+            (b->max_queue == s->queue->max_queue || disagree(r, "max-queue", m, s->queue)) && good;
+    }
+    if (b->queue_timeout != CFG_QUEUE_TIMEOUT) {
+        s->patience = s->patience == NULL ? b : s->patience;
+        good = (b->queue_timeout == s->patience->queue_timeout ||
+                disagree(r, "queue-timeout", m, s->patience)) &&
                good;
     }
     if (b->group_weight != 0) {

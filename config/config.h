@@ -71,6 +71,11 @@ struct cfg_status_range {
     uint16_t lo, hi; /**< both included */
 };
 
+/** What max_queue and queue_timeout (ms) of a backend are when it says nothing: another one of its
+ * patterns may. */
+#define CFG_MAX_QUEUE     100
+#define CFG_QUEUE_TIMEOUT 5000
+
 /** SHA-256 of a SubjectPublicKeyInfo. */
 #define CFG_PIN_SIZE 32
 

@@ -260,8 +260,6 @@ bool cfg_parse_outlier(struct cfg_report *r, struct cfg_text t, uint32_t *out);
 bool cfg_parse_pin(struct cfg_report *r, struct cfg_text t, uint8_t out[CFG_PIN_SIZE]);
 void cfg_print_pin(const uint8_t pin[CFG_PIN_SIZE], FILE *out);
 /* Defaults; of times, milliseconds. */
-#define CFG_MAX_QUEUE       100
-#define CFG_QUEUE_TIMEOUT   5000
 #define CFG_HEALTH_INTERVAL 5000
 #define CFG_HEALTH_TIMEOUT  2000
 /** What `fall`, `rise` and `health_status` are when nobody says. */

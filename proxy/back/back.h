@@ -109,6 +109,10 @@ struct health_backoff pool_backoff(struct pool *p);
 /** A client's request that this pool has was answered with this status. */
 void pool_answered(struct pool *p, int status);
 
+/** How many exchanges may wait for a connection that is being opened: the usual stream limit of an
+ * HTTP/2 peer. */
+#define BACK_MOST_WAITING 100u
+
 /** Hands over an exchange. False: no connection could be begun. */
 bool back_take(struct pool *p, struct exchange *x);
 

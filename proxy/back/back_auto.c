@@ -17,9 +17,6 @@
 
 #define BACK_AUTO_MAGIC 0x62617520u /* "bau " */
 
-/* As with HTTP/2: the usual stream limit of its peer. */
-#define MAX_WAITING 100u
-
 struct back_auto {
     uint32_t magic;
     struct conn *conn;
@@ -162,6 +159,10 @@ static void ready(struct conn *c)
     }
     pool_connected(b->pool);
     tell_prober(b, true, NULL);
+    if (b->nwaiting == 0 && health_is_offline(b->pool->health, b->pool->backend->cfg)) {
+        destroy(b); /* it takes more than one good probe */
+        return;
+    }
     if (h2) {
         become_h2(b);
     } else {
@@ -183,7 +184,7 @@ static const struct conn_ops conn_ops = {.ready = ready, .failed = failed};
 
 static bool has_room(const struct back_auto *b)
 {
-    return b->nwaiting < (b->pool->speaks == CFG_PROTO_HTTP1 ? 1 : MAX_WAITING);
+    return b->nwaiting < (b->pool->speaks == CFG_PROTO_HTTP1 ? 1 : BACK_MOST_WAITING);
 }
 
 static struct back_auto *find_room(const struct pool *p)

@@ -18,10 +18,6 @@
 #include "process/worker.h"
 #include "route/routes.h"
 
-/* How many exchanges may wait for a connection that is being opened: the usual stream limit of its
- * peer. */
-#define MAX_WAITING 100u
-
 /* One that nobody uses is asked after this long whether it is still there, and has this long to say
  * so: what has died is found before a request is sent on it. */
 #define PING_AFTER_MS  10000u
@@ -328,7 +324,7 @@ static void submit_waiting(struct back_h2 *b)
 
 bool back_h2_has_room(const struct back_h2 *b)
 {
-    return b->settings_seen ? may_submit(b) && b->nwaiting == 0 : b->nwaiting < MAX_WAITING;
+    return b->settings_seen ? may_submit(b) && b->nwaiting == 0 : b->nwaiting < BACK_MOST_WAITING;
 }
 
 static struct back_h2 *new_back(struct pool *p)

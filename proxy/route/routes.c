@@ -147,8 +147,10 @@ static struct group *find_group(struct routes *r, const char *pattern)
         r->groups = xrealloc(r->groups, (r->ngroups > 0 ? 2 * r->ngroups : 1) * sizeof(*r->groups));
     }
     struct group *g = &r->groups[r->ngroups];
-    *g =
-        (struct group){.index = (uint32_t)r->ngroups, .read_timeout = r->cfg->backend_read_timeout};
+    *g = (struct group){.index = (uint32_t)r->ngroups,
+                        .read_timeout = r->cfg->backend_read_timeout,
+                        .queue_timeout = CFG_QUEUE_TIMEOUT,
+                        .max_queue = CFG_MAX_QUEUE};
     if (router_add(r->router, pattern, (int)r->ngroups) != ROUTER_OK) {
         abort(); /* no memory */
     }
@@ -168,8 +170,8 @@ static void add_to_group(const struct routes *r, struct group *g, uint32_t backe
     g->answer = b->kind != CFG_KIND_SERVER ? b : g->answer;
     g->redirect_if_not_tls = g->redirect_if_not_tls || b->redirect_if_not_tls;
     g->affinity = b->affinity != CFG_AFFINITY_NONE ? b : g->affinity;
-    g->queue_timeout = b->queue_timeout > g->queue_timeout ? b->queue_timeout : g->queue_timeout;
-    g->max_queue = b->max_queue > g->max_queue ? b->max_queue : g->max_queue;
+    g->queue_timeout = b->queue_timeout != CFG_QUEUE_TIMEOUT ? b->queue_timeout : g->queue_timeout;
+    g->max_queue = b->max_queue != CFG_MAX_QUEUE ? b->max_queue : g->max_queue;
 }
 
 static const char *sub_group_name(const struct cfg_backend *b)

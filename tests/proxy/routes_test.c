@@ -216,6 +216,14 @@ static void what_one_backend_says_holds_for_its_group(void **state)
 {
     (void)state;
     struct rig r;
+    rig_open(&r, "backend=127.0.0.1,84;/q;max-conns=1\n"
+                 "backend=127.0.0.1,85;/q;max-conns=1;max-queue=1;queue-timeout=7s\n"
+                 "backend=127.0.0.1,86;/q;max-conns=1\nbackend=127.0.0.1,87");
+    assert_int_equal(group_of(&r, "/q")->max_queue, 1);
+    assert_int_equal(group_of(&r, "/q")->queue_timeout, 7000);
+    assert_int_equal(group_of(&r, "/")->max_queue, 100);
+    assert_int_equal(group_of(&r, "/")->queue_timeout, 5000);
+    rig_close(&r);
     rig_open(&r,
              "backend=127.0.0.1,81;/a;read-timeout=3s\nbackend=127.0.0.1,82;/a;write-timeout=4s\n"
              "backend=127.0.0.1,83\nbackend-read-timeout=5s");
