@@ -328,3 +328,17 @@ def test_two_lines_with_one_address_have_their_own_connections(start_proxy, make
     for path in ("/dump", "/hello") * 3:
         assert client.request("GET", path).status == 200
     assert origin.connections == 2
+
+
+def test_answers_of_our_own_wait_for_nobody(start_proxy, make_origin, clients):
+    origin = make_origin()
+    proxy = start_proxy([origin, "respond=204;/healthz"], args=["--backend-connections-per-frontend=1"])
+    client = clients.connect("h2-tls", proxy)
+    busy = begin(client, "/gate?id=g")
+    wait_for(lambda: origin.find("g"), "the only one that it may have")
+    assert [client.request("GET", "/healthz").status for _ in range(3)] == [204] * 3
+    second = begin(client, "/hello")
+    assert client.request("GET", "/healthz").status == 204
+    assert len(origin.requests) == 1
+    origin.release("g")
+    assert (answer(client, busy).status, answer(client, second).status) == (200, 200)

@@ -137,9 +137,14 @@ static bool is_answered(struct exchange *x)
 
 void exchange_begin(struct exchange *x)
 {
-    if (is_answered(x)) {
+    if (is_answered(x) || (x->front_ops->hold != NULL && x->front_ops->hold(x))) {
         return;
     }
+    exchange_go(x);
+}
+
+void exchange_go(struct exchange *x)
+{
     budget_earn(&x->worker->retries, clock_ms());
     if (x->request.m.has_body) {
         pipe_keep(&x->up);

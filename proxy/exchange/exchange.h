@@ -44,6 +44,9 @@ const char *exchange_error_text(enum exchange_error e);
  * call: its caller must not touch the exchange after it.
  */
 struct exchange_ops {
+    /** To the front only, or NULL: whether the request has to wait for others of its client. Then
+     * the front calls exchange_go() when it need not any more. */
+    bool (*hold)(struct exchange *x);
     /** To the front only: a response head is in (x->response; interim when its status is 1xx). */
     void (*head)(struct exchange *x);
     /** The pipe towards this side has got bytes, or has ended. */
@@ -183,6 +186,8 @@ struct exchange *exchange_new(struct worker *w, struct client_info *client,
 
 /** Routes the request and hands it to a back. Failure is told through front_ops->abort, at once. */
 void exchange_begin(struct exchange *x);
+/** By the front: a request that it held goes to a back now. */
+void exchange_go(struct exchange *x);
 /** Hands a request that no back has to one, or to the queue; what it has waited for may have come.
  */
 void exchange_dispatch(struct exchange *x);

@@ -357,19 +357,18 @@ static bool has_too_many(const struct front_h2 *h, const struct exchange *x)
     list_each(node, &h->streams)
     {
         const struct exchange *other = container_of(node, struct exchange, front_node);
-        n += other != x && !other->held && (!per_host || same_authority(x, other));
+        bool counts = other->back_ops != NULL && !other->own_answer;
+        n += other != x && counts && (!per_host || same_authority(x, other));
     }
     return n >= limit;
 }
 
-static void begin(struct front_h2 *h, struct exchange *x)
+static bool on_hold(struct exchange *x)
 {
+    struct front_h2 *h = checked(x->front);
     x->held = has_too_many(h, x);
-    if (x->held) {
-        h->nheld++;
-    } else {
-        front_begin_exchange(x);
-    }
+    h->nheld += x->held;
+    return x->held;
 }
 
 /* Those that were held back and may go now, in the order they came. */
@@ -382,9 +381,13 @@ static void begin_held(struct front_h2 *h)
     list_each_safe(node, &h->streams)
     {
         struct exchange *x = container_of(node, struct exchange, front_node);
-        if (x->held) {
-            h->nheld--;
-            begin(h, x);
+        if (!x->held || has_too_many(h, x)) {
+            continue;
+        }
+        h->nheld--;
+        x->held = false;
+        if (x->error == EXCHANGE_OK) { /* else it was refused meanwhile */
+            exchange_go(x);
         }
     }
 }
@@ -405,7 +408,7 @@ static void take_request(struct front_h2 *h, const struct h2_event *ev)
     } else if (!acceptable) {
         exchange_refuse(x, EXCHANGE_CLIENT_PROTOCOL);
     } else {
-        begin(h, x);
+        front_begin_exchange(x);
     }
 }
 
@@ -639,7 +642,7 @@ static void on_abort(struct exchange *x, enum exchange_error why)
 }
 
 static const struct exchange_ops exchange_ops = {
-    .head = on_head, .body = on_body, .credit = on_credit, .abort = on_abort};
+    .hold = on_hold, .head = on_head, .body = on_body, .credit = on_credit, .abort = on_abort};
 
 /* ---------------------------------------------------------------- the connection's other news */
 
