@@ -17,6 +17,7 @@ from lib.frame_backend import FrameBackend
 from lib.origin import Origin, OriginLoop
 from lib.ports import free_port, release_port
 from lib.proxy import BINARY, Proxy
+from lib.tunnel import TunnelServer
 
 # The backends of the shared proxy: host name -> (protocol, TLS, UNIX socket).
 BACKS = {
@@ -117,6 +118,21 @@ def make_frame_backend(origin_loop):
     yield make
     for backend in made:
         backend.stop()
+
+
+@pytest.fixture
+def make_server(origin_loop):
+    """Backends that open tunnels, as the test tells them to."""
+    made = []
+
+    def make(proto="h1", **options):
+        made.append(TunnelServer(origin_loop, proto, **options))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.stop()
+        assert not server.errors, server.errors
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from lib.proxy import ROOT
 from lib.servers import Tinyproxy
-from lib.tunnel import TunnelServer, tunnel_client, wait_client
+from lib.tunnel import tunnel_client, wait_client
 from lib.waiting import wait_for
 
 FRONTS = ["h1", "h1-tls", "h2-prior", "h2-tls"]
@@ -22,20 +22,6 @@ def tinyproxy(tmp_path_factory, certs):
         yield server.start()
     finally:
         server.stop()
-
-
-@pytest.fixture
-def make_server(origin_loop):
-    made = []
-
-    def make(proto="h1", **options):
-        made.append(TunnelServer(origin_loop, proto, **options))
-        return made[-1]
-
-    yield make
-    for server in made:
-        server.stop()
-        assert not server.errors, server.errors
 
 
 def host_of(origin):

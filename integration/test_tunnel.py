@@ -6,27 +6,13 @@ import time
 
 import pytest
 
-from lib.tunnel import KEY, ACCEPT, TunnelServer, accept_of, tunnel_client, wait_client
+from lib.tunnel import KEY, ACCEPT, accept_of, tunnel_client, wait_client
 from lib.waiting import wait_for
 
 FRONTS = ["h1", "h1-tls", "h2-prior", "h2-tls"]
 BACKS = ["h1", "h2"]
 KINDS = ["connect", "websocket"]
 TARGET = "target.test:443"
-
-
-@pytest.fixture
-def make_server(origin_loop):
-    made = []
-
-    def make(proto="h1", **options):
-        made.append(TunnelServer(origin_loop, proto, **options))
-        return made[-1]
-
-    yield make
-    for server in made:
-        server.stop()
-        assert not server.errors, server.errors
 
 
 def status_of(kind, front):
