@@ -23,7 +23,6 @@
 #define PING_AFTER_MS  10000u
 #define PING_ANSWER_MS 5000u
 
-static const struct conn_ops conn_ops;
 static const struct exchange_ops exchange_ops;
 
 /* ---------------------------------------------------------------- ending */
@@ -164,7 +163,7 @@ static void ask_if_alive(struct back_h2 *b)
     conn_want_output(b->conn);
 }
 
-static void on_timeout(struct timer *t)
+void back_h2_on_timeout(struct timer *t)
 {
     struct back_h2 *b = container_of(t, struct back_h2, timer);
     assert(b->magic == BACK_H2_MAGIC);
@@ -327,65 +326,6 @@ bool back_h2_has_room(const struct back_h2 *b)
     return b->settings_seen ? may_submit(b) && b->nwaiting == 0 : b->nwaiting < BACK_MOST_WAITING;
 }
 
-static struct back_h2 *new_back(struct pool *p)
-{
-    const struct config *cfg = p->worker->cfg;
-    struct h2_options o;
-    struct h2_tuning tuning = {
-        .decoder_table = cfg->backend_http2_decoder_dynamic_table_size,
-        .encoder_table = cfg->backend_http2_encoder_dynamic_table_size,
-        .window = cfg->backend_http2_window_size,
-        .connection_window = cfg->backend_http2_connection_window_size,
-        .body_buffer = cfg->backend_response_buffer,
-        .field_buffer = cfg->response_header_field_buffer,
-        .max_fields = cfg->max_response_header_fields,
-    };
-    h2_body_options(&o, &tuning);
-
-    struct back_h2 *b = xcalloc(1, sizeof(*b));
-    b->magic = BACK_H2_MAGIC;
-    b->pool = p;
-    list_init(&b->node);
-    list_init(&b->pool_node);
-    list_init(&b->client_node);
-    list_init(&b->waiting);
-    list_init(&b->streams);
-    timer_init(&b->timer, on_timeout);
-    b->engine = h2_conn_new(H2_CLIENT, &o);
-    if (b->engine == NULL) {
-        free(b);
-        return NULL;
-    }
-    return b;
-}
-
-static void enter_pool(struct back_h2 *b)
-{
-    list_append(&b->pool->h2, &b->node);
-    list_append(&b->pool->connections, &b->pool_node);
-}
-
-static struct back_h2 *open_connection(struct pool *p, struct client_info *client)
-{
-    struct back_h2 *b = new_back(p);
-    if (b == NULL) {
-        return NULL;
-    }
-    b->conn = pool_connect(p, &conn_ops, b, "h2");
-    if (b->conn == NULL) {
-        h2_conn_free(b->engine);
-        free(b);
-        return NULL;
-    }
-    enter_pool(b);
-    if (pool_sends_proxy(p) && client != NULL) {
-        b->client = client;
-        list_append(&client->backs, &b->client_node);
-        pool_introduce(p, b->conn, client);
-    }
-    return b;
-}
-
 bool back_h2_take(struct pool *p, struct exchange *x)
 {
     struct back_h2 *b = NULL;
@@ -399,7 +339,7 @@ bool back_h2_take(struct pool *p, struct exchange *x)
     }
     if (b == NULL) {
         pool_make_room(p);
-        b = open_connection(p, exchange_client(x));
+        b = back_h2_connect(p, exchange_client(x));
         if (b == NULL) {
             return false;
         }
@@ -418,19 +358,6 @@ bool back_h2_take(struct pool *p, struct exchange *x)
     }
     b->nwaiting++;
     list_append(&b->waiting, &x->back_node);
-    return true;
-}
-
-bool back_h2_open(struct pool *p, bool probe)
-{
-    struct back_h2 *b = open_connection(p, NULL);
-    if (b == NULL) {
-        return false;
-    }
-    b->probes = probe;
-    if (probe) {
-        list_remove(&b->node); /* not before it is known to be good */
-    }
     return true;
 }
 
@@ -708,7 +635,7 @@ static void connect_failed(struct back_h2 *b, const char *why)
     }
 }
 
-static void begin(struct back_h2 *b)
+void back_h2_begin(struct back_h2 *b)
 {
     uint64_t ms = b->pool->worker->cfg->backend_http2_settings_timeout;
     b->ready = true;
@@ -728,7 +655,7 @@ static void ready(struct conn *c)
         return;
     }
     pool_connected(b->pool);
-    begin(b);
+    back_h2_begin(b);
 }
 
 static void eof(struct conn *c, bool clean)
@@ -747,7 +674,7 @@ static void failed(struct conn *c, enum conn_error why)
     fail_conn(b, back_error(why));
 }
 
-static const struct conn_ops conn_ops = {
+const struct conn_ops back_h2_conn_ops = {
     .ready = ready, .input = input, .eof = eof, .output = output, .failed = failed};
 
 /* ---------------------------------------------------------------- what the front says */
@@ -787,16 +714,3 @@ static void on_abort(struct exchange *x, enum exchange_error why)
 
 static const struct exchange_ops exchange_ops = {
     .body = on_body, .credit = on_credit, .abort = on_abort};
-
-bool back_h2_adopt(struct pool *p, struct conn *c)
-{
-    struct back_h2 *b = new_back(p);
-    if (b == NULL) {
-        return false;
-    }
-    b->conn = c;
-    conn_set_user(c, &conn_ops, b);
-    enter_pool(b);
-    begin(b);
-    return true;
-}

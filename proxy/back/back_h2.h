@@ -43,6 +43,14 @@ static inline struct back_h2 *back_h2_checked(void *p)
     return b;
 }
 
+extern const struct conn_ops back_h2_conn_ops;
+void back_h2_on_timeout(struct timer *t);
+
+/** A connection that is being opened, in its pool. `client`: whose it is with send-proxy; NULL: the
+ * program's own. NULL: none can be had. */
+struct back_h2 *back_h2_connect(struct pool *p, struct client_info *client);
+/** Connected, and HTTP/2 was agreed on. */
+void back_h2_begin(struct back_h2 *b);
 /** Closes it, after a GOAWAY if there is time for one. Nobody may wait for it or have a stream. */
 void back_h2_destroy(struct back_h2 *b, bool say_goodbye);
 /** It takes no new exchanges, and goes with its last stream. */

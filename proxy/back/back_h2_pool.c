@@ -2,6 +2,101 @@
 #include "back/back_h2.h"
 
 #include <assert.h>
+#include <stdlib.h>
+
+#include "config.h"
+#include "exchange/h2_body.h"
+#include "net/block.h"
+#include "process/worker.h"
+
+/* ---------------------------------------------------------------- opening */
+
+static struct back_h2 *new_back(struct pool *p)
+{
+    const struct config *cfg = p->worker->cfg;
+    struct h2_options o;
+    struct h2_tuning tuning = {
+        .decoder_table = cfg->backend_http2_decoder_dynamic_table_size,
+        .encoder_table = cfg->backend_http2_encoder_dynamic_table_size,
+        .window = cfg->backend_http2_window_size,
+        .connection_window = cfg->backend_http2_connection_window_size,
+        .body_buffer = cfg->backend_response_buffer,
+        .field_buffer = cfg->response_header_field_buffer,
+        .max_fields = cfg->max_response_header_fields,
+    };
+    h2_body_options(&o, &tuning);
+
+    struct back_h2 *b = xcalloc(1, sizeof(*b));
+    b->magic = BACK_H2_MAGIC;
+    b->pool = p;
+    list_init(&b->node);
+    list_init(&b->pool_node);
+    list_init(&b->client_node);
+    list_init(&b->waiting);
+    list_init(&b->streams);
+    timer_init(&b->timer, back_h2_on_timeout);
+    b->engine = h2_conn_new(H2_CLIENT, &o);
+    if (b->engine == NULL) {
+        free(b);
+        return NULL;
+    }
+    return b;
+}
+
+static void enter_pool(struct back_h2 *b)
+{
+    list_append(&b->pool->h2, &b->node);
+    list_append(&b->pool->connections, &b->pool_node);
+}
+
+struct back_h2 *back_h2_connect(struct pool *p, struct client_info *client)
+{
+    struct back_h2 *b = new_back(p);
+    if (b == NULL) {
+        return NULL;
+    }
+    b->conn = pool_connect(p, &back_h2_conn_ops, b, "h2");
+    if (b->conn == NULL) {
+        h2_conn_free(b->engine);
+        free(b);
+        return NULL;
+    }
+    enter_pool(b);
+    if (pool_sends_proxy(p) && client != NULL) {
+        b->client = client;
+        list_append(&client->backs, &b->client_node);
+        pool_introduce(p, b->conn, client);
+    }
+    return b;
+}
+
+bool back_h2_open(struct pool *p, bool probe)
+{
+    struct back_h2 *b = back_h2_connect(p, NULL);
+    if (b == NULL) {
+        return false;
+    }
+    b->probes = probe;
+    if (probe) {
+        list_remove(&b->node); /* not before it is known to be good */
+    }
+    return true;
+}
+
+bool back_h2_adopt(struct pool *p, struct conn *c)
+{
+    struct back_h2 *b = new_back(p);
+    if (b == NULL) {
+        return false;
+    }
+    b->conn = c;
+    conn_set_user(c, &back_h2_conn_ops, b);
+    enter_pool(b);
+    back_h2_begin(b);
+    return true;
+}
+
+/* ---------------------------------------------------------------- room, and making it */
 
 static void end_soon(struct back_h2 *b)
 {

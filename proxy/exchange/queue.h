@@ -1,7 +1,6 @@
 /*
- * Exchanges that no back can take now: they wait for a connection to a backend (a queue for each
- * group), or for another exchange of their client to end (a queue for each client). The queue is
- * their back meanwhile, so that whoever ends them need not know.
+ * Exchanges that no back can take now: they wait for a connection to a backend, in the queue of
+ * their group. The queue is their back meanwhile, so that whoever ends them need not know.
  */
 #ifndef EXCHANGE_QUEUE_H
 #define EXCHANGE_QUEUE_H
