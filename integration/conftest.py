@@ -6,6 +6,7 @@ NGHTTPX names the program under test; the default is build/release/proxy/nghttpx
 import os
 import re
 import shutil
+import signal
 import tempfile
 import uuid
 
@@ -16,6 +17,8 @@ from lib.certs import Certs
 from lib.frame_backend import FrameBackend
 from lib.origin import Origin, OriginLoop
 from lib.ports import free_port, release_port
+from lib.processes import children
+from lib.program import Program
 from lib.proxy import BINARY, Proxy
 from lib.tunnel import TunnelServer
 
@@ -133,6 +136,25 @@ def make_server(origin_loop):
     for server in made:
         server.stop()
         assert not server.errors, server.errors
+
+
+@pytest.fixture
+def program(tmp_path, make_origin, free_ports):
+    made = Program(tmp_path, make_origin(), free_ports(1)[0])
+    yield made
+    if made.process is not None:
+        pids = {made.pid}
+        if made.pid_file.exists():
+            pids.add(int(made.pid_file.read_text()))
+        for pid in pids:
+            for group in {pid, *children(pid)}:
+                try:
+                    os.kill(group, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        made.process.wait()
+    log = made.stderr() if made.log.exists() else ""
+    assert not re.search(r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed", log), log[-6000:]
 
 
 @pytest.fixture

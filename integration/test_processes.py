@@ -1,5 +1,5 @@
-"""What may go wrong between the processes: workers that hang or die at the wrong moment, sockets that somebody else has
-touched, a reload or a swap that does not come to its end, and what systemd and the shell make of it."""
+"""What may go wrong between the processes: workers that hang or die at the wrong moment, a reload or a swap that does
+not come to its end, and what systemd and the shell make of it."""
 
 import ctypes
 import os
@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -21,85 +20,6 @@ from lib.waiting import wait_for, wait_stable
 # A configuration that takes a while to load and to serve, to do something meanwhile.
 MANY = 3000 if is_sanitized() else 20000
 SLOW = "".join(f"backend=127.0.0.1,1;/slow/{n}/\n" for n in range(MANY))
-
-
-class Program:
-    """One that the test starts by itself, from a file that it can change."""
-
-    def __init__(self, folder, origin, port):
-        self.folder, self.port = folder, port
-        self.conf, self.log, self.pid_file = folder / "conf", folder / "log", folder / "pid"
-        self.base = f"frontend=127.0.0.1,{port};no-tls\nbackend=127.0.0.1,{origin.port}\n"
-        self.conf.write_text(self.base)
-        self.process = None
-
-    def write(self, text):
-        """The configuration from now on: this beside the frontend and the backend."""
-        self.conf.write_text(self.base + text)
-
-    def start(self, *args, prefix=(), env=(), pass_fds=(), wait=True):
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [*prefix, BINARY, "--conf=conf", "--pid-file=pid", *args],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env=dict(environment(), **dict(env)), pass_fds=pass_fds,
-            )  # fmt: skip
-        if wait:
-            self.wait_serving(1)
-            wait_for(self.pid_file.exists, "the PID file")
-        return self
-
-    @property
-    def pid(self):
-        return self.process.pid
-
-    def stderr(self):
-        return self.log.read_text(errors="replace")
-
-    def serving(self):
-        return serving(self.stderr())
-
-    def wait_serving(self, n):
-        return wait_for(lambda: self.serving() if len(self.serving()) >= n else None, f"{n} starts", 20)
-
-    def wait_log(self, text, timeout=10):
-        wait_for(lambda: text in self.stderr(), f"{text!r} in the log", timeout)
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def candidate(self):
-        """The process that a reload has started, which does not serve yet."""
-
-        def fresh():
-            found = set(children(self.pid)) - set(self.serving())
-            return found.pop() if len(found) == 1 else None
-
-        return wait_for(fresh, "a candidate", interval=0.001)
-
-    def end(self, status=0):
-        if self.process.poll() is None:
-            self.signal(signal.SIGQUIT)
-        assert self.process.wait(10) == status, self.stderr()[-3000:]
-
-
-@pytest.fixture
-def program(tmp_path, make_origin, free_ports):
-    made = Program(tmp_path, make_origin(), free_ports(1)[0])
-    yield made
-    if made.process is not None:
-        pids = {made.pid}
-        if made.pid_file.exists():
-            pids.add(int(made.pid_file.read_text()))
-        for pid in pids:
-            for group in {pid, *children(pid)}:
-                try:
-                    os.kill(group, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-        made.process.wait()
-    log = made.stderr() if made.log.exists() else ""
-    assert not re.search(r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed", log), log[-6000:]
 
 
 @pytest.fixture
@@ -558,138 +478,6 @@ def test_a_worker_process_that_talks_nonsense_is_ended(program):
     program.wait_serving(2)
     assert status_of(get(program.port)) == 200
     program.end()
-
-
-# ---------------------------------------------------------------- sockets
-
-
-def test_a_frontend_that_is_there_twice(program):
-    program.write(f"frontend=127.0.0.1,{program.port};no-tls\nfrontend=localhost,{program.port};no-tls\n")
-    program.start()
-    assert status_of(get(program.port)) == 200
-    reload(program, program.pid)
-    assert status_of(get(program.port)) == 200
-    program.end()
-
-
-# Hands descriptor argv[1] over, as systemd does.
-ACTIVATE = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
-def test_an_inherited_socket_for_both_families(program):
-    """systemd's default for ListenStream=3000: one socket for IPv6 and IPv4."""
-    with socket.socket(socket.AF_INET6) as both:
-        both.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        both.bind(("::", program.port))
-        both.listen()
-        program.base = program.base.replace("=127.0.0.1,", "=*,", 1)
-        program.write("")
-        program.start(prefix=(sys.executable, "-c", ACTIVATE, str(both.fileno())), pass_fds=(both.fileno(),))
-    assert status_of(get(program.port)) == 200
-    with socket.create_connection(("::1", program.port), 5):
-        pass
-    reload(program, program.pid)
-    assert status_of(get(program.port)) == 200
-    swap(program, program.pid_file)
-    assert status_of(get(program.port)) == 200
-
-
-@pytest.fixture
-def unix_path():
-    with tempfile.TemporaryDirectory(prefix="ngx-it-") as folder:
-        yield os.path.join(folder, "s")
-
-
-def serves(path):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(5)
-        s.connect(path)
-        s.sendall(b"GET /hello HTTP/1.1\r\nHost: front.test\r\nConnection: close\r\n\r\n")
-        return s.recv(65536).startswith(b"HTTP/1.1 200 ")
-
-
-def refused(program):
-    program.start(wait=False)
-    assert program.process.wait(10) == 1
-    return program.stderr()
-
-
-def test_a_unix_socket_of_another_kind_is_left_alone(program, unix_path):
-    kind = socket.AF_UNIX, socket.SOCK_DGRAM
-    with socket.socket(*kind) as other, socket.socket(*kind) as s:
-        other.bind(unix_path)
-        program.write(f"frontend=unix:{unix_path};no-tls\n")
-        assert "a socket of another kind" in refused(program)
-        s.sendto(b"x", unix_path)
-        assert other.recv(10) == b"x"
-
-
-def test_a_unix_socket_whose_queue_is_full_is_served(program, unix_path):
-    with socket.socket(socket.AF_UNIX) as other:
-        other.bind(unix_path)
-        other.listen(0)
-        clients = []
-        with pytest.raises(BlockingIOError):
-            while True:
-                clients.append(socket.socket(socket.AF_UNIX))
-                clients[-1].setblocking(False)
-                clients[-1].connect(unix_path)
-        program.write(f"frontend=unix:{unix_path};no-tls\n")
-        assert "another program listens there" in refused(program)
-        for client in clients:
-            client.close()
-
-
-def test_a_unix_socket_that_is_left_over_is_replaced(program, unix_path):
-    with socket.socket(socket.AF_UNIX) as other:
-        other.bind(unix_path)
-        other.listen()
-    program.write(f"frontend=unix:{unix_path};no-tls\n")
-    program.start()
-    assert serves(unix_path)
-    program.end()
-
-
-def test_a_unix_socket_that_was_removed_comes_back(program, unix_path):
-    """A reload makes it again; one that fails takes it away again, and the next one is not deceived by it."""
-    program.write(f"frontend=unix:{unix_path};no-tls\n")
-    program.start()
-    assert serves(unix_path)
-    os.unlink(unix_path)
-    program.write(f"frontend=unix:{unix_path};no-tls\ncacert=/no/such/file\n")
-    program.signal(signal.SIGHUP)
-    program.wait_log("reload failed")
-    assert not os.path.exists(unix_path)
-    program.write(f"frontend=unix:{unix_path};no-tls\n")
-    reload(program, program.pid)
-    assert serves(unix_path)
-    swap(program, program.pid_file)
-    assert serves(unix_path)
-
-
-def test_a_unix_socket_that_somebody_else_has_replaced(program, unix_path):
-    program.write(f"frontend=unix:{unix_path};no-tls\n")
-    program.start()
-    os.unlink(unix_path)
-    with socket.socket(socket.AF_UNIX) as other:
-        other.bind(unix_path)
-        other.listen()
-        program.signal(signal.SIGHUP)
-        program.wait_log("another program listens there")
-    swap(program, program.pid_file)
-    assert serves(unix_path)
-
-
-def test_a_start_that_fails_leaves_no_socket_file(program, unix_path):
-    program.write(f"frontend=unix:{unix_path};no-tls\ncacert=/no/such/file\n")
-    assert "/no/such/file" in refused(program)
-    assert not os.path.exists(unix_path)
 
 
 # ---------------------------------------------------------------- files that are none
