@@ -283,7 +283,7 @@ def test_clients_that_leave_while_auto_connects(start_proxy, make_origin, client
     for _ in range(20):
         client = clients.connect("h2-prior", proxy)
         ids = [client.start("GET", "/hello") for _ in range(5)]
-        client.pump(0)
+        client.wire.flush()  # no answer is looked at: it may be there already
         for sid in ids[: len(ids) - 1]:
             client.reset(sid)
         client.pump(0)
