@@ -3,6 +3,7 @@
 
 #include "back/back.h"
 #include "cert_testing.h"
+#include "conn_testing.h"
 #include "net/clock.h"
 #include "proxy_testing.h"
 #include "route/routes.h"
@@ -13,7 +14,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -36,7 +39,8 @@ static struct exchange *routed(struct rig *r, struct told *told)
 static size_t chosen(struct rig *r, struct exchange *x, bool again)
 {
     struct pool *p;
-    assert_int_equal(targets_choose(x, again, &p), TARGET_FOUND);
+    x->once = !again;
+    assert_int_equal(targets_choose(x, &p), TARGET_FOUND);
     return (size_t)(p->backend - r->routes->backends);
 }
 
@@ -111,7 +115,8 @@ static void what_was_tried_is_not_tried_again(void **state)
         assert_int_equal(chosen(&r, x, true), 1);
     }
     x->tried[x->tries++] = rig_pool(&r, 1)->id;
-    assert_int_equal(targets_choose(x, false, &p), TARGET_NONE);
+    x->once = true;
+    assert_int_equal(targets_choose(x, &p), TARGET_NONE);
     unsigned seen = 0;
     for (int i = 0; i < 6; i++) {
         seen |= 1u << chosen(&r, x, true);
@@ -258,18 +263,18 @@ static void addresses_come_and_go(void **state)
     struct exchange *x = routed(&r, &told);
     unsigned seen = 0;
     for (int i = 0; i < 30; i++) {
-        assert_int_equal(targets_choose(x, false, &p), TARGET_FOUND);
+        assert_int_equal(targets_choose(x, &p), TARGET_FOUND);
         seen |= 1u << (ntohs(((struct sockaddr_in *)&p->addr.addr)->sin_port) - 81);
     }
     assert_int_equal(seen, 7);
     targets_set_addresses(t, 0, addrs + 1, 1);
     assert_true(first->retired || first->refs == 0);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(targets_choose(x, false, &p), TARGET_FOUND);
+        assert_int_equal(targets_choose(x, &p), TARGET_FOUND);
         assert_int_equal(ntohs(((struct sockaddr_in *)&p->addr.addr)->sin_port), 82);
     }
     targets_set_addresses(t, 0, NULL, 0);
-    assert_int_equal(targets_choose(x, false, &p), TARGET_NONE);
+    assert_int_equal(targets_choose(x, &p), TARGET_NONE);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(t->groups[i].npools, 0); /* of both patterns */
     }
@@ -397,6 +402,56 @@ static void who_waits_goes_by_the_new_routes(void **state)
     rig_close(&r);
 }
 
+/* Another worker has the only connection of each, or gives it back. */
+static void others_have(struct rig *r, bool taken)
+{
+    for (size_t i = 0; i < r->routes->nbackends; i++) {
+        struct pool *p = rig_pool(r, i);
+        if (taken) {
+            assert_true(health_take_conn(p->health, 1));
+        } else {
+            health_give_conn(p->health);
+            pool_freed(p);
+        }
+    }
+}
+
+/* Who has waited is sent where its turn was: looking whether there is room is no turn. */
+static void weights_count_for_those_who_wait(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct sockaddr_in addr[2];
+    char options[200];
+    unsigned count[2] = {0};
+    int fd[2] = {testing_listener(&addr[0]), testing_listener(&addr[1])};
+    snprintf(
+        options, sizeof(options),
+        "backend=127.0.0.1,%u;;max-conns=1;weight=1\nbackend=127.0.0.1,%u;;max-conns=1;weight=3",
+        ntohs(addr[0].sin_port), ntohs(addr[1].sin_port));
+    rig_open(&r, options);
+    for (int i = 0; i < 400; i++) {
+        others_have(&r, true);
+        struct exchange *x = begun(&r, &told);
+        assert_int_equal(r.worker->nwaiting, 1);
+        others_have(&r, false);
+        rig_turn(&r);
+        assert_int_equal(r.worker->nwaiting, 0);
+        size_t to = x->pool == rig_pool(&r, 1);
+        count[to]++;
+        rig_exchange_end(&r, x);
+        int server = accept(fd[to], NULL, NULL);
+        assert_true(server >= 0);
+        close(server);
+    }
+    assert_int_equal(count[0], 100);
+    assert_int_equal(count[1], 300);
+    rig_close(&r);
+    close(fd[0]);
+    close(fd[1]);
+}
+
 static void retries_have_a_budget(void **state)
 {
     (void)state;
@@ -447,7 +502,7 @@ static void what_is_offline_is_never_chosen(void **state)
     }
     block(&r, 1, 0);
     go_offline(&r, 1);
-    assert_int_equal(targets_choose(x, true, &p), TARGET_OFFLINE);
+    assert_int_equal(targets_choose(x, &p), TARGET_OFFLINE);
     const struct pool *back = rig_pool(&r, 2);
     assert_int_equal(health_probed(back->health, back->backend->cfg, true), HEALTH_ROSE);
     for (int i = 0; i < 6; i++) {
@@ -491,7 +546,7 @@ static void who_finds_all_connections_in_use_waits(void **state)
     p = rig_pool(&r, 0);
     /* As another worker of the process has them. */
     assert_true(health_take_conn(p->health, 2) && health_take_conn(p->health, 2));
-    assert_int_equal(targets_choose(x, false, &p), TARGET_LATER);
+    assert_int_equal(targets_choose(x, &p), TARGET_LATER);
     health_give_conn(rig_pool(&r, 0)->health);
     assert_int_equal(chosen(&r, x, false), 0);
     health_give_conn(rig_pool(&r, 0)->health);
@@ -513,6 +568,7 @@ int main(void)
         cmocka_unit_test(who_finds_no_room_waits_for_it),
         cmocka_unit_test(nobody_waits_longer_than_the_time_out),
         cmocka_unit_test(who_waits_goes_by_the_new_routes),
+        cmocka_unit_test(weights_count_for_those_who_wait),
         cmocka_unit_test(retries_have_a_budget),
         cmocka_unit_test(what_is_offline_is_never_chosen),
         cmocka_unit_test(outliers_are_chosen_when_there_is_no_other),
