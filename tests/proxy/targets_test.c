@@ -126,6 +126,57 @@ static void what_was_tried_is_not_tried_again(void **state)
     rig_close(&r);
 }
 
+/* One that failed lately is still better than one that has failed on this very request. */
+static void what_was_not_tried_comes_first_even_when_it_stands_back(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, THREE);
+    struct exchange *x = routed(&r, &told);
+    x->tried[x->tries++] = rig_pool(&r, 0)->id;
+    block(&r, 1, clock_ms() + 60000);
+    block(&r, 2, clock_ms() + 50000);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(chosen(&r, x, true), 2);
+    }
+    x->tried[x->tries++] = rig_pool(&r, 2)->id;
+    assert_int_equal(chosen(&r, x, true), 1);
+    x->tried[x->tries++] = rig_pool(&r, 1)->id;
+    assert_int_equal(chosen(&r, x, true), 0); /* the only one that does not stand back */
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+/* It has just refused the request; among several one may have come back meanwhile. */
+static void the_only_address_is_not_asked_again_while_it_stands_back(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct pool *p;
+    rig_open(&r, "backend=127.0.0.1,81");
+    struct exchange *x = routed(&r, &told);
+    block(&r, 0, clock_ms() + 60000);
+    assert_int_equal(chosen(&r, x, true), 0); /* better than no try at all */
+    x->tried[x->tries++] = rig_pool(&r, 0)->id;
+    assert_int_equal(targets_choose(x, &p), TARGET_NONE);
+    block(&r, 0, 0);
+    assert_int_equal(chosen(&r, x, true), 0);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+
+    rig_open(&r, "backend=127.0.0.1,81\nbackend=127.0.0.1,82");
+    x = routed(&r, &told);
+    for (size_t i = 0; i < 2; i++) {
+        block(&r, i, clock_ms() + 60000 - i);
+        x->tried[x->tries++] = rig_pool(&r, i)->id;
+    }
+    assert_int_equal(chosen(&r, x, true), 1);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 /* Other routes for the same worker. */
 static struct routes *other_routes(const char *options)
 {
@@ -452,6 +503,62 @@ static void weights_count_for_those_who_wait(void **state)
     close(fd[1]);
 }
 
+/* Who waits for an address of its own, by affinity or since it has seen the others, holds up
+ * nobody whose address has room. */
+static void whoever_has_room_is_not_behind_those_who_have_not(void **state)
+{
+    (void)state;
+    static const char *const options[] = {";affinity=ip", ""};
+    for (size_t i = 0; i < COUNT(options); i++) {
+        struct rig r;
+        struct told told[2];
+        struct sockaddr_in addr[2];
+        char lines[200];
+        int fd[2] = {testing_listener(&addr[0]), testing_listener(&addr[1])};
+        snprintf(lines, sizeof(lines),
+                 "backend=127.0.0.1,%u;;max-conns=1%s\nbackend=127.0.0.1,%u;;max-conns=1%s",
+                 ntohs(addr[0].sin_port), options[i], ntohs(addr[1].sin_port), options[i]);
+        rig_open(&r, lines);
+        struct client_info clients[2];
+        struct exchange *x[2];
+        size_t home[2] = {0, 1};
+        for (size_t j = 0; j < 2; j++) {
+            clients[j] = r.client;
+            client_info_init(&clients[j]);
+            x[j] = routed(&r, &told[j]);
+            x[j]->client = &clients[j];
+        }
+        /* Another client until it has another home. */
+        for (int n = 0;
+             i == 0 && (home[0] = chosen(&r, x[0], true)) == (home[1] = chosen(&r, x[1], true));
+             n++) {
+            snprintf(clients[1].addr, sizeof(clients[1].addr), "192.0.2.%d", n);
+        }
+        if (i == 1) {
+            x[0]->tried[x[0]->tries++] = rig_pool(&r, home[1])->id;
+        }
+        others_have(&r, true);
+        for (size_t j = 0; j < 2; j++) {
+            exchange_dispatch(x[j], NULL);
+        }
+        assert_int_equal(r.worker->nwaiting, 2);
+        health_give_conn(rig_pool(&r, home[1])->health);
+        pool_freed(rig_pool(&r, home[1]));
+        rig_turn(&r);
+        assert_int_equal(r.worker->nwaiting, 1);
+        assert_ptr_equal(x[1]->pool, rig_pool(&r, home[1]));
+        health_give_conn(rig_pool(&r, home[0])->health);
+        pool_freed(rig_pool(&r, home[0]));
+        rig_turn(&r);
+        assert_ptr_equal(x[0]->pool, rig_pool(&r, home[0]));
+        exchange_end(x[0], EXCHANGE_OK);
+        rig_exchange_end(&r, x[1]);
+        rig_close(&r);
+        close(fd[0]);
+        close(fd[1]);
+    }
+}
+
 static void retries_have_a_budget(void **state)
 {
     (void)state;
@@ -560,6 +667,8 @@ int main(void)
         cmocka_unit_test(backends_take_turns),
         cmocka_unit_test(one_that_failed_lately_stands_back),
         cmocka_unit_test(what_was_tried_is_not_tried_again),
+        cmocka_unit_test(what_was_not_tried_comes_first_even_when_it_stands_back),
+        cmocka_unit_test(the_only_address_is_not_asked_again_while_it_stands_back),
         cmocka_unit_test(pools_of_addresses_that_stay_are_kept),
         cmocka_unit_test(a_pool_stays_only_where_it_is_spoken_to_in_the_same_way),
         cmocka_unit_test(sessions_do_not_outlive_what_verified_them),
@@ -569,6 +678,7 @@ int main(void)
         cmocka_unit_test(nobody_waits_longer_than_the_time_out),
         cmocka_unit_test(who_waits_goes_by_the_new_routes),
         cmocka_unit_test(weights_count_for_those_who_wait),
+        cmocka_unit_test(whoever_has_room_is_not_behind_those_who_have_not),
         cmocka_unit_test(retries_have_a_budget),
         cmocka_unit_test(what_is_offline_is_never_chosen),
         cmocka_unit_test(outliers_are_chosen_when_there_is_no_other),
