@@ -480,8 +480,11 @@ static struct pool *back_first(const struct target_group *g, struct question *q)
     uint64_t first = 0;
     for (size_t i = 0; i < g->npools; i++) {
         struct pool *p = g->pools[i];
-        if (health_is_offline(p->health, p->backend->cfg) ||
-            !pool_has_room(p, exchange_client(q->x)) || times_tried(q->x, p) > q->tried) {
+        if (health_is_offline(p->health, p->backend->cfg) || times_tried(q->x, p) > q->tried) {
+            continue;
+        }
+        if (!pool_has_room(p, exchange_client(q->x))) {
+            q->any_full = true;
             continue;
         }
         uint64_t until = health_blocked_until(p->health);

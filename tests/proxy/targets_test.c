@@ -414,6 +414,22 @@ static void who_finds_no_room_waits_for_it(void **state)
     rig_close(&r);
 }
 
+/* Another worker gave a connection back before it could see that somebody waits. */
+static void who_waits_looks_once_more(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, "backend=127.0.0.1,1;;max-conns=1;queue-timeout=1m");
+    struct exchange *x = routed(&r, &told);
+    assert_true(targets_wait(x));
+    assert_int_equal(r.worker->nwaiting, 1);
+    rig_turn(&r);
+    assert_int_equal(r.worker->nwaiting, 0);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 static void nobody_waits_longer_than_the_time_out(void **state)
 {
     (void)state;
@@ -642,6 +658,49 @@ static void outliers_are_chosen_when_there_is_no_other(void **state)
     rig_close(&r);
 }
 
+static void who_can_wait_for_a_good_one_needs_no_outlier(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct pool *p;
+    rig_open(&r, "backend=127.0.0.1,81;;outlier=5xx:1\n"
+                 "backend=127.0.0.1,82;;outlier=5xx:1;max-conns=1\n"
+                 "backend=127.0.0.1,83;;outlier=5xx:1;max-conns=1");
+    struct exchange *x = routed(&r, &told);
+    pool_answered(rig_pool(&r, 0), 500);
+    for (size_t i = 1; i < 3; i++) {
+        assert_true(health_take_conn(rig_pool(&r, i)->health, 1));
+    }
+    assert_int_equal(targets_choose(x, &p), TARGET_LATER);
+    for (size_t i = 1; i < 3; i++) {
+        health_give_conn(rig_pool(&r, i)->health);
+    }
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+/* Its connections may be on their way, and what is known of it old. */
+static void one_that_stands_back_and_is_full_is_waited_for(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct pool *p;
+    rig_open(&r, "backend=127.0.0.1,81;;max-conns=1\nbackend=127.0.0.1,82;;max-conns=1");
+    struct exchange *x = routed(&r, &told);
+    for (size_t i = 0; i < 2; i++) {
+        block(&r, i, clock_ms() + 60000);
+        assert_true(health_take_conn(rig_pool(&r, i)->health, 1));
+    }
+    assert_int_equal(targets_choose(x, &p), TARGET_LATER);
+    health_give_conn(rig_pool(&r, 0)->health);
+    assert_int_equal(chosen(&r, x, false), 0);
+    health_give_conn(rig_pool(&r, 1)->health);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 static void who_finds_all_connections_in_use_waits(void **state)
 {
     (void)state;
@@ -675,6 +734,7 @@ int main(void)
         cmocka_unit_test(addresses_come_and_go),
         cmocka_unit_test(a_running_worker_gets_other_routes),
         cmocka_unit_test(who_finds_no_room_waits_for_it),
+        cmocka_unit_test(who_waits_looks_once_more),
         cmocka_unit_test(nobody_waits_longer_than_the_time_out),
         cmocka_unit_test(who_waits_goes_by_the_new_routes),
         cmocka_unit_test(weights_count_for_those_who_wait),
@@ -682,6 +742,8 @@ int main(void)
         cmocka_unit_test(retries_have_a_budget),
         cmocka_unit_test(what_is_offline_is_never_chosen),
         cmocka_unit_test(outliers_are_chosen_when_there_is_no_other),
+        cmocka_unit_test(who_can_wait_for_a_good_one_needs_no_outlier),
+        cmocka_unit_test(one_that_stands_back_and_is_full_is_waited_for),
         cmocka_unit_test(who_finds_all_connections_in_use_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
