@@ -196,26 +196,27 @@ static void repeat_check(struct exchange *x, enum exchange_error why)
     }
 }
 
-static void dispatch(struct exchange *x, struct pool *chosen, enum exchange_error why)
+/* A try costs when it begins; waiting for room, or for another connection, costs nothing more. */
+static bool may_try_again(struct exchange *x)
 {
+    return x->tries < EXCHANGE_MAX_TRIES && budget_spend(&x->worker->retries, clock_ms());
+}
+
+static void dispatch(struct exchange *x, struct pool *p, enum exchange_error why)
+{
+    bool more;
     assert(x->back_ops == NULL && exchange_can_start_over(x));
-    bool more = true;
-    if (x->is_check) {
-        repeat_check(x, why);
-        return;
-    }
     pipe_rewind(&x->up);
     if (is_answered(x)) {
         return; /* by the routes that have come while it waited */
     }
-    while (more && x->tries < EXCHANGE_MAX_TRIES &&
-           (x->tries == 0 || budget_spend(&x->worker->retries, clock_ms()))) {
-        if (attempt(x, chosen, &why, &more)) {
+    do {
+        if (attempt(x, p, &why, &more)) {
             return;
         }
-        chosen = NULL;
+        p = NULL;
         why = more ? EXCHANGE_BACKEND_CONNECT : why;
-    }
+    } while (more && may_try_again(x));
     exchange_fail(x, why);
 }
 
@@ -243,7 +244,13 @@ void exchange_retry(struct exchange *x, enum exchange_error why)
 {
     /* Whoever closes new connections on a request will do so again. */
     x->once = x->once || why == EXCHANGE_BACKEND_NO_ANSWER;
-    dispatch(x, NULL, why);
+    if (x->is_check) {
+        repeat_check(x, why);
+    } else if (may_try_again(x)) {
+        dispatch(x, NULL, why);
+    } else {
+        exchange_fail(x, why);
+    }
 }
 
 void exchange_attach_back(struct exchange *x, struct pool *pool, const struct exchange_ops *ops,

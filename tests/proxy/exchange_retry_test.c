@@ -367,6 +367,33 @@ static void what_is_offline_is_said_unless_something_was_tried(void **state)
     rig_close(&r);
 }
 
+/* Looking for room once more is no retry more, and the client's own limit none at all. */
+static void a_retry_that_waits_is_paid_once(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    open_rig(&r, ONE ";;max-conns=1\nbackend=127.0.0.1,82;;max-conns=1");
+    for (unsigned i = 1; i < BUDGET_FREE; i++) {
+        assert_true(budget_spend(&r.worker->retries, clock_ms()));
+    }
+    struct exchange *x = begun(&r, &told, GET);
+    struct pool *other = rig_pool(&r, x->pool == rig_pool(&r, 0));
+    assert_true(health_take_conn(other->health, 1));
+    fails(x, EXCHANGE_BACKEND_GONE);
+    assert_int_equal(r.worker->nwaiting, 1);
+    assert_false(budget_spend(&r.worker->retries, clock_ms()));
+    health_give_conn(other->health);
+    pool_freed(other);
+    rig_turn(&r);
+    assert_true(told.aborts == 0 && x->pool == other && x->tries == 2);
+    exchange_detach_back(x);
+    exchange_return(x); /* nor is what was no try */
+    assert_true(told.aborts == 0 && x->tries == 2);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 /* ---------------------------------------------------------------- with real connections */
 
 /* A server that does what the test says. */
@@ -513,6 +540,7 @@ int main(void)
         cmocka_unit_test(who_comes_too_late_waits_and_has_tried_nothing),
         cmocka_unit_test(whoever_leaves_a_pool_may_leave_room),
         cmocka_unit_test(what_is_offline_is_said_unless_something_was_tried),
+        cmocka_unit_test(a_retry_that_waits_is_paid_once),
         cmocka_unit_test(a_second_try_is_not_made_over_a_kept_connection),
         cmocka_unit_test(interim_responses_are_so_many_and_no_more),
     };

@@ -133,6 +133,81 @@ static void sni_decides_when_the_frontend_says_so(void **state)
     rig_close(&r);
 }
 
+/* In each state that an exchange may be in between turns. */
+enum place { NOT_BEGUN, IN_A_QUEUE, WITH_A_BACK, INTERIM, IN_BODY, RETRIED, BACK_IS_DONE, FAILED };
+#define NPLACES (FAILED + 1)
+
+static struct exchange *brought_to(struct rig *r, struct told *told, enum place where)
+{
+    struct pool *p = rig_pool(r, 0);
+    struct exchange *x = asked(r, told, POST);
+    memset(&backs, 0, sizeof(backs));
+    if (where == NOT_BEGUN) {
+        return x;
+    }
+    if (where == IN_A_QUEUE) {
+        assert_true(health_take_conn(p->health, 1));
+        exchange_begin(x);
+        health_give_conn(p->health);
+        return x;
+    }
+    exchange_begin(x);
+    exchange_push_up(x, (const uint8_t *)"012", 3);
+    if (where == RETRIED) {
+        fails(x, EXCHANGE_BACKEND_GONE);
+    } else if (where == FAILED) {
+        exchange_detach_back(x);
+        exchange_fail(x, EXCHANGE_BACKEND_TIMEOUT);
+    } else if (where >= INTERIM) {
+        testing_response(x, 11,
+                         where == INTERIM ? "HTTP/1.1 103 Early Hints\n" : "HTTP/1.1 200 OK\n");
+        exchange_take_head(x);
+    }
+    if (where == IN_BODY || where == BACK_IS_DONE) {
+        exchange_push_down(x, (const uint8_t *)"abc", 3);
+    }
+    if (where == BACK_IS_DONE) {
+        exchange_end_down(x);
+        exchange_detach_back(x);
+    }
+    return x;
+}
+
+static void it_may_be_refused_or_end_at_any_time(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    open_rig(&r, ONE ";;max-conns=1");
+    for (enum place where = 0; where < NPLACES; where++) {
+        for (int refused = 0; refused < 2; refused++) {
+            struct exchange *x = brought_to(&r, &told, where);
+            bool with_back = x->back_ops != NULL && where != IN_A_QUEUE;
+            assert_int_equal(with_back, where >= WITH_A_BACK && where < BACK_IS_DONE);
+            assert_int_equal(r.worker->nwaiting, where == IN_A_QUEUE);
+            assert_int_equal(rig_pool(&r, 0)->load, with_back);
+            assert_int_equal(told.aborts, where == FAILED);
+            if (refused) {
+                exchange_refuse(x, EXCHANGE_CLIENT_TIMEOUT);
+                expect_failure(
+                    x, &told, where == FAILED ? EXCHANGE_BACKEND_TIMEOUT : EXCHANGE_CLIENT_TIMEOUT);
+            } else {
+                exchange_end(x, EXCHANGE_CLIENT_GONE);
+                assert_int_equal(told.aborts, where == FAILED);
+            }
+            assert_int_equal(backs.aborts, with_back);
+            assert_int_equal(r.worker->nwaiting + rig_pool(&r, 0)->load, 0);
+            if (refused) {
+                exchange_end(x, EXCHANGE_CLIENT_GONE);
+            }
+            rig_turn(&r); /* nobody who has left is served */
+            assert_int_equal(r.worker->nexchanges + (unsigned)r.worker->blocks.lent, 0);
+            assert_int_equal(backs.aborts, with_back);
+        }
+    }
+    rig_close(&r);
+}
+
 /* ---------------------------------------------------------------- waiting for one's own client */
 
 static struct queue held;
@@ -379,6 +454,7 @@ int main(void)
         cmocka_unit_test(nobody_is_told_before_there_is_a_back),
         cmocka_unit_test(the_end_is_told_to_who_has_it),
         cmocka_unit_test(sni_decides_when_the_frontend_says_so),
+        cmocka_unit_test(it_may_be_refused_or_end_at_any_time),
         cmocka_unit_test(a_front_may_hold_a_request_back),
         cmocka_unit_test(who_was_held_back_goes_by_the_routes_in_force_then),
         cmocka_unit_test(a_check_is_about_one_address),
