@@ -311,6 +311,21 @@ def test_who_waits_for_its_own_requests_does_so_for_the_time_of_an_answer(start_
     assert client.request("GET", "/hello").status == 200
 
 
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+def test_what_the_client_has_not_read_is_off_the_backend(start_proxy, make_origin, clients, proto):
+    origin = make_origin(proto=proto)
+    proxy = start_proxy([origin], args=["--backend-connections-per-frontend=1"])
+    client = clients.connect("h2-tls", proxy, h2_options={"window": 0})
+    first, second = begin(client, "/gate?id=g"), client.start("HEAD", "/hello")
+    wait_for(lambda: client.pump(0.01) or origin.find("g"), "the only one that it may have")
+    origin.release("g")
+    assert client.wait(second).status == 200
+    assert client.streams[first].resp.status == 200 and not client.streams[first].done
+    assert client.request("HEAD", "/hello").status == 200
+    client.h2.increment_flow_control_window(1000, first)
+    assert answer(client, first).body == b"released"
+
+
 @pytest.mark.parametrize("params", ["affinity=ip", "affinity=cookie;affinity-cookie-name=to;affinity-cookie-stickiness=strict"])
 def test_a_client_waits_for_its_own_server(start_proxy, make_origin, clients, params):
     origins = [make_origin() for _ in range(2)]

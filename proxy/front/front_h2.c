@@ -37,7 +37,7 @@ struct front_h2 {
     uint64_t notice_since; /**< clock_ms() of the first GOAWAY of two; 0: none, or both are out */
     bool closing;          /**< end when everything is sent */
     struct queue held;     /**< exchanges that wait for others of this connection to end */
-    bool slot_free;        /**< one of those has ended */
+    bool slot_free;        /**< one of those has ended, or its back may be done with it */
     uint64_t started;      /**< clock_ms() */
     uint64_t idle_since;   /**< clock_ms(); 0: streams are open */
     uint64_t block_since;  /**< clock_ms(), since a header block is incomplete; 0: none is */
@@ -566,6 +566,7 @@ static void on_stream_timer(struct timer *t)
 static void on_body(struct exchange *x)
 {
     struct front_h2 *h = checked(x->front);
+    h->slot_free = h->slot_free || x->down.ended;
     if (!x->response_started) {
         return; /* the error that replaces it comes as a whole */
     }

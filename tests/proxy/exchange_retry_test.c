@@ -142,6 +142,24 @@ static void a_back_that_cannot_begin_is_a_try(void **state)
     rig_close(&r);
 }
 
+static void so_is_each_of_many_and_they_have_a_budget(void **state)
+{
+    (void)state;
+    for (int spent = 0; spent < 2; spent++) {
+        struct rig r;
+        struct told told;
+        open_rig(&r, THREE "\nbackend=127.0.0.1,84\nbackend=127.0.0.1,85");
+        while (spent && budget_spend(&r.worker->retries, clock_ms())) {
+        }
+        backs.what = BACKS_REFUSE;
+        struct exchange *x = begun(&r, &told, GET);
+        assert_int_equal(backs.ntook, spent ? 1 : EXCHANGE_MAX_TRIES);
+        expect_failure(x, &told, EXCHANGE_BACKEND_CONNECT);
+        rig_exchange_end(&r, x);
+        rig_close(&r);
+    }
+}
+
 /* By whoever looked whether there is room. */
 static void what_was_chosen_before_is_tried_first(void **state)
 {
@@ -532,6 +550,7 @@ int main(void)
         cmocka_unit_test(after_a_new_connection_was_closed_on_it_none_gets_it_twice),
         cmocka_unit_test(the_budget_is_for_retries_and_not_for_requests),
         cmocka_unit_test(a_back_that_cannot_begin_is_a_try),
+        cmocka_unit_test(so_is_each_of_many_and_they_have_a_budget),
         cmocka_unit_test(what_was_chosen_before_is_tried_first),
         cmocka_unit_test(idempotent_is_what_rfc_9110_says),
         cmocka_unit_test(the_next_back_gets_the_body_from_its_beginning),
