@@ -219,6 +219,14 @@ def test_endless_interim_responses_end(pair):
     assert resp is None or resp.status == 502 or resp.status == 0 and resp.error, resp
 
 
+@core
+@pytest.mark.parametrize("n", [16, 17])
+def test_interim_responses_are_so_many_and_no_more(pair, n):
+    resp = pair.connect().request("GET", f"/hints?n={n}")
+    assert resp.status == (200 if n == 16 else 502)
+    assert len(resp.interims) in (0, 16)
+
+
 @to_h1
 def test_a_length_in_an_interim_response_frames_nothing(pair):
     """nginx#1427: what follows a 1xx is the next head, whatever Content-Length the 1xx names; 502 is as good."""

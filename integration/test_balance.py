@@ -295,6 +295,37 @@ def test_connections_per_frontend(start_proxy, make_origin, clients):
         assert other.wait(sid).status == 200
 
 
+def test_who_waits_for_its_own_requests_does_so_for_the_time_of_an_answer(start_proxy, make_origin, clients):
+    origin = make_origin()
+    proxy = start_proxy(
+        [origin, origin.backend("/hello", "read-timeout=300ms")], args=["--backend-connections-per-frontend=1"]
+    )
+    client = clients.connect("h2-tls", proxy)
+    busy = begin(client, "/gate?id=g")
+    wait_for(lambda: origin.find("g"), "the only one that it may have")
+    late = client.request("GET", "/hello")
+    assert late.status == 503 and late.get("retry-after") == "5"
+    assert len(origin.requests) == 1
+    origin.release("g")
+    assert answer(client, busy).status == 200
+    assert client.request("GET", "/hello").status == 200
+
+
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+def test_what_the_client_has_not_read_is_off_the_backend(start_proxy, make_origin, clients, proto):
+    origin = make_origin(proto=proto)
+    proxy = start_proxy([origin], args=["--backend-connections-per-frontend=1"])
+    client = clients.connect("h2-tls", proxy, h2_options={"window": 0})
+    first, second = begin(client, "/gate?id=g"), client.start("HEAD", "/hello")
+    wait_for(lambda: client.pump(0.01) or origin.find("g"), "the only one that it may have")
+    origin.release("g")
+    assert client.wait(second).status == 200
+    assert client.streams[first].resp.status == 200 and not client.streams[first].done
+    assert client.request("HEAD", "/hello").status == 200
+    client.h2.increment_flow_control_window(1000, first)
+    assert answer(client, first).body == b"released"
+
+
 @pytest.mark.parametrize("params", ["affinity=ip", "affinity=cookie;affinity-cookie-name=to;affinity-cookie-stickiness=strict"])
 def test_a_client_waits_for_its_own_server(start_proxy, make_origin, clients, params):
     origins = [make_origin() for _ in range(2)]
@@ -342,3 +373,15 @@ def test_answers_of_our_own_wait_for_nobody(start_proxy, make_origin, clients):
     assert len(origin.requests) == 1
     origin.release("g")
     assert (answer(client, busy).status, answer(client, second).status) == (200, 200)
+
+
+def test_an_answer_of_our_own_that_waits_for_a_body_holds_up_nobody(start_proxy, make_origin, clients):
+    proxy = start_proxy([make_origin(), "respond=204;/own"], args=["--backend-connections-per-frontend=1"])
+    client = clients.connect("h2-tls", proxy)
+    own = client.start("POST", "/own", body=b"x" * 10, manual=True)
+    client.wire.flush()
+    assert client.request("GET", "/hello").status == 200
+    client.send_piece(own, 9)
+    assert client.request("GET", "/hello").status == 200
+    client.streams[own].manual = False
+    assert answer(client, own).status == 204

@@ -152,6 +152,13 @@ async def early_hints(origin, req, body, rep):
     await simple(rep, req, 200, "after hints")
 
 
+@route("/hints")
+async def hints(origin, req, body, rep):
+    for _ in range(int(req.q["n"])):
+        await rep.interim(103)
+    await simple(rep, req, 200, "after hints")
+
+
 @route("/close")
 async def close_delimited(origin, req, body, rep):
     await rep.head(200, [("content-type", "text/plain")], close_delimited=True)

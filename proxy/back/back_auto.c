@@ -21,14 +21,11 @@ struct back_auto {
     uint32_t magic;
     struct conn *conn;
     struct pool *pool;
-    struct list node;    /* pool->undecided */
-    struct list waiting; /* exchanges */
-    uint32_t nwaiting;
+    struct list node; /* pool->undecided */
+    struct queue waiting;
     bool probes; /* probe_done() has to be told what comes of it */
     struct reap reap;
 };
-
-static const struct exchange_ops exchange_ops;
 
 static struct back_auto *checked(void *p)
 {
@@ -42,7 +39,7 @@ static struct back_auto *checked(void *p)
 static void free_back(struct reap *r)
 {
     struct back_auto *b = container_of(r, struct back_auto, reap);
-    assert(list_empty(&b->waiting) && b->nwaiting == 0);
+    assert(b->waiting.n == 0);
     b->magic = 0;
     free(b);
 }
@@ -70,21 +67,13 @@ static void destroy(struct back_auto *b)
     pool_conn_gone(b->pool);
 }
 
-static void let_go(struct back_auto *b, struct exchange *x)
-{
-    assert(b->nwaiting > 0);
-    b->nwaiting--;
-    exchange_detach_back(x);
-}
-
 /* The one that waits the longest; NULL: nobody does. */
 static struct exchange *take_waiting(struct back_auto *b)
 {
-    if (list_empty(&b->waiting)) {
-        return NULL;
+    struct exchange *x = queue_first(&b->waiting);
+    if (x != NULL) {
+        queue_leave(x);
     }
-    struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-    let_go(b, x);
     return x;
 }
 
@@ -159,7 +148,7 @@ static void ready(struct conn *c)
     }
     pool_connected(b->pool);
     tell_prober(b, true, NULL);
-    if (b->nwaiting == 0 && health_is_offline(b->pool->health, b->pool->backend->cfg)) {
+    if (b->waiting.n == 0 && health_is_offline(b->pool->health, b->pool->backend->cfg)) {
         destroy(b); /* it takes more than one good probe */
         return;
     }
@@ -184,7 +173,7 @@ static const struct conn_ops conn_ops = {.ready = ready, .failed = failed};
 
 static bool has_room(const struct back_auto *b)
 {
-    return b->nwaiting < (b->pool->speaks == CFG_PROTO_HTTP1 ? 1 : BACK_MOST_WAITING);
+    return b->waiting.n < (b->pool->speaks == CFG_PROTO_HTTP1 ? 1 : BACK_MOST_WAITING);
 }
 
 static struct back_auto *find_room(const struct pool *p)
@@ -204,7 +193,7 @@ static struct back_auto *open_connection(struct pool *p)
     struct back_auto *b = xcalloc(1, sizeof(*b));
     b->magic = BACK_AUTO_MAGIC;
     b->pool = p;
-    list_init(&b->waiting);
+    queue_init(&b->waiting, NULL);
     b->conn = pool_connect(p, &conn_ops, b, "h2,http/1.1");
     if (b->conn == NULL) {
         free(b);
@@ -229,9 +218,7 @@ bool back_auto_take(struct pool *p, struct exchange *x)
     if (b == NULL) {
         return false;
     }
-    exchange_attach_back(x, p, &exchange_ops, b);
-    list_append(&b->waiting, &x->back_node);
-    b->nwaiting++;
+    queue_enter(&b->waiting, x, p, 0); /* the connection has a time-out */
     return true;
 }
 
@@ -243,27 +230,6 @@ bool back_auto_open(struct pool *p, bool probe)
     }
     return b != NULL;
 }
-
-/* The body waits in its pipe, and there is no response to be credited. */
-static void on_body(struct exchange *x)
-{
-    (void)checked(x->back);
-}
-
-static void on_credit(struct exchange *x, size_t n)
-{
-    (void)checked(x->back);
-    (void)n;
-}
-
-static void on_abort(struct exchange *x, enum exchange_error why)
-{
-    (void)why;
-    let_go(checked(x->back), x);
-}
-
-static const struct exchange_ops exchange_ops = {
-    .body = on_body, .credit = on_credit, .abort = on_abort};
 
 /* ---------------------------------------------------------------- the pool's */
 
@@ -277,7 +243,7 @@ void back_auto_close_idle(struct pool *p)
     list_each_safe(node, &p->undecided)
     {
         struct back_auto *b = container_of(node, struct back_auto, node);
-        if (b->nwaiting == 0) {
+        if (b->waiting.n == 0) {
             destroy(b);
         }
     }

@@ -240,7 +240,6 @@ static void feed(struct exchange *x)
 static void begin_response(struct exchange *x)
 {
     struct answer *a = x->back;
-    x->own_answer = true;
     own_head(x, a->status, a->type, a->location, a->body.len);
     if (!x->response.m.has_body) {
         a->body.len = 0;
@@ -303,6 +302,7 @@ bool answer_begin(struct exchange *x)
     }
     struct answer *own = arena_alloc(&x->arena, sizeof(*own));
     *own = a;
+    x->own_answer = true;
     pipe_forget(&x->up);
     exchange_attach_back(x, NULL, &answer_ops, own);
     on_body(x); /* it may have waited, and some of its body be here */

@@ -137,29 +137,27 @@ static bool is_answered(struct exchange *x)
 
 void exchange_begin(struct exchange *x)
 {
-    if (is_answered(x) || (x->front_ops->hold != NULL && x->front_ops->hold(x))) {
+    if (is_answered(x)) {
         return;
     }
-    exchange_go(x);
-}
-
-void exchange_go(struct exchange *x)
-{
     budget_earn(&x->worker->retries, clock_ms());
     if (x->request.m.has_body) {
         pipe_keep(&x->up);
     }
-    exchange_dispatch(x);
+    struct queue *q = x->front_ops->hold != NULL ? x->front_ops->hold(x) : NULL;
+    if (q != NULL) {
+        queue_enter(q, x, NULL, x->group->group->read_timeout);
+    } else {
+        exchange_dispatch(x, NULL);
+    }
 }
 
-/* One attempt. True: somebody has it. Else *why says what came of it, and *more whether another one
- * makes sense. */
-static bool attempt(struct exchange *x, enum exchange_error *why, bool *more)
+/* One attempt, at `p` or, when that is NULL, where the choice falls. True: somebody has it. Else
+ * *why says what came of it, and *more whether another one makes sense. */
+static bool attempt(struct exchange *x, struct pool *p, enum exchange_error *why, bool *more)
 {
-    struct pool *p;
     *more = false;
-    /* Whoever closes new connections on a request will do so again. */
-    switch (targets_choose(x, *why != EXCHANGE_BACKEND_NO_ANSWER, &p)) {
+    switch (p != NULL ? TARGET_FOUND : targets_choose(x, &p)) {
     case TARGET_LATER:
         *why = EXCHANGE_BACKEND_BUSY;
         return targets_wait(x);
@@ -198,31 +196,33 @@ static void repeat_check(struct exchange *x, enum exchange_error why)
     }
 }
 
-static void dispatch(struct exchange *x, enum exchange_error why)
+/* A try costs when it begins; waiting for room, or for another connection, costs nothing more. */
+static bool may_try_again(struct exchange *x)
 {
+    return x->tries < EXCHANGE_MAX_TRIES && budget_spend(&x->worker->retries, clock_ms());
+}
+
+static void dispatch(struct exchange *x, struct pool *p, enum exchange_error why)
+{
+    bool more;
     assert(x->back_ops == NULL && exchange_can_start_over(x));
-    bool more = true;
-    if (x->is_check) {
-        repeat_check(x, why);
-        return;
-    }
     pipe_rewind(&x->up);
     if (is_answered(x)) {
         return; /* by the routes that have come while it waited */
     }
-    while (more && x->tries < EXCHANGE_MAX_TRIES &&
-           (x->tries == 0 || budget_spend(&x->worker->retries, clock_ms()))) {
-        if (attempt(x, &why, &more)) {
+    do {
+        if (attempt(x, p, &why, &more)) {
             return;
         }
+        p = NULL;
         why = more ? EXCHANGE_BACKEND_CONNECT : why;
-    }
+    } while (more && may_try_again(x));
     exchange_fail(x, why);
 }
 
-void exchange_dispatch(struct exchange *x)
+void exchange_dispatch(struct exchange *x, struct pool *pool)
 {
-    dispatch(x, EXCHANGE_BACKEND_CONNECT);
+    dispatch(x, pool, EXCHANGE_BACKEND_CONNECT);
 }
 
 void exchange_return(struct exchange *x)
@@ -237,12 +237,20 @@ void exchange_return(struct exchange *x)
         exchange_fail(x, EXCHANGE_BACKEND_BUSY);
         return;
     }
-    exchange_dispatch(x);
+    exchange_dispatch(x, NULL);
 }
 
 void exchange_retry(struct exchange *x, enum exchange_error why)
 {
-    dispatch(x, why);
+    /* Whoever closes new connections on a request will do so again. */
+    x->once = x->once || why == EXCHANGE_BACKEND_NO_ANSWER;
+    if (x->is_check) {
+        repeat_check(x, why);
+    } else if (may_try_again(x)) {
+        dispatch(x, NULL, why);
+    } else {
+        exchange_fail(x, why);
+    }
 }
 
 void exchange_attach_back(struct exchange *x, struct pool *pool, const struct exchange_ops *ops,

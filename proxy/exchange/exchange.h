@@ -44,9 +44,9 @@ const char *exchange_error_text(enum exchange_error e);
  * call: its caller must not touch the exchange after it.
  */
 struct exchange_ops {
-    /** To the front only, or NULL: whether the request has to wait for others of its client. Then
-     * the front calls exchange_go() when it need not any more. */
-    bool (*hold)(struct exchange *x);
+    /** To the front only, or NULL: where the request has to wait for others of its client, if it
+     * has to. The front takes it out and calls exchange_dispatch() when it need not any more. */
+    struct queue *(*hold)(struct exchange *x);
     /** To the front only: a response head is in (x->response; interim when its status is 1xx). */
     void (*head)(struct exchange *x);
     /** The pipe towards this side has got bytes, or has ended. */
@@ -155,13 +155,13 @@ struct exchange {
     uint32_t affinity;
     uint8_t tries;
     uint8_t returned; /**< how often a connection turned out to have no room for it */
+    bool once;        /**< an address closed a new connection on it: none gets it a second time */
     uint32_t tried[EXCHANGE_MAX_TRIES]; /**< ids of the pools */
     bool own_answer;                    /**< the response is the program's own, and no error */
     bool response_started;              /**< the front has sent a head that is not interim */
     bool request_sent;                  /**< HTTP/2 back: our side of the stream has ended */
     uint8_t interim;                    /**< interim responses so far */
     bool head_ended_stream;             /**< HTTP/2 front: END_STREAM went out with the head */
-    bool held; /**< HTTP/2 front: not begun yet, its client has too many in progress */
     bool ended;
     enum exchange_error error; /**< why it failed; EXCHANGE_OK otherwise */
     struct timer timer;        /**< the front's, for a client that does not read or send */
@@ -186,11 +186,9 @@ struct exchange *exchange_new(struct worker *w, struct client_info *client,
 
 /** Routes the request and hands it to a back. Failure is told through front_ops->abort, at once. */
 void exchange_begin(struct exchange *x);
-/** By the front: a request that it held goes to a back now. */
-void exchange_go(struct exchange *x);
 /** Hands a request that no back has to one, or to the queue; what it has waited for may have come.
- */
-void exchange_dispatch(struct exchange *x);
+ * `pool`: the one that was chosen for it; NULL: that is still to be done. */
+void exchange_dispatch(struct exchange *x, struct pool *pool);
 
 /**
  * The back that had it could not do anything with it, and no byte of it can have been acted on:

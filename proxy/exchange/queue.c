@@ -1,4 +1,4 @@
-/* Waiting for a back. */
+/* Waiting for a back that does something. */
 #include "exchange/queue.h"
 
 #include <assert.h>
@@ -6,15 +6,16 @@
 #include "exchange/exchange.h"
 #include "process/worker.h"
 
-void queue_init(struct queue *q)
+void queue_init(struct queue *q, atomic_uint *total)
 {
     list_init(&q->waiting);
     q->n = 0;
+    q->total = total;
 }
 
 static void on_body(struct exchange *x)
 {
-    (void)x; /* it waits in its pipe */
+    (void)x; /* it waits in its pipe, and there is no response to be credited */
 }
 
 static void on_credit(struct exchange *x, size_t n)
@@ -39,22 +40,27 @@ static void on_timeout(struct timer *t)
     exchange_fail(x, EXCHANGE_BACKEND_BUSY);
 }
 
-void queue_enter(struct queue *q, struct exchange *x, uint64_t ms)
+void queue_enter(struct queue *q, struct exchange *x, struct pool *pool, uint64_t ms)
 {
-    exchange_attach_back(x, NULL, &queue_ops, q);
+    exchange_attach_back(x, pool, &queue_ops, q);
     x->back_timer.fire = on_timeout;
     timer_set(&x->worker->wheel, &x->back_timer, ms);
     list_append(&q->waiting, &x->back_node);
     q->n++;
-    x->worker->nwaiting++;
+    if (q->total != NULL) {
+        (*q->total)++;
+    }
 }
 
 void queue_leave(struct exchange *x)
 {
     assert(x->back_ops == &queue_ops);
     struct queue *q = x->back;
+    assert(q->n > 0);
     q->n--;
-    x->worker->nwaiting--;
+    if (q->total != NULL) {
+        (*q->total)--;
+    }
     exchange_detach_back(x);
 }
 

@@ -36,8 +36,8 @@ struct front_h2 {
     bool upgraded;         /**< the 101 has still to be written */
     uint64_t notice_since; /**< clock_ms() of the first GOAWAY of two; 0: none, or both are out */
     bool closing;          /**< end when everything is sent */
-    uint32_t nheld;        /**< exchanges that wait for others of this connection to end */
-    bool slot_free;        /**< one of those has ended */
+    struct queue held;     /**< exchanges that wait for others of this connection to end */
+    bool slot_free;        /**< one of those has ended, or its back may be done with it */
     uint64_t started;      /**< clock_ms() */
     uint64_t idle_since;   /**< clock_ms(); 0: streams are open */
     uint64_t block_since;  /**< clock_ms(), since a header block is incomplete; 0: none is */
@@ -124,7 +124,6 @@ static void reap_answered(struct front_h2 *h);
 static void end_exchange(struct front_h2 *h, struct exchange *x, enum exchange_error why)
 {
     list_remove(&x->front_node);
-    h->nheld -= x->held;
     h->slot_free = true;
     h2_stream_set_user(h->engine, x->front_stream, NULL);
     (void)h2_conn_consume(h->engine, x->front_stream,
@@ -151,6 +150,7 @@ static void cut(struct front_h2 *h, enum exchange_error why)
 static void proto_free(struct front *f)
 {
     struct front_h2 *h = checked(f->state);
+    assert(h->held.n == 0);
     h2_conn_free(h->engine);
     h->magic = 0;
     free(h);
@@ -191,6 +191,7 @@ static struct front_h2 *new_state(struct front *f)
     h->engine = h2_conn_new(H2_SERVER, &options);
     list_init(&h->streams);
     list_init(&h->answered);
+    queue_init(&h->held, NULL);
     h->started = h->idle_since = clock_ms();
     return h;
 }
@@ -357,37 +358,32 @@ static bool has_too_many(const struct front_h2 *h, const struct exchange *x)
     list_each(node, &h->streams)
     {
         const struct exchange *other = container_of(node, struct exchange, front_node);
-        bool counts = other->back_ops != NULL && !other->own_answer;
+        bool waits = other->back_ops == NULL || other->back == &h->held;
+        bool counts = !waits && !other->own_answer;
         n += other != x && counts && (!per_host || same_authority(x, other));
     }
     return n >= limit;
 }
 
-static bool on_hold(struct exchange *x)
+static struct queue *on_hold(struct exchange *x)
 {
     struct front_h2 *h = checked(x->front);
-    x->held = has_too_many(h, x);
-    h->nheld += x->held;
-    return x->held;
+    return has_too_many(h, x) ? &h->held : NULL;
 }
 
 /* Those that were held back and may go now, in the order they came. */
 static void begin_held(struct front_h2 *h)
 {
-    if (h->nheld == 0 || !h->slot_free) {
+    if (!h->slot_free) {
         return;
     }
     h->slot_free = false;
-    list_each_safe(node, &h->streams)
+    list_each_safe(node, &h->held.waiting)
     {
-        struct exchange *x = container_of(node, struct exchange, front_node);
-        if (!x->held || has_too_many(h, x)) {
-            continue;
-        }
-        h->nheld--;
-        x->held = false;
-        if (x->error == EXCHANGE_OK) { /* else it was refused meanwhile */
-            exchange_go(x);
+        struct exchange *x = container_of(node, struct exchange, back_node);
+        if (!has_too_many(h, x)) {
+            queue_leave(x);
+            exchange_dispatch(x, NULL);
         }
     }
 }
@@ -570,6 +566,7 @@ static void on_stream_timer(struct timer *t)
 static void on_body(struct exchange *x)
 {
     struct front_h2 *h = checked(x->front);
+    h->slot_free = h->slot_free || x->down.ended;
     if (!x->response_started) {
         return; /* the error that replaces it comes as a whole */
     }

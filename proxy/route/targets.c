@@ -363,7 +363,7 @@ static struct targets *targets_new(struct worker *w, struct routes *routes,
     t->groups = xcalloc(routes->ngroups + 1, sizeof(*t->groups));
     for (size_t i = 0; i < routes->ngroups; i++) {
         t->groups[i].group = &routes->groups[i];
-        queue_init(&t->groups[i].queue);
+        queue_init(&t->groups[i].queue, &w->nwaiting);
         build_group(t, &t->groups[i]);
     }
     return t;
@@ -480,8 +480,11 @@ static struct pool *back_first(const struct target_group *g, struct question *q)
     uint64_t first = 0;
     for (size_t i = 0; i < g->npools; i++) {
         struct pool *p = g->pools[i];
-        if (health_is_offline(p->health, p->backend->cfg) ||
-            !pool_has_room(p, exchange_client(q->x)) || times_tried(q->x, p) > q->tried) {
+        if (health_is_offline(p->health, p->backend->cfg) || times_tried(q->x, p) > q->tried) {
+            continue;
+        }
+        if (!pool_has_room(p, exchange_client(q->x))) {
+            q->any_full = true;
             continue;
         }
         uint64_t until = health_blocked_until(p->health);
@@ -583,7 +586,7 @@ static const struct health *health_of(const void *user, size_t i)
     return ((const struct target_group *)user)->pools[i]->health;
 }
 
-enum target_choice targets_choose(struct exchange *x, bool again, struct pool **pool)
+enum target_choice targets_choose(struct exchange *x, struct pool **pool)
 {
     struct target_group *g = x->group;
     struct question q = {.x = x, .now = clock_ms()};
@@ -593,7 +596,7 @@ enum target_choice targets_choose(struct exchange *x, bool again, struct pool **
     }
     q.let_in = health_let_in(&g->outliers, g->npools, health_of, g, q.now);
     *pool = choose(g, x, &q);
-    if (*pool == NULL && again && !q.any_full) {
+    if (*pool == NULL && !x->once && !q.any_full) {
         q.tried = 1;
         *pool = choose(g, x, &q);
     }
@@ -632,22 +635,33 @@ bool targets_wait(struct exchange *x)
     if (g->queue.n >= g->group->max_queue) {
         return false;
     }
-    queue_enter(&g->queue, x, g->group->queue_timeout);
+    queue_enter(&g->queue, x, NULL, g->group->queue_timeout);
     ask_for_room(g, x->worker);
     return true;
 }
 
-/* Whoever finds nothing again is behind those who came later: each is asked once. */
+/* Who came first is first; but one that waits for some addresses only, its client's or those that
+ * it has not seen, holds up nobody who may go to others. */
 static void serve(struct target_group *g)
 {
-    struct exchange *x;
-    for (uint32_t n = g->queue.n; n > 0 && (x = queue_first(&g->queue)) != NULL; n--) {
-        struct pool *p;
-        if (x->targets == x->worker->targets && targets_choose(x, false, &p) == TARGET_LATER) {
+    uint32_t n = g->queue.n; /* whoever finds nothing and waits again is asked another time */
+    list_each_safe(node, &g->queue.waiting)
+    {
+        struct exchange *x = container_of(node, struct exchange, back_node);
+        enum target_choice choice = TARGET_NONE;
+        struct pool *p = NULL;
+        if (n-- == 0) {
             return;
         }
-        queue_leave(x);
-        exchange_dispatch(x);
+        if (x->targets == x->worker->targets) {
+            choice = targets_choose(x, &p);
+        }
+        if (choice != TARGET_LATER) {
+            queue_leave(x);
+            exchange_dispatch(x, choice == TARGET_FOUND ? p : NULL);
+        } else if (g->group->affinity == NULL && x->tries == 0) {
+            return;
+        }
     }
 }
 

@@ -84,10 +84,10 @@ enum target_choice {
 /**
  * Chooses a pool for the exchange, in this order: one that it has not tried; an outlier that it has
  * not tried; one that it has not tried and that failed lately (the one that may be back first);
- * with `again` one that it has tried once, also then the fit ones first. What is offline is never
- * chosen.
+ * one that it has tried once, also then the fit ones first, and not with x->once. What is offline
+ * is never chosen. Found is what was chosen: it counts as the turn of that pool.
  */
-enum target_choice targets_choose(struct exchange *x, bool again, struct pool **pool);
+enum target_choice targets_choose(struct exchange *x, struct pool **pool);
 
 /** The exchange waits until there is room; the queue is its back meanwhile. False: the queue is
  * full. */

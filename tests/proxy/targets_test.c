@@ -3,6 +3,7 @@
 
 #include "back/back.h"
 #include "cert_testing.h"
+#include "conn_testing.h"
 #include "net/clock.h"
 #include "proxy_testing.h"
 #include "route/routes.h"
@@ -13,7 +14,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -36,7 +39,8 @@ static struct exchange *routed(struct rig *r, struct told *told)
 static size_t chosen(struct rig *r, struct exchange *x, bool again)
 {
     struct pool *p;
-    assert_int_equal(targets_choose(x, again, &p), TARGET_FOUND);
+    x->once = !again;
+    assert_int_equal(targets_choose(x, &p), TARGET_FOUND);
     return (size_t)(p->backend - r->routes->backends);
 }
 
@@ -111,12 +115,64 @@ static void what_was_tried_is_not_tried_again(void **state)
         assert_int_equal(chosen(&r, x, true), 1);
     }
     x->tried[x->tries++] = rig_pool(&r, 1)->id;
-    assert_int_equal(targets_choose(x, false, &p), TARGET_NONE);
+    x->once = true;
+    assert_int_equal(targets_choose(x, &p), TARGET_NONE);
     unsigned seen = 0;
     for (int i = 0; i < 6; i++) {
         seen |= 1u << chosen(&r, x, true);
     }
     assert_int_equal(seen, 7); /* the same once more, when there is nothing else */
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+/* One that failed lately is still better than one that has failed on this very request. */
+static void what_was_not_tried_comes_first_even_when_it_stands_back(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, THREE);
+    struct exchange *x = routed(&r, &told);
+    x->tried[x->tries++] = rig_pool(&r, 0)->id;
+    block(&r, 1, clock_ms() + 60000);
+    block(&r, 2, clock_ms() + 50000);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(chosen(&r, x, true), 2);
+    }
+    x->tried[x->tries++] = rig_pool(&r, 2)->id;
+    assert_int_equal(chosen(&r, x, true), 1);
+    x->tried[x->tries++] = rig_pool(&r, 1)->id;
+    assert_int_equal(chosen(&r, x, true), 0); /* the only one that does not stand back */
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+/* It has just refused the request; among several one may have come back meanwhile. */
+static void the_only_address_is_not_asked_again_while_it_stands_back(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct pool *p;
+    rig_open(&r, "backend=127.0.0.1,81");
+    struct exchange *x = routed(&r, &told);
+    block(&r, 0, clock_ms() + 60000);
+    assert_int_equal(chosen(&r, x, true), 0); /* better than no try at all */
+    x->tried[x->tries++] = rig_pool(&r, 0)->id;
+    assert_int_equal(targets_choose(x, &p), TARGET_NONE);
+    block(&r, 0, 0);
+    assert_int_equal(chosen(&r, x, true), 0);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+
+    rig_open(&r, "backend=127.0.0.1,81\nbackend=127.0.0.1,82");
+    x = routed(&r, &told);
+    for (size_t i = 0; i < 2; i++) {
+        block(&r, i, clock_ms() + 60000 - i);
+        x->tried[x->tries++] = rig_pool(&r, i)->id;
+    }
+    assert_int_equal(chosen(&r, x, true), 1);
     rig_exchange_end(&r, x);
     rig_close(&r);
 }
@@ -258,18 +314,18 @@ static void addresses_come_and_go(void **state)
     struct exchange *x = routed(&r, &told);
     unsigned seen = 0;
     for (int i = 0; i < 30; i++) {
-        assert_int_equal(targets_choose(x, false, &p), TARGET_FOUND);
+        assert_int_equal(targets_choose(x, &p), TARGET_FOUND);
         seen |= 1u << (ntohs(((struct sockaddr_in *)&p->addr.addr)->sin_port) - 81);
     }
     assert_int_equal(seen, 7);
     targets_set_addresses(t, 0, addrs + 1, 1);
     assert_true(first->retired || first->refs == 0);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(targets_choose(x, false, &p), TARGET_FOUND);
+        assert_int_equal(targets_choose(x, &p), TARGET_FOUND);
         assert_int_equal(ntohs(((struct sockaddr_in *)&p->addr.addr)->sin_port), 82);
     }
     targets_set_addresses(t, 0, NULL, 0);
-    assert_int_equal(targets_choose(x, false, &p), TARGET_NONE);
+    assert_int_equal(targets_choose(x, &p), TARGET_NONE);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(t->groups[i].npools, 0); /* of both patterns */
     }
@@ -358,6 +414,22 @@ static void who_finds_no_room_waits_for_it(void **state)
     rig_close(&r);
 }
 
+/* Another worker gave a connection back before it could see that somebody waits. */
+static void who_waits_looks_once_more(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, "backend=127.0.0.1,1;;max-conns=1;queue-timeout=1m");
+    struct exchange *x = routed(&r, &told);
+    assert_true(targets_wait(x));
+    assert_int_equal(r.worker->nwaiting, 1);
+    rig_turn(&r);
+    assert_int_equal(r.worker->nwaiting, 0);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 static void nobody_waits_longer_than_the_time_out(void **state)
 {
     (void)state;
@@ -395,6 +467,112 @@ static void who_waits_goes_by_the_new_routes(void **state)
     exchange_end(x, EXCHANGE_OK);
     rig_turn(&r);
     rig_close(&r);
+}
+
+/* Another worker has the only connection of each, or gives it back. */
+static void others_have(struct rig *r, bool taken)
+{
+    for (size_t i = 0; i < r->routes->nbackends; i++) {
+        struct pool *p = rig_pool(r, i);
+        if (taken) {
+            assert_true(health_take_conn(p->health, 1));
+        } else {
+            health_give_conn(p->health);
+            pool_freed(p);
+        }
+    }
+}
+
+/* Who has waited is sent where its turn was: looking whether there is room is no turn. */
+static void weights_count_for_those_who_wait(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct sockaddr_in addr[2];
+    char options[200];
+    unsigned count[2] = {0};
+    int fd[2] = {testing_listener(&addr[0]), testing_listener(&addr[1])};
+    snprintf(
+        options, sizeof(options),
+        "backend=127.0.0.1,%u;;max-conns=1;weight=1\nbackend=127.0.0.1,%u;;max-conns=1;weight=3",
+        ntohs(addr[0].sin_port), ntohs(addr[1].sin_port));
+    rig_open(&r, options);
+    for (int i = 0; i < 400; i++) {
+        others_have(&r, true);
+        struct exchange *x = begun(&r, &told);
+        assert_int_equal(r.worker->nwaiting, 1);
+        others_have(&r, false);
+        rig_turn(&r);
+        assert_int_equal(r.worker->nwaiting, 0);
+        size_t to = x->pool == rig_pool(&r, 1);
+        count[to]++;
+        rig_exchange_end(&r, x);
+        int server = accept(fd[to], NULL, NULL);
+        assert_true(server >= 0);
+        close(server);
+    }
+    assert_int_equal(count[0], 100);
+    assert_int_equal(count[1], 300);
+    rig_close(&r);
+    close(fd[0]);
+    close(fd[1]);
+}
+
+/* Who waits for an address of its own, by affinity or since it has seen the others, holds up
+ * nobody whose address has room. */
+static void whoever_has_room_is_not_behind_those_who_have_not(void **state)
+{
+    (void)state;
+    static const char *const options[] = {";affinity=ip", ""};
+    for (size_t i = 0; i < COUNT(options); i++) {
+        struct rig r;
+        struct told told[2];
+        struct sockaddr_in addr[2];
+        char lines[200];
+        int fd[2] = {testing_listener(&addr[0]), testing_listener(&addr[1])};
+        snprintf(lines, sizeof(lines),
+                 "backend=127.0.0.1,%u;;max-conns=1%s\nbackend=127.0.0.1,%u;;max-conns=1%s",
+                 ntohs(addr[0].sin_port), options[i], ntohs(addr[1].sin_port), options[i]);
+        rig_open(&r, lines);
+        struct client_info clients[2];
+        struct exchange *x[2];
+        size_t home[2] = {0, 1};
+        for (size_t j = 0; j < 2; j++) {
+            clients[j] = r.client;
+            client_info_init(&clients[j]);
+            x[j] = routed(&r, &told[j]);
+            x[j]->client = &clients[j];
+        }
+        /* Another client until it has another home. */
+        for (int n = 0;
+             i == 0 && (home[0] = chosen(&r, x[0], true)) == (home[1] = chosen(&r, x[1], true));
+             n++) {
+            snprintf(clients[1].addr, sizeof(clients[1].addr), "192.0.2.%d", n);
+        }
+        if (i == 1) {
+            x[0]->tried[x[0]->tries++] = rig_pool(&r, home[1])->id;
+        }
+        others_have(&r, true);
+        for (size_t j = 0; j < 2; j++) {
+            exchange_dispatch(x[j], NULL);
+        }
+        assert_int_equal(r.worker->nwaiting, 2);
+        health_give_conn(rig_pool(&r, home[1])->health);
+        pool_freed(rig_pool(&r, home[1]));
+        rig_turn(&r);
+        assert_int_equal(r.worker->nwaiting, 1);
+        assert_ptr_equal(x[1]->pool, rig_pool(&r, home[1]));
+        health_give_conn(rig_pool(&r, home[0])->health);
+        pool_freed(rig_pool(&r, home[0]));
+        rig_turn(&r);
+        assert_ptr_equal(x[0]->pool, rig_pool(&r, home[0]));
+        exchange_end(x[0], EXCHANGE_OK);
+        rig_exchange_end(&r, x[1]);
+        rig_close(&r);
+        close(fd[0]);
+        close(fd[1]);
+    }
 }
 
 static void retries_have_a_budget(void **state)
@@ -447,7 +625,7 @@ static void what_is_offline_is_never_chosen(void **state)
     }
     block(&r, 1, 0);
     go_offline(&r, 1);
-    assert_int_equal(targets_choose(x, true, &p), TARGET_OFFLINE);
+    assert_int_equal(targets_choose(x, &p), TARGET_OFFLINE);
     const struct pool *back = rig_pool(&r, 2);
     assert_int_equal(health_probed(back->health, back->backend->cfg, true), HEALTH_ROSE);
     for (int i = 0; i < 6; i++) {
@@ -480,6 +658,49 @@ static void outliers_are_chosen_when_there_is_no_other(void **state)
     rig_close(&r);
 }
 
+static void who_can_wait_for_a_good_one_needs_no_outlier(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct pool *p;
+    rig_open(&r, "backend=127.0.0.1,81;;outlier=5xx:1\n"
+                 "backend=127.0.0.1,82;;outlier=5xx:1;max-conns=1\n"
+                 "backend=127.0.0.1,83;;outlier=5xx:1;max-conns=1");
+    struct exchange *x = routed(&r, &told);
+    pool_answered(rig_pool(&r, 0), 500);
+    for (size_t i = 1; i < 3; i++) {
+        assert_true(health_take_conn(rig_pool(&r, i)->health, 1));
+    }
+    assert_int_equal(targets_choose(x, &p), TARGET_LATER);
+    for (size_t i = 1; i < 3; i++) {
+        health_give_conn(rig_pool(&r, i)->health);
+    }
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+/* Its connections may be on their way, and what is known of it old. */
+static void one_that_stands_back_and_is_full_is_waited_for(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct pool *p;
+    rig_open(&r, "backend=127.0.0.1,81;;max-conns=1\nbackend=127.0.0.1,82;;max-conns=1");
+    struct exchange *x = routed(&r, &told);
+    for (size_t i = 0; i < 2; i++) {
+        block(&r, i, clock_ms() + 60000);
+        assert_true(health_take_conn(rig_pool(&r, i)->health, 1));
+    }
+    assert_int_equal(targets_choose(x, &p), TARGET_LATER);
+    health_give_conn(rig_pool(&r, 0)->health);
+    assert_int_equal(chosen(&r, x, false), 0);
+    health_give_conn(rig_pool(&r, 1)->health);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 static void who_finds_all_connections_in_use_waits(void **state)
 {
     (void)state;
@@ -491,7 +712,7 @@ static void who_finds_all_connections_in_use_waits(void **state)
     p = rig_pool(&r, 0);
     /* As another worker of the process has them. */
     assert_true(health_take_conn(p->health, 2) && health_take_conn(p->health, 2));
-    assert_int_equal(targets_choose(x, false, &p), TARGET_LATER);
+    assert_int_equal(targets_choose(x, &p), TARGET_LATER);
     health_give_conn(rig_pool(&r, 0)->health);
     assert_int_equal(chosen(&r, x, false), 0);
     health_give_conn(rig_pool(&r, 0)->health);
@@ -505,17 +726,24 @@ int main(void)
         cmocka_unit_test(backends_take_turns),
         cmocka_unit_test(one_that_failed_lately_stands_back),
         cmocka_unit_test(what_was_tried_is_not_tried_again),
+        cmocka_unit_test(what_was_not_tried_comes_first_even_when_it_stands_back),
+        cmocka_unit_test(the_only_address_is_not_asked_again_while_it_stands_back),
         cmocka_unit_test(pools_of_addresses_that_stay_are_kept),
         cmocka_unit_test(a_pool_stays_only_where_it_is_spoken_to_in_the_same_way),
         cmocka_unit_test(sessions_do_not_outlive_what_verified_them),
         cmocka_unit_test(addresses_come_and_go),
         cmocka_unit_test(a_running_worker_gets_other_routes),
         cmocka_unit_test(who_finds_no_room_waits_for_it),
+        cmocka_unit_test(who_waits_looks_once_more),
         cmocka_unit_test(nobody_waits_longer_than_the_time_out),
         cmocka_unit_test(who_waits_goes_by_the_new_routes),
+        cmocka_unit_test(weights_count_for_those_who_wait),
+        cmocka_unit_test(whoever_has_room_is_not_behind_those_who_have_not),
         cmocka_unit_test(retries_have_a_budget),
         cmocka_unit_test(what_is_offline_is_never_chosen),
         cmocka_unit_test(outliers_are_chosen_when_there_is_no_other),
+        cmocka_unit_test(who_can_wait_for_a_good_one_needs_no_outlier),
+        cmocka_unit_test(one_that_stands_back_and_is_full_is_waited_for),
         cmocka_unit_test(who_finds_all_connections_in_use_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
