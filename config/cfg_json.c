@@ -336,7 +336,7 @@ static json_t *fault(const struct cfg_fault *f)
     struct object o = new_object();
     put(&o, "message", text(f->message));
     put(&o, "file", text(f->file));
-    put(&o, "line", f->file != NULL ? number(f->line) : json_null());
+    put(&o, "line", f->line > 0 ? number(f->line) : json_null());
     put(&o, "option", text(f->option));
     bool placed = f->text != NULL;
     put(&o, "text", text(f->text));

@@ -69,3 +69,15 @@ bool cfg_params_set(struct cfg_report *r, struct cfg_text params, const struct c
     }
     return good;
 }
+
+struct cfg_text cfg_param_said(struct cfg_text params, const char *name)
+{
+    struct cfg_text last = cfg_slice(NULL, 0);
+    while (params.s != NULL) {
+        struct cfg_text param = cfg_cut(&params, ';'), rest = param;
+        if (cfg_text_is_nocase(cfg_cut(&rest, '='), name)) {
+            last = param;
+        }
+    }
+    return last;
+}

@@ -61,18 +61,9 @@ static void print_duration(uint64_t ms, FILE *out)
     fprintf(out, "%" PRIu64 "%s", ms / units[i].ms, units[i].unit);
 }
 
-static void print_address(const struct cfg_address *a, FILE *out)
-{
-    if (a->path != NULL) {
-        fprintf(out, "unix:%s", a->path);
-    } else {
-        fprintf(out, "%s,%u", a->host, a->port);
-    }
-}
-
 static void print_frontend(const struct cfg_frontend *f, FILE *out)
 {
-    print_address(&f->addr, out);
+    fputs(cfg_show_address(&f->addr).s, out);
     fputs(f->tls ? ";tls" : ";no-tls", out);
     fputs(f->sni_fwd ? ";sni-fwd" : "", out);
     fputs(f->service == CFG_SERVICE_API         ? ";api"
@@ -234,7 +225,7 @@ static void print_answer(const struct cfg_backend *b, FILE *out)
 static void print_backend(const struct cfg_backend *b, FILE *out)
 {
     if (b->kind == CFG_KIND_SERVER) {
-        print_address(&b->addr, out);
+        fputs(cfg_show_address(&b->addr).s, out);
     } else {
         print_answer(b, out);
     }
@@ -337,7 +328,7 @@ static void print_compound(enum cfg_type type, const void *at, FILE *out)
         fputs(*(char *const *)at, out);
         break;
     case CFG_TYPE_MEMCACHED:
-        print_address(&memcached->addr, out);
+        fputs(cfg_show_address(&memcached->addr).s, out);
         fputs(memcached->tls ? ";tls" : "", out);
         break;
     case CFG_TYPE_PROXY_URI:
@@ -352,6 +343,10 @@ static void print_compound(enum cfg_type type, const void *at, FILE *out)
 void cfg_print_value(const struct cfg_option *o, const void *element, FILE *out)
 {
     unsigned choice;
+    if (cfg_option_is_text(o)) {
+        fputs(*(char *const *)element, out);
+        return;
+    }
     switch (o->type) {
     case CFG_TYPE_BOOL:
         fputs(*(const bool *)element ? "yes" : "no", out);
@@ -364,14 +359,6 @@ void cfg_print_value(const struct cfg_option *o, const void *element, FILE *out)
         break;
     case CFG_TYPE_DURATION:
         print_duration(*(const uint64_t *)element, out);
-        break;
-    case CFG_TYPE_STRING:
-    case CFG_TYPE_PATH:
-    case CFG_TYPE_VALUE:
-    case CFG_TYPE_ALPN:
-    case CFG_TYPE_NODE:
-    case CFG_TYPE_CONF:
-        fputs(*(char *const *)element, out);
         break;
     case CFG_TYPE_ENUM:
         memcpy(&choice, element, sizeof(choice));
@@ -388,14 +375,10 @@ void cfg_print_value(const struct cfg_option *o, const void *element, FILE *out)
 size_t cfg_print_count(const struct config *cfg, const struct cfg_option *o)
 {
     const void *at = cfg_option_member(cfg, o);
-    switch (o->type) {
-    case CFG_TYPE_STRING:
-    case CFG_TYPE_PATH:
-    case CFG_TYPE_VALUE:
-    case CFG_TYPE_ALPN:
-    case CFG_TYPE_NODE:
-    case CFG_TYPE_CONF:
+    if (cfg_option_is_text(o)) {
         return *(char *const *)at != NULL;
+    }
+    switch (o->type) {
     case CFG_TYPE_SET:
         return *(const unsigned *)at != 0;
     case CFG_TYPE_MEMCACHED:

@@ -25,10 +25,11 @@ struct cfg_text {
 
 /** What is being read at the moment. */
 struct cfg_source {
-    const char *file; /**< NULL: the command line */
-    size_t line;
+    const char *file;     /**< NULL: the command line */
+    size_t line;          /**< from 1; 0: all of the file */
     const char *option;   /**< of the command line, without the dashes; NULL: not about one */
     struct cfg_text text; /**< the line, or the argument's value */
+    bool is_default;      /**< nobody has written it; `option` is whose it is */
 };
 
 /** A fault that is kept. Its strings are its own. */
@@ -37,8 +38,9 @@ struct cfg_fault {
     char *file;   /**< NULL: the command line */
     char *option; /**< as in struct cfg_source */
     char *message;
-    char *text;    /**< the line, or the value; NULL: the fault has no place in it */
-    size_t line;   /**< from 1 */
+    char *text; /**< the line, or the value; NULL: the fault has no place in it */
+    bool is_default;
+    size_t line;   /**< as in struct cfg_source */
     size_t column; /**< from 1 */
     size_t length; /**< of what is wrong */
 };
@@ -200,6 +202,8 @@ const struct cfg_param *cfg_param_find(const struct cfg_param *rows, struct cfg_
 /** Takes all that is separated by ';'. Empty ones are skipped. */
 bool cfg_params_set(struct cfg_report *r, struct cfg_text params, const struct cfg_param *rows,
                     void *what);
+/** The last of this name, NAME or NAME=VALUE; `s` is NULL when there is none. */
+struct cfg_text cfg_param_said(struct cfg_text params, const char *name);
 
 /* ---------------------------------------------------------------- addresses (cfg_address.c,
  * cfg_frontend.c, cfg_backend.c, cfg_pattern.c) */
@@ -211,6 +215,11 @@ bool cfg_params_set(struct cfg_report *r, struct cfg_text params, const struct c
 bool cfg_parse_address(struct cfg_report *r, struct cfg_text t, bool any_allowed,
                        struct cfg_address *out);
 void cfg_address_clear(struct cfg_address *a);
+/** As it is written: a host and a port, or a path of a UNIX socket. */
+struct cfg_shown {
+    char s[320]; /* a host has 253 octets at most, a path of a UNIX socket 107 */
+};
+struct cfg_shown cfg_show_address(const struct cfg_address *a);
 /** A name, or a numeric address; no brackets. */
 bool cfg_check_host(struct cfg_report *r, struct cfg_text host, bool any_allowed);
 /** A name of a host as certificates and resolvers know it. */
@@ -274,14 +283,14 @@ enum cfg_type {
     CFG_TYPE_NUMBER,
     CFG_TYPE_SIZE,
     CFG_TYPE_DURATION,
-    CFG_TYPE_STRING,
+    CFG_TYPE_STRING, /* a char * from here to CONF: cfg_option_is_text() */
     CFG_TYPE_PATH,
     CFG_TYPE_VALUE,
     CFG_TYPE_ALPN,
     CFG_TYPE_NODE,
+    CFG_TYPE_CONF,
     CFG_TYPE_ENUM,
     CFG_TYPE_SET,
-    CFG_TYPE_CONF,
     /* structures; see cfg_compound.c */
     CFG_TYPE_FRONTEND,
     CFG_TYPE_BACKEND,
@@ -356,6 +365,36 @@ bool cfg_option_documented(const struct cfg_option *o);
 /** The name that was probably meant, NULL when none is near. */
 const char *cfg_option_nearest(struct cfg_text name, bool in_file);
 
+/* ---------------------------------------------------------------- origins (cfg_origin.c) */
+
+/** Where a value was written. It is valid as long as the loader. */
+struct cfg_origin {
+    struct cfg_source at;
+    struct cfg_text value; /**< inside at.text, or elsewhere: what another name stands for */
+};
+
+/** Of an option: the last value, or of a repeatable one each element in its order. */
+struct cfg_origins {
+    struct cfg_origin *list;
+    size_t n;
+};
+
+struct cfg_loader;
+/** Remembers that what is read at the moment has given the option this value. False: no memory. */
+bool cfg_origin_add(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value);
+/** Of an option's value, of a repeatable one of element `i`. One that nobody has given, even as a
+ * default, comes from the configuration as a whole. */
+struct cfg_origin cfg_origin_of(const struct cfg_loader *l, const char *option, size_t i);
+/** FILE:LINE, "command line" or "default". */
+struct cfg_place {
+    char s[256];
+};
+struct cfg_place cfg_place(const struct cfg_origin *origin);
+/** Leaves an allocation to the loader, as origins may point into it; NULL, reported, when there is
+ * no memory (or it is NULL), and then it is freed. */
+void *cfg_keep(struct cfg_loader *l, void *allocation);
+void cfg_origins_clear(struct cfg_loader *l);
+
 /* ---------------------------------------------------------------- loading */
 
 /** A file that is being read, and the one that includes it. */
@@ -370,9 +409,11 @@ struct cfg_loader {
     struct config *cfg;
     const struct cfg_open_file *innermost; /**< NULL: the command line */
     size_t files_read;
-    size_t octets_read; /**< of all files */
-    bool had_file;      /**< cfg_load_again() */
-    bool defaults;      /**< what is set at the moment was not written by anybody */
+    size_t octets_read;          /**< of all files */
+    bool had_file;               /**< cfg_load_again() */
+    struct cfg_origins *origins; /**< one for each option */
+    void **kept;                 /**< what origins point into */
+    size_t nkept;
     /* Deprecated options that change what others say, once all are known. */
     char *sni;
     bool accept_proxy;
@@ -387,6 +428,11 @@ bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg
 
 /** Whether there is a member in struct config. */
 bool cfg_option_has_member(const struct cfg_option *o);
+/** Whether the member is a char *. */
+static inline bool cfg_option_is_text(const struct cfg_option *o)
+{
+    return o->type >= CFG_TYPE_STRING && o->type <= CFG_TYPE_CONF;
+}
 /** A count is never the first member: its array stands in front of it. */
 static inline bool cfg_option_repeatable(const struct cfg_option *o)
 {
@@ -424,7 +470,7 @@ void cfg_print_help(FILE *out);    /**< (cfg_help.c) */
 void cfg_print_version(FILE *out); /**< (cfg_help.c) */
 
 /** What can only be said about all options together. (cfg_check.c) */
-bool cfg_check(struct cfg_report *r, const struct config *cfg);
+bool cfg_check(struct cfg_loader *l);
 
 /* ---------------------------------------------------------------- the snapshot
  * (cfg_snapshot.c) */
