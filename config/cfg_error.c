@@ -186,7 +186,11 @@ static void report(struct cfg_report *r, struct cfg_text where, bool warning, co
                    va_list args)
 {
     char message[2048]; /* its parts are quoted texts, addresses and places, which are short */
-    vsnprintf(message, sizeof(message), format, args);
+    size_t used = 0;
+    if (r->at.param != NULL) {
+        used = (size_t)snprintf(message, sizeof(message), "%s: ", r->at.param);
+    }
+    vsnprintf(message + used, sizeof(message) - used, format, args);
     if (r->keep != NULL) {
         keep(r, where, warning, message);
     } else {

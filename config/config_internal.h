@@ -30,6 +30,7 @@ struct cfg_source {
     const char *option;   /**< of the command line, without the dashes; NULL: not about one */
     struct cfg_text text; /**< the line, or the argument's value */
     bool is_default;      /**< nobody has written it; `option` is whose it is */
+    const char *param;    /**< the parameter whose value is read; NULL: none */
 };
 
 /** A fault that is kept. Its strings are its own. */
@@ -142,6 +143,8 @@ struct cfg_choice {
 /** Case does not count. `choices` ends with a NULL name. */
 bool cfg_parse_choice(struct cfg_report *r, struct cfg_text t, const struct cfg_choice *choices,
                       unsigned *out);
+/** NULL: none has this value. */
+const char *cfg_choice_name(const struct cfg_choice *choices, unsigned value);
 
 /* These check without making anything. */
 bool cfg_check_string(struct cfg_report *r, struct cfg_text t, uint64_t min_len, uint64_t max_len);
@@ -181,17 +184,35 @@ void cfg_psk_file_clear(struct cfg_psk_file *f);
 /** Whether a parameter takes a value: one of these, or as a bool says. */
 enum cfg_takes { CFG_TAKES_NOTHING = false, CFG_TAKES_VALUE = true, CFG_TAKES_ANY };
 
-/** A parameter of a frontend, a backend, or another value that has some. */
-struct cfg_param {
-    const char *name;
-    enum cfg_takes takes;
-    bool not_yet; /**< taken and checked, but has no effect yet; that is warned of */
-    /** `value` is the name when it takes none, and of CFG_TAKES_ANY NAME or NAME=VALUE. */
-    bool (*set)(struct cfg_report *r, struct cfg_text value, void *what);
-    bool misspelt; /**< taken, but not offered */
+/** How a parameter's value is parsed, and what its member is. */
+enum cfg_param_kind {
+    CFG_PARAM_CUSTOM,   /**< by `set` */
+    CFG_PARAM_ON,       /**< a bool that becomes true */
+    CFG_PARAM_OFF,      /**< and false */
+    CFG_PARAM_NUMBER,   /**< uint32_t */
+    CFG_PARAM_DURATION, /**< uint64_t, milliseconds */
+    CFG_PARAM_TEXT,     /**< char *; min and max are of its length */
+    CFG_PARAM_ENUM,
 };
 
-/** Those of a frontend and a backend; a NULL name ends them. */
+/** A parameter of a frontend, a backend, or another value that has some; see options.def. */
+struct cfg_param {
+    const char *name;
+    enum cfg_param_kind kind;
+    enum cfg_takes takes;
+    /** `value` is the name when it takes none, and of CFG_TAKES_ANY NAME or NAME=VALUE. */
+    bool (*set)(struct cfg_report *r, struct cfg_text value, void *what);
+    size_t offset; /**< of the member */
+    uint64_t min;
+    uint64_t max;
+    const struct cfg_choice *choices;
+    const char *fallback; /**< the default as it would be written; NULL: none */
+    bool not_yet;         /**< taken and checked, but has no effect yet; that is warned of */
+    bool hidden;          /**< taken or refused, but not offered */
+    bool ours;            /**< nghttpx does not have it */
+};
+
+/** Those of a frontend and a backend; a NULL name ends them. Their rows are generated. */
 extern const struct cfg_param cfg_frontend_params[];
 extern const struct cfg_param cfg_backend_params[];
 /** What may stand in the place of a backend's address. (cfg_answer.c) */
@@ -328,6 +349,14 @@ const struct cfg_compound *cfg_compound_of(enum cfg_type type);
 /** The largest of the sizes. */
 #define CFG_COMPOUND_MOST 512
 
+/** What --help says of a parameter, or of something else that a value may have. */
+struct cfg_entry {
+    const char *group;
+    const char *spelling; /**< NULL ends them */
+    const char *text;
+    const char *facts; /**< NULL: none */
+};
+
 /** A row of options.def; see there. */
 struct cfg_option {
     const char *name;
@@ -351,6 +380,7 @@ struct cfg_option {
     const char *fallback; /**< the default as it would be written; NULL: none */
     const char *metavar;
     const char *help; /**< for CFG_TYPE_REFUSED: what to use instead; for CFG_TYPE_UNUSED: why */
+    const struct cfg_entry *entries; /**< NULL: there are none */
 };
 
 extern const struct cfg_option cfg_options[];
@@ -494,9 +524,6 @@ size_t cfg_print_count(const struct config *cfg, const struct cfg_option *o);
 /* Values of parameters as they are written. */
 void cfg_print_balance(const struct cfg_backend *b, FILE *out);
 void cfg_print_statuses(const struct cfg_backend *b, FILE *out);
-const char *cfg_proto_name(enum cfg_proto proto);
-/** NULL: none was said. */
-const char *cfg_same_site_name(enum cfg_same_site same_site);
 const void *cfg_print_element(const struct config *cfg, const struct cfg_option *o, size_t i);
 bool cfg_print_json(const struct config *cfg, FILE *out);
 /** What cfg_print_check_result() prints. */
