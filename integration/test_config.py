@@ -154,7 +154,7 @@ def test_parameters_of_backends_are_printed_and_read_back(tmp_path, certs):
     assert backends[5] == answer
     page.unlink()
     status, _, err = run_to_end([f"--conf={conf}", "--print-config"])
-    assert status == 1 and f"{conf}:8:21: cannot read" in err, err
+    assert status == 1 and f"{conf}:8:21: respond: cannot read" in err, err
 
 
 # Of each file: the frontend, the way to it, paths, and which backend answers.
