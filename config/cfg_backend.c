@@ -15,18 +15,17 @@
 
 /* ---------------------------------------------------------------- parameters */
 
+/* Case counts here, as it does in nghttpx. */
 static bool set_proto(struct cfg_report *r, struct cfg_text value, void *what)
 {
-    struct cfg_backend *b = what;
-    bool is_auto = cfg_text_is(value, "auto");
-    if (!is_auto && !cfg_text_is(value, "h2") && !cfg_text_is(value, "http/1.1")) {
-        return cfg_error(r, value, "%s is no protocol of a backend; expected h2, http/1.1 or auto",
-                         cfg_quote(value).s);
+    for (const struct cfg_choice *c = cfg_proto_choices; c->name != NULL; c++) {
+        if (cfg_text_is(value, c->name)) {
+            ((struct cfg_backend *)what)->proto = (enum cfg_proto)c->value;
+            return true;
+        }
     }
-    b->proto = is_auto                    ? CFG_PROTO_AUTO
-               : cfg_text_is(value, "h2") ? CFG_PROTO_HTTP2
-                                          : CFG_PROTO_HTTP1;
-    return true;
+    return cfg_error(r, value, "%s is no protocol of a backend; expected h2, http/1.1 or auto",
+                     cfg_quote(value).s);
 }
 
 static bool set_text(struct cfg_report *r, struct cfg_text value, char **slot)

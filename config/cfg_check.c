@@ -4,6 +4,7 @@
  */
 #include "config_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -341,6 +342,7 @@ static bool check_catch_all(struct cfg_loader *l)
             }
         }
     }
+    assert(cfg->nbackend > 0); /* the default, if nothing else */
     struct cfg_origin last = origin_of_backend(l, &cfg->backend[cfg->nbackend - 1]);
     return cfg_error(&l->report, look_at(l, &last),
                      "no backend takes what matches no pattern; expected a catch-all backend, one "
