@@ -17,6 +17,17 @@ void cfg_address_clear(struct cfg_address *a)
     *a = (struct cfg_address){0};
 }
 
+struct cfg_shown cfg_show_address(const struct cfg_address *a)
+{
+    struct cfg_shown shown;
+    if (a->path != NULL) {
+        snprintf(shown.s, sizeof(shown.s), "unix:%s", a->path);
+    } else {
+        snprintf(shown.s, sizeof(shown.s), "%s,%u", a->host, a->port);
+    }
+    return shown;
+}
+
 static bool is_ipv6(struct cfg_text host)
 {
     char text[INET6_ADDRSTRLEN];

@@ -2,6 +2,7 @@
  * Answers of the program's own, which stand in the place of a backend's address:
  * respond=STATUS[,FILE] and redirect=STATUS,TEMPLATE.
  */
+#include "cfg_params.h"
 #include "config_internal.h"
 
 #include <assert.h>
@@ -174,9 +175,8 @@ static bool set_redirect(struct cfg_report *r, struct cfg_text value, void *what
 /* ---------------------------------------------------------------- in the place of an address */
 
 const struct cfg_param cfg_answer_params[] = {
-    {"respond", true, false, set_respond, false},
-    {"redirect", true, false, set_redirect, false},
-    {NULL, false, false, NULL, false},
+    CFG_ANSWER_PARAMS,
+    {.name = NULL},
 };
 
 bool cfg_is_answer(struct cfg_text t)

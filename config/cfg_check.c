@@ -1,33 +1,40 @@
-/* What has to hold between options, once all of them are known. */
+/*
+ * What has to hold between options, once all of them are known. A fault is reported where the value
+ * was written that it is about; when it is about two, the message says where the other one is.
+ */
 #include "config_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* A host (at most 253 octets) and a port, or a path of a UNIX socket. */
-#define ADDRESS_SIZE 320
-
-static void print_address(const struct cfg_address *a, char *out, size_t size)
+/* From now on faults are about what was written there. */
+static struct cfg_text look_at(struct cfg_loader *l, const struct cfg_origin *origin)
 {
-    if (a->path != NULL) {
-        snprintf(out, size, "unix:%s", a->path);
-    } else {
-        snprintf(out, size, "%s,%u", a->host, a->port);
-    }
+    l->report.at = origin->at;
+    return origin->value;
 }
 
-static void print_backend(const struct cfg_backend *b, char *out, size_t size)
+static struct cfg_text look_at_option(struct cfg_loader *l, const char *option)
 {
-    if (b->kind == CFG_KIND_SERVER) {
-        print_address(&b->addr, out, size);
-    } else {
-        snprintf(out, size, "%s=%u", b->kind == CFG_KIND_RESPOND ? "respond" : "redirect",
-                 b->status);
-    }
+    struct cfg_origin origin = cfg_origin_of(l, option, 0);
+    return look_at(l, &origin);
+}
+
+static struct cfg_place place_of_option(const struct cfg_loader *l, const char *option)
+{
+    struct cfg_origin origin = cfg_origin_of(l, option, 0);
+    return cfg_place(&origin);
 }
 
 /* ---------------------------------------------------------------- frontends */
+
+static struct cfg_origin origin_of_frontend(const struct cfg_loader *l,
+                                            const struct cfg_frontend *f)
+{
+    return cfg_origin_of(l, "frontend", (size_t)(f - l->cfg->frontend));
+}
 
 static int address_order(const struct cfg_address *a, const struct cfg_address *b)
 {
@@ -47,63 +54,97 @@ static int by_address(const void *a, const void *b)
     return d != 0 ? d : x < y ? -1 : 1;
 }
 
-static bool check_pair(struct cfg_report *r, const struct cfg_frontend *f,
-                       const struct cfg_frontend *other)
+static bool check_pair(struct cfg_loader *l, const struct cfg_frontend *first,
+                       const struct cfg_frontend *again)
 {
-    const struct cfg_text none = cfg_slice(NULL, 0);
-    char addr[ADDRESS_SIZE];
-    if (address_order(&f->addr, &other->addr) != 0) {
+    if (address_order(&first->addr, &again->addr) != 0) {
         return true;
     }
-    print_address(&other->addr, addr, sizeof(addr));
-    if (f->tls != other->tls) {
-        return cfg_error(r, none,
-                         "the frontend %s is there twice, with TLS and without; expected one of "
-                         "them",
-                         addr);
+    struct cfg_origin other = origin_of_frontend(l, first), origin = origin_of_frontend(l, again);
+    struct cfg_text where = look_at(l, &origin);
+    if (first->tls != again->tls) {
+        return cfg_error(&l->report, where,
+                         "the frontend %s is there twice (%s), with TLS and without; expected one "
+                         "of them",
+                         cfg_show_address(&again->addr).s, cfg_place(&other).s);
     }
-    cfg_warning(r, none, "the frontend %s is there twice; once is enough", addr);
+    cfg_warning(&l->report, where, "the frontend %s is there twice (%s); once is enough",
+                cfg_show_address(&again->addr).s, cfg_place(&other).s);
     return true;
 }
 
-static bool check_doubles(struct cfg_report *r, const struct config *cfg)
+static bool check_doubles(struct cfg_loader *l)
 {
+    const struct config *cfg = l->cfg;
     bool good = true;
     const struct cfg_frontend **sorted = malloc((cfg->nfrontend + 1) * sizeof(*sorted));
     if (sorted == NULL) {
-        return cfg_out_of_memory(r);
+        return cfg_out_of_memory(&l->report);
     }
     for (size_t i = 0; i < cfg->nfrontend; i++) {
         sorted[i] = &cfg->frontend[i];
     }
     qsort(sorted, cfg->nfrontend, sizeof(*sorted), by_address);
     for (size_t i = 1; i < cfg->nfrontend; i++) {
-        good = check_pair(r, sorted[i - 1], sorted[i]) && good;
+        good = check_pair(l, sorted[i - 1], sorted[i]) && good;
     }
     free(sorted);
     return good;
 }
 
-static bool check_frontends(struct cfg_report *r, const struct config *cfg)
+static bool check_frontends(struct cfg_loader *l)
 {
-    bool good = check_doubles(r, cfg);
+    const struct config *cfg = l->cfg;
+    bool good = check_doubles(l);
     const struct cfg_frontend *tls = NULL;
     for (size_t i = 0; i < cfg->nfrontend && tls == NULL; i++) {
         tls = cfg->frontend[i].tls ? &cfg->frontend[i] : NULL;
     }
     if (tls != NULL && (cfg->private_key_file == NULL || cfg->certificate_file == NULL)) {
-        char addr[ADDRESS_SIZE];
-        print_address(&tls->addr, addr, sizeof(addr));
-        good = cfg_error(r, cfg_slice(NULL, 0),
+        struct cfg_origin origin = origin_of_frontend(l, tls);
+        good = cfg_error(&l->report, look_at(l, &origin),
                          "the frontend %s has TLS and needs a private key and a certificate; "
                          "expected PRIVATE_KEY CERT on the command line, private-key-file and "
                          "certificate-file in a file, or no-tls",
-                         addr);
+                         cfg_show_address(&tls->addr).s);
     }
     return good;
 }
 
-/* ---------------------------------------------------------------- backends */
+/* ---------------------------------------------------------------- groups */
+
+static struct cfg_origin origin_of_backend(const struct cfg_loader *l, const struct cfg_backend *b)
+{
+    return cfg_origin_of(l, "backend", (size_t)(b - l->cfg->backend));
+}
+
+static struct cfg_shown show_backend(const struct cfg_backend *b)
+{
+    struct cfg_shown shown;
+    if (b->kind == CFG_KIND_SERVER) {
+        return cfg_show_address(&b->addr);
+    }
+    snprintf(shown.s, sizeof(shown.s), "%s=%u",
+             b->kind == CFG_KIND_RESPOND ? "respond" : "redirect", b->status);
+    return shown;
+}
+
+/* What is behind the address (and the patterns). */
+static struct cfg_text params_of(struct cfg_text value)
+{
+    (void)cfg_cut(&value, ';');
+    if (value.s != NULL) {
+        (void)cfg_cut(&value, ';');
+    }
+    return value;
+}
+
+/* Where a parameter stands; the whole value when it does not. */
+static struct cfg_text param_or_all(struct cfg_text value, const char *name)
+{
+    struct cfg_text param = cfg_param_said(params_of(value), name);
+    return param.s != NULL ? param : value;
+}
 
 /* A backend in one of its groups. */
 struct membership {
@@ -144,99 +185,137 @@ static bool same_balance(const struct cfg_backend *a, const struct cfg_backend *
     return a->balance == b->balance && a->hash == b->hash && same_text(a->hash_name, b->hash_name);
 }
 
-/* What the members of a group have said so far. */
-struct said {
-    const struct cfg_backend *affinity, *balance, *read, *write, *queue, *patience, *weight;
-};
-
-static bool disagree(struct cfg_report *r, const char *what, const struct membership *m,
-                     const struct cfg_backend *other)
+static bool same_read_timeout(const struct cfg_backend *a, const struct cfg_backend *b)
 {
-    char a[ADDRESS_SIZE], b[ADDRESS_SIZE];
-    print_backend(other, a, sizeof(a));
-    print_backend(m->backend, b, sizeof(b));
-    return cfg_error(r, cfg_slice(NULL, 0),
-                     "the backends %s and %s of the pattern %s differ in %s; expected the same in "
-                     "all of them that have it",
-                     a, b, cfg_quote(cfg_text(m->pattern)).s, what);
+    return a->read_timeout == b->read_timeout;
 }
 
-static bool add_said(struct cfg_report *r, struct said *s, const struct membership *m)
+static bool same_write_timeout(const struct cfg_backend *a, const struct cfg_backend *b)
+{
+    return a->write_timeout == b->write_timeout;
+}
+
+static bool same_max_queue(const struct cfg_backend *a, const struct cfg_backend *b)
+{
+    return a->max_queue == b->max_queue;
+}
+
+static bool same_queue_timeout(const struct cfg_backend *a, const struct cfg_backend *b)
+{
+    return a->queue_timeout == b->queue_timeout;
+}
+
+static bool same_group_weight(const struct cfg_backend *a, const struct cfg_backend *b)
+{
+    return a->group_weight == b->group_weight;
+}
+
+/* What belongs to a pattern, or to a group of one: whoever says it says the same. */
+enum { AFFINITY, BALANCE, GROUP_WEIGHT = 6, NRULES };
+static const struct {
+    const char *name;
+    bool (*same)(const struct cfg_backend *a, const struct cfg_backend *b);
+} rules[NRULES] = {
+    [AFFINITY] = {"affinity", same_affinity},
+    [BALANCE] = {"balance", same_balance},
+    {"read-timeout", same_read_timeout},
+    {"write-timeout", same_write_timeout},
+    {"max-queue", same_max_queue},
+    {"queue-timeout", same_queue_timeout},
+    [GROUP_WEIGHT] = {"group-weight", same_group_weight},
+};
+
+/* A backend that says nothing of it has what these do. */
+static const struct cfg_backend unsaid = {
+    .max_queue = CFG_MAX_QUEUE,
+    .queue_timeout = CFG_QUEUE_TIMEOUT,
+};
+
+static bool says(const struct cfg_backend *b, size_t rule)
+{
+    return rule == BALANCE    ? b->balance_said
+           : rule == AFFINITY ? b->affinity != CFG_AFFINITY_NONE
+                              : !rules[rule].same(b, &unsaid);
+}
+
+static bool check_member(struct cfg_loader *l, const struct cfg_backend *said[NRULES],
+                         const struct membership *m)
 {
     const struct cfg_backend *b = m->backend;
+    const struct cfg_origin origin = origin_of_backend(l, b);
+    struct cfg_text value = look_at(l, &origin);
+    struct cfg_quoted pattern = cfg_quote(cfg_text(m->pattern));
     bool good = true;
-    if (b->affinity != CFG_AFFINITY_NONE) {
-        s->affinity = s->affinity == NULL ? b : s->affinity;
-        good = same_affinity(b, s->affinity) || disagree(r, "affinity", m, s->affinity);
-    }
-    if (b->balance_said) {
-        s->balance = s->balance == NULL ? b : s->balance;
-        good = (same_balance(b, s->balance) || disagree(r, "balance", m, s->balance)) && good;
+    for (size_t i = 0; i < NRULES; i++) {
+        if (!says(b, i)) {
+            continue;
+        }
+        said[i] = said[i] == NULL ? b : said[i];
+        if (!rules[i].same(b, said[i])) {
+            struct cfg_origin other = origin_of_backend(l, said[i]);
+            good = cfg_error(&l->report, param_or_all(value, rules[i].name),
+                             "the backends %s and %s (%s) of the pattern %s differ in %s; expected "
+                             "the same in all of them that have it",
+                             show_backend(b).s, show_backend(said[i]).s, cfg_place(&other).s,
+                             pattern.s, rules[i].name);
+        }
     }
     /* Both say who gets a request; said once, by the one that is new to the other. */
-    if ((s->affinity == b || s->balance == b) && s->affinity != NULL && s->balance != NULL) {
-        good = cfg_error(r, cfg_slice(NULL, 0),
-                         "the backends of the pattern %s have affinity and balance; expected one "
-                         "of them",
-                         cfg_quote(cfg_text(m->pattern)).s);
-    }
-    if (b->read_timeout != 0) {
-        s->read = s->read == NULL ? b : s->read;
-        good =
-            (b->read_timeout == s->read->read_timeout || disagree(r, "read-timeout", m, s->read)) &&
-            good;
-    }
-    if (b->write_timeout != 0) {
-        s->write = s->write == NULL ? b : s->write;
-        good = (b->write_timeout == s->write->write_timeout ||
-                disagree(r, "write-timeout", m, s->write)) &&
-               good;
-    }
-    if (b->max_queue != CFG_MAX_QUEUE) {
-        s->queue = s->queue == NULL ? b : s->queue;
-        good =
-            (b->max_queue == s->queue->max_queue || disagree(r, "max-queue", m, s->queue)) && good;
-    }
-    if (b->queue_timeout != CFG_QUEUE_TIMEOUT) {
-        s->patience = s->patience == NULL ? b : s->patience;
-        good = (b->queue_timeout == s->patience->queue_timeout ||
-                disagree(r, "queue-timeout", m, s->patience)) &&
-               good;
-    }
-    if (b->group_weight != 0) {
-        s->weight = s->weight == NULL ? b : s->weight;
-        good = (b->group_weight == s->weight->group_weight ||
-                disagree(r, "group-weight", m, s->weight)) &&
-               good;
+    const struct cfg_backend *affinity = said[AFFINITY], *balance = said[BALANCE];
+    if ((affinity == b || balance == b) && affinity != NULL && balance != NULL) {
+        struct cfg_origin other = origin_of_backend(l, affinity == b ? balance : affinity);
+        good = cfg_error(&l->report, param_or_all(value, affinity == b ? "affinity" : "balance"),
+                         "the backends of the pattern %s have affinity and balance (%s); expected "
+                         "one of them",
+                         pattern.s, cfg_place(&other).s);
     }
     return good;
 }
 
 /* There is nothing to share between a server and an answer that is always there. */
-static bool check_alone(struct cfg_report *r, const struct membership *m,
-                        const struct membership *other)
+static bool check_alone(struct cfg_loader *l, const struct membership *m,
+                        const struct membership *before)
 {
-    char a[ADDRESS_SIZE], b[ADDRESS_SIZE];
-    if (m->backend->kind == CFG_KIND_SERVER && other->backend->kind == CFG_KIND_SERVER) {
+    if (m->backend->kind == CFG_KIND_SERVER && before->backend->kind == CFG_KIND_SERVER) {
         return true;
     }
-    print_backend(other->backend, a, sizeof(a));
-    print_backend(m->backend, b, sizeof(b));
-    return cfg_error(r, cfg_slice(NULL, 0),
-                     "the pattern %s has the backends %s and %s; expected respond or redirect to "
-                     "be the only one of a pattern",
-                     cfg_quote(cfg_text(m->pattern)).s, a, b);
+    struct cfg_origin origin = origin_of_backend(l, m->backend);
+    struct cfg_origin other = origin_of_backend(l, before->backend);
+    return cfg_error(&l->report, look_at(l, &origin),
+                     "the pattern %s has the backends %s and %s (%s); expected respond or redirect "
+                     "to be the only one of a pattern",
+                     cfg_quote(cfg_text(m->pattern)).s, show_backend(m->backend).s,
+                     show_backend(before->backend).s, cfg_place(&other).s);
 }
 
-static bool check_groups(struct cfg_report *r, const struct config *cfg)
+static bool check_sorted(struct cfg_loader *l, const struct membership *all, size_t n)
 {
+    const struct cfg_backend *said[NRULES] = {NULL};
+    bool good = true;
+    for (size_t i = 0; i < n; i++) {
+        bool same_pattern = i > 0 && strcmp(all[i].pattern, all[i - 1].pattern) == 0;
+        if (!same_pattern) {
+            memset(said, 0, sizeof(said));
+        } else if (!check_alone(l, &all[i], &all[i - 1])) {
+            good = false;
+        } else if (strcmp(name_of(all[i].backend), name_of(all[i - 1].backend)) != 0) {
+            said[GROUP_WEIGHT] = NULL;
+        }
+        good = check_member(l, said, &all[i]) && good;
+    }
+    return good;
+}
+
+static bool check_groups(struct cfg_loader *l)
+{
+    const struct config *cfg = l->cfg;
     size_t n = 0;
     for (size_t i = 0; i < cfg->nbackend; i++) {
         n += cfg->backend[i].npatterns;
     }
     struct membership *all = malloc((n + 1) * sizeof(*all));
     if (all == NULL) {
-        return cfg_out_of_memory(r);
+        return cfg_out_of_memory(&l->report);
     }
     n = 0;
     for (size_t i = 0; i < cfg->nbackend; i++) {
@@ -245,25 +324,17 @@ static bool check_groups(struct cfg_report *r, const struct config *cfg)
         }
     }
     qsort(all, n, sizeof(*all), by_group);
-    struct said said = {0};
-    bool good = true;
-    for (size_t i = 0; i < n; i++) {
-        bool same_pattern = i > 0 && strcmp(all[i].pattern, all[i - 1].pattern) == 0;
-        if (!same_pattern) {
-            said = (struct said){0};
-        } else if (!check_alone(r, &all[i], &all[i - 1])) {
-            good = false;
-        } else if (strcmp(name_of(all[i].backend), name_of(all[i - 1].backend)) != 0) {
-            said.weight = NULL;
-        }
-        good = add_said(r, &said, &all[i]) && good;
-    }
+    bool good = check_sorted(l, all, n);
     free(all);
     return good;
 }
 
-static bool check_backends(struct cfg_report *r, const struct config *cfg)
+/* ---------------------------------------------------------------- backends */
+
+/* Reported where the last backend is, behind which one more would stand. */
+static bool check_catch_all(struct cfg_loader *l)
 {
+    const struct config *cfg = l->cfg;
     for (size_t i = 0; i < cfg->nbackend; i++) {
         for (size_t j = 0; j < cfg->backend[i].npatterns; j++) {
             if (strcmp(cfg->backend[i].patterns[j], "/") == 0) {
@@ -271,90 +342,119 @@ static bool check_backends(struct cfg_report *r, const struct config *cfg)
             }
         }
     }
-    return cfg_error(r, cfg_slice(NULL, 0),
+    assert(cfg->nbackend > 0); /* the default, if nothing else */
+    struct cfg_origin last = origin_of_backend(l, &cfg->backend[cfg->nbackend - 1]);
+    return cfg_error(&l->report, look_at(l, &last),
                      "no backend takes what matches no pattern; expected a catch-all backend, one "
                      "without a pattern, such as backend=127.0.0.1,80");
 }
+
+/* --backend-http-proxy-uri: only a connection that speaks HTTP/2 goes through it, and the proxy
+ * looks up the names. */
+static bool check_proxied(struct cfg_loader *l)
+{
+    const struct config *cfg = l->cfg;
+    bool good = true;
+    for (size_t i = 0; cfg->backend_http_proxy_uri.host != NULL && i < cfg->nbackend; i++) {
+        const struct cfg_backend *b = &cfg->backend[i];
+        if (b->kind != CFG_KIND_SERVER || b->addr.path != NULL || b->proto == CFG_PROTO_HTTP1) {
+            continue;
+        }
+        struct cfg_origin origin = origin_of_backend(l, b);
+        struct cfg_text value = look_at(l, &origin);
+        const char *reason = b->proto == CFG_PROTO_AUTO             ? "proto"
+                             : b->dns == CFG_DNS_SRV                ? "dns"
+                             : b->send_proxy != CFG_SEND_PROXY_NONE ? "send-proxy"
+                                                                    : NULL;
+        if (reason != NULL) {
+            good = cfg_error(&l->report, param_or_all(value, reason),
+                             "the backend %s cannot be reached through backend-http-proxy-uri "
+                             "(%s); expected proto=h2 or proto=http/1.1, and neither dns=srv nor "
+                             "send-proxy",
+                             cfg_show_address(&b->addr).s,
+                             place_of_option(l, "backend-http-proxy-uri").s);
+        } else if (b->dns != CFG_DNS_NONE) {
+            cfg_warning(&l->report, param_or_all(value, "dns"),
+                        "dns of the backend %s has no effect: with backend-http-proxy-uri (%s) the "
+                        "proxy looks the name up",
+                        cfg_show_address(&b->addr).s,
+                        place_of_option(l, "backend-http-proxy-uri").s);
+        }
+    }
+    return good;
+}
+
+/* ---------------------------------------------------------------- the rest */
 
 static const char *tls_name(enum cfg_tls_version v)
 {
     return v == CFG_TLS_1_3 ? "TLSv1.3" : "TLSv1.2";
 }
 
-/* ---------------------------------------------------------------- the rest */
-
-static const char *combined_format(void)
+static bool check_tls_versions(struct cfg_loader *l)
 {
-    return cfg_option_find(cfg_text("accesslog-format"))->fallback;
+    const struct config *cfg = l->cfg;
+    if (cfg->tls_min_proto_version <= cfg->tls_max_proto_version) {
+        return true;
+    }
+    return cfg_error(&l->report, look_at_option(l, "tls-min-proto-version"),
+                     "tls-min-proto-version (%s) is above tls-max-proto-version (%s, %s); expected "
+                     "the same or lower",
+                     tls_name(cfg->tls_min_proto_version), tls_name(cfg->tls_max_proto_version),
+                     place_of_option(l, "tls-max-proto-version").s);
+}
+
+static void warn_of_logs(struct cfg_loader *l)
+{
+    const struct config *cfg = l->cfg;
+    bool has_log = cfg->accesslog_file != NULL || cfg->accesslog_syslog;
+    const char *combined = cfg_option_find(cfg_text("accesslog-format"))->fallback;
+    const char *shaped = cfg->accesslog_write_early                     ? "accesslog-write-early"
+                         : strcmp(cfg->accesslog_format, combined) != 0 ? "accesslog-format"
+                                                                        : NULL;
+    if (!has_log && (shaped != NULL || cfg->check_config)) {
+        /* What is not there has no place but the configuration. */
+        struct cfg_text where = look_at_option(l, shaped != NULL ? shaped : "accesslog-file");
+        cfg_warning(&l->report, where,
+                    "there is no access log; it needs accesslog-file or accesslog-syslog");
+    }
+    if (cfg->accesslog_file != NULL && cfg->accesslog_syslog) {
+        cfg_warning(&l->report, look_at_option(l, "accesslog-file"),
+                    "accesslog-file has no effect beside accesslog-syslog (%s)",
+                    place_of_option(l, "accesslog-syslog").s);
+    }
 }
 
 /* What is allowed, and probably not meant. */
-static void warn_of_traps(struct cfg_report *r, const struct config *cfg)
+static void warn_of_traps(struct cfg_loader *l)
 {
-    const struct cfg_text none = cfg_slice(NULL, 0);
-    bool has_log = cfg->accesslog_file != NULL || cfg->accesslog_syslog;
-    bool shaped =
-        cfg->accesslog_write_early || strcmp(cfg->accesslog_format, combined_format()) != 0;
-    if (!has_log && (shaped || cfg->check_config)) {
-        cfg_warning(r, none, "there is no access log; it needs accesslog-file or accesslog-syslog");
-    }
-    if (cfg->accesslog_file != NULL && cfg->accesslog_syslog) {
-        cfg_warning(r, none, "accesslog-file has no effect beside accesslog-syslog");
-    }
+    const struct config *cfg = l->cfg;
+    warn_of_logs(l);
     if ((cfg->client_private_key_file == NULL) != (cfg->client_cert_file == NULL)) {
-        cfg_warning(r, none,
+        struct cfg_text where =
+            look_at_option(l, cfg->client_private_key_file != NULL ? "client-private-key-file"
+                                                                   : "client-cert-file");
+        cfg_warning(&l->report, where,
                     "client-private-key-file and client-cert-file have no effect without each "
                     "other");
     }
     if (!cfg->verify_client &&
         (cfg->verify_client_cacert != NULL || cfg->verify_client_tolerate_expired)) {
-        cfg_warning(r, none, "certificates of clients are not asked for without verify-client");
+        struct cfg_text where =
+            look_at_option(l, cfg->verify_client_cacert != NULL ? "verify-client-cacert"
+                                                                : "verify-client-tolerate-expired");
+        cfg_warning(&l->report, where,
+                    "certificates of clients are not asked for without verify-client");
     }
 }
 
-/* --backend-http-proxy-uri: only a connection that speaks HTTP/2 goes through it, and the proxy
- * looks up the names. */
-static bool check_proxied(struct cfg_report *r, const struct config *cfg)
+bool cfg_check(struct cfg_loader *l)
 {
-    bool good = true;
-    for (size_t i = 0; cfg->backend_http_proxy_uri.host != NULL && i < cfg->nbackend; i++) {
-        const struct cfg_backend *b = &cfg->backend[i];
-        char addr[ADDRESS_SIZE];
-        if (b->kind != CFG_KIND_SERVER || b->addr.path != NULL || b->proto == CFG_PROTO_HTTP1) {
-            continue;
-        }
-        print_address(&b->addr, addr, sizeof(addr));
-        if (b->proto == CFG_PROTO_AUTO || b->dns == CFG_DNS_SRV ||
-            b->send_proxy != CFG_SEND_PROXY_NONE) {
-            good = cfg_error(r, cfg_slice(NULL, 0),
-                             "the backend %s cannot be reached through backend-http-proxy-uri; "
-                             "expected proto=h2 or proto=http/1.1, and neither dns=srv nor "
-                             "send-proxy",
-                             addr);
-        } else if (b->dns != CFG_DNS_NONE) {
-            cfg_warning(
-                r, cfg_slice(NULL, 0),
-                "dns of the backend %s has no effect: with backend-http-proxy-uri the proxy "
-                "looks the name up",
-                addr);
-        }
-    }
-    return good;
-}
-
-bool cfg_check(struct cfg_report *r, const struct config *cfg)
-{
-    bool good = check_frontends(r, cfg);
-    good = check_backends(r, cfg) && good;
-    good = check_groups(r, cfg) && good;
-    good = check_proxied(r, cfg) && good;
-    if (cfg->tls_min_proto_version > cfg->tls_max_proto_version) {
-        good =
-            cfg_error(r, cfg_slice(NULL, 0),
-                      "tls-min-proto-version (%s) is above tls-max-proto-version (%s); expected "
-                      "the same or lower",
-                      tls_name(cfg->tls_min_proto_version), tls_name(cfg->tls_max_proto_version));
-    }
-    warn_of_traps(r, cfg);
-    return good && !r->out_of_memory;
+    bool good = check_frontends(l);
+    good = check_catch_all(l) && good;
+    good = check_groups(l) && good;
+    good = check_proxied(l) && good;
+    good = check_tls_versions(l) && good;
+    warn_of_traps(l);
+    return good && !l->report.out_of_memory;
 }

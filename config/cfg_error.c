@@ -83,9 +83,12 @@ static void put_fault(FILE *err, const struct cfg_source *at, struct cfg_text wh
     fputs("nghttpx: ", err);
     if (at->file != NULL) {
         put_shown(err, at->file);
-        fprintf(err, ":%zu:%zu: ", at->line, placed ? (size_t)(where.s - at->text.s) + 1 : 1);
+        if (at->line > 0) {
+            fprintf(err, ":%zu:%zu", at->line, placed ? (size_t)(where.s - at->text.s) + 1 : 1);
+        }
+        fputs(": ", err);
     } else if (at->option != NULL) {
-        fprintf(err, "command line: --%s: ", at->option);
+        fprintf(err, "%s: --%s: ", at->is_default ? "default" : "command line", at->option);
     } else {
         fputs("command line: ", err);
     }
@@ -116,6 +119,7 @@ void cfg_faults_write(const struct cfg_faults *faults, FILE *err)
     for (size_t i = 0; i < faults->n; i++) {
         const struct cfg_fault *f = &faults->list[i];
         struct cfg_source at = {.file = f->file, .line = f->line, .option = f->option};
+        at.is_default = f->is_default;
         struct cfg_text where = cfg_slice(NULL, 0);
         if (f->text != NULL) {
             at.text = cfg_text(f->text);
@@ -151,6 +155,7 @@ static void keep(struct cfg_report *r, struct cfg_text where, bool warning, cons
     const struct cfg_source *at = &r->at;
     bool placed = is_inside(where, at->text);
     struct cfg_fault f = {.warning = warning, .line = at->line};
+    f.is_default = at->is_default;
     f.column = placed ? (size_t)(where.s - at->text.s) + 1 : 1;
     f.length = placed ? where.len : 0;
     bool copied = copy_all(&f.file, at->file) && copy_all(&f.option, at->option) &&
@@ -180,8 +185,12 @@ void cfg_faults_clear(struct cfg_faults *faults)
 static void report(struct cfg_report *r, struct cfg_text where, bool warning, const char *format,
                    va_list args)
 {
-    char message[1024]; /* its parts are quoted texts and addresses, which are short */
-    vsnprintf(message, sizeof(message), format, args);
+    char message[2048]; /* its parts are quoted texts, addresses and places, which are short */
+    size_t used = 0;
+    if (r->at.param != NULL) {
+        used = (size_t)snprintf(message, sizeof(message), "%s: ", r->at.param);
+    }
+    vsnprintf(message + used, sizeof(message) - used, format, args);
     if (r->keep != NULL) {
         keep(r, where, warning, message);
     } else {

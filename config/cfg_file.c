@@ -166,16 +166,17 @@ bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_
     if (bytes == NULL) {
         return cfg_unreadable(r, path_text, error, FILE_MOST);
     }
+    if (cfg_keep(l, bytes) == NULL) {
+        return false;
+    }
     text.s = bytes;
     l->octets_read += text.len;
     if (l->octets_read > OCTETS_MOST) {
-        free(bytes);
         return cfg_error(r, path_text,
                          "with %s the files are too large; expected at most %zu MiB in all of them",
                          cfg_quote(path_text).s, OCTETS_MOST >> 20);
     }
     if (memchr(bytes, '\0', text.len) != NULL) { /* one line says more than a hundred about each */
-        free(bytes);
         return cfg_error(r, path_text, "%s has NUL bytes; expected a text file",
                          cfg_quote(path_text).s);
     }
@@ -187,6 +188,5 @@ bool cfg_file_load(struct cfg_loader *l, const char *path, struct cfg_text path_
     l->innermost = &self;
     bool good = load_lines(l, path, text);
     l->innermost = self.includer;
-    free(bytes);
     return good;
 }

@@ -1,33 +1,10 @@
 /*
  * The value of --frontend: ADDR[;PARAM]...
  */
+#include "cfg_params.h"
 #include "config_internal.h"
 
 #include <stdlib.h>
-
-static bool set_tls(struct cfg_report *r, struct cfg_text value, void *what)
-{
-    (void)r;
-    (void)value;
-    ((struct cfg_frontend *)what)->tls = true;
-    return true;
-}
-
-static bool set_no_tls(struct cfg_report *r, struct cfg_text value, void *what)
-{
-    (void)r;
-    (void)value;
-    ((struct cfg_frontend *)what)->tls = false;
-    return true;
-}
-
-static bool set_sni_fwd(struct cfg_report *r, struct cfg_text value, void *what)
-{
-    (void)r;
-    (void)value;
-    ((struct cfg_frontend *)what)->sni_fwd = true;
-    return true;
-}
 
 static bool set_service(struct cfg_report *r, struct cfg_text value, struct cfg_frontend *f,
                         enum cfg_service service)
@@ -47,14 +24,6 @@ static bool set_api(struct cfg_report *r, struct cfg_text value, void *what)
 static bool set_healthmon(struct cfg_report *r, struct cfg_text value, void *what)
 {
     return set_service(r, value, what, CFG_SERVICE_HEALTHMON);
-}
-
-static bool set_proxyproto(struct cfg_report *r, struct cfg_text value, void *what)
-{
-    (void)r;
-    (void)value;
-    ((struct cfg_frontend *)what)->proxyproto = true;
-    return true;
 }
 
 /* Several lists add up. */
@@ -88,28 +57,22 @@ static bool refuse_quic(struct cfg_report *r, struct cfg_text value, void *what)
 }
 
 const struct cfg_param cfg_frontend_params[] = {
-    {"tls", false, false, set_tls, false},
-    {"no-tls", false, false, set_no_tls, false},
-    {"sni-fwd", false, false, set_sni_fwd, false},
-    {"api", false, true, set_api, false},
-    {"healthmon", false, false, set_healthmon, false},
-    {"proxyproto", false, false, set_proxyproto, false},
-    {"proxyproto-from", true, false, set_proxyproto_from, false},
-    {"quic", false, false, refuse_quic, false},
-    {NULL, false, false, NULL, false},
+    CFG_FRONTEND_PARAMS,
+    {.name = NULL},
 };
 
 bool cfg_parse_frontend(struct cfg_report *r, struct cfg_text t, struct cfg_frontend *out)
 {
     struct cfg_frontend f = {.tls = true};
-    struct cfg_text rest = t;
-    bool good = cfg_parse_address(r, cfg_cut(&rest, ';'), true, &f.addr);
-    good = cfg_params_set(r, rest, cfg_frontend_params, &f) && good;
+    struct cfg_text params = t;
+    bool good = cfg_parse_address(r, cfg_cut(&params, ';'), true, &f.addr);
+    good = cfg_params_set(r, params, cfg_frontend_params, &f) && good;
     if (good && f.sni_fwd && !f.tls) {
-        good = cfg_error(r, t, "sni-fwd needs TLS; expected no sni-fwd with no-tls");
+        good = cfg_error(r, cfg_param_said(params, "sni-fwd"),
+                         "sni-fwd needs TLS; expected no sni-fwd with no-tls");
     }
     if (good && f.proxyproto && f.nproxyproto_from == 0) {
-        cfg_warning(r, t,
+        cfg_warning(r, cfg_param_said(params, "proxyproto"),
                     "proxyproto believes every peer the client address that it tells; only trusted "
                     "ones should reach this address, or proxyproto-from name them");
     }

@@ -5,9 +5,10 @@
 
 #define WIDTH  79
 #define INDENT 14
+#define DEEPER 22 /* what is said of a parameter */
 
 /* Writes text in lines of at most WIDTH columns; longer words stay whole. */
-static void print_wrapped(FILE *out, const char *text)
+static void print_indented(FILE *out, int indent, const char *text)
 {
     size_t column = 0;
     while (*text != '\0') {
@@ -17,8 +18,8 @@ static void print_wrapped(FILE *out, const char *text)
             column = 0;
         }
         if (column == 0) {
-            column = INDENT + word;
-            fprintf(out, "%*s", INDENT, "");
+            column = (size_t)indent + word;
+            fprintf(out, "%*s", indent, "");
         } else {
             column += 1 + word;
             putc(' ', out);
@@ -27,6 +28,31 @@ static void print_wrapped(FILE *out, const char *text)
         text += word + strspn(text + word, " ");
     }
     putc('\n', out);
+}
+
+static void print_wrapped(FILE *out, const char *text)
+{
+    print_indented(out, INDENT, text);
+}
+
+/* The parameters, in their groups. */
+static void print_entries(FILE *out, const struct cfg_entry *e)
+{
+    const char *group = "";
+    for (; e != NULL && e->spelling != NULL; e++) {
+        if (strcmp(group, e->group) != 0) {
+            group = e->group;
+            fprintf(out, "\n%*s%s:\n", INDENT, "", group);
+        }
+        fprintf(out, "%*s%s\n", INDENT + 4, "", e->spelling);
+        print_indented(out, DEEPER, e->text);
+        if (e->facts != NULL) {
+            char line[256];
+            snprintf(line, sizeof(line), "(%s)", e->facts);
+            print_indented(out, DEEPER, line);
+        }
+    }
+    fputs(*group != '\0' ? "\n" : "", out);
 }
 
 static void print_option(FILE *out, const struct cfg_option *o)
@@ -56,6 +82,7 @@ static void print_option(FILE *out, const struct cfg_option *o)
     if (o->not_yet) {
         print_wrapped(out, "No effect yet.");
     }
+    print_entries(out, o->entries);
 }
 
 void cfg_print_help(FILE *out)

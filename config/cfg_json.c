@@ -3,6 +3,7 @@
  *
  * JSON is Unicode and a path is any octets: what is no UTF-8 becomes U+FFFD.
  */
+#include "cfg_params.h"
 #include "config_internal.h"
 
 #include <jansson.h>
@@ -208,33 +209,32 @@ static void put_health(struct object *o, const struct cfg_backend *b)
 
 static void put_connections(struct object *o, const struct cfg_backend *b)
 {
-    static const char *const send_proxy[] = {NULL, "v1", "v2"};
     put(o, "max-conns", number(b->max_conns));
     put(o, "max-queue", number(b->max_queue));
     put(o, "queue-timeout", number(b->queue_timeout));
     put(o, "max-idle", number(b->max_idle));
     put(o, "warm-up", number(b->warm_up));
-    put(o, "send-proxy", text(send_proxy[b->send_proxy]));
+    put(o, "send-proxy", text(cfg_choice_name(cfg_send_proxy_choices, b->send_proxy)));
     put_time(o, "read-timeout", b->read_timeout);
     put_time(o, "write-timeout", b->write_timeout);
 }
 
 static void put_choice(struct object *o, const struct cfg_backend *b)
 {
-    static const char *const affinities[] = {"none", "ip", "cookie"};
-    static const char *const secure[] = {"auto", "yes", "no"};
     put(o, "group", text(b->group));
     put(o, "group-weight", b->group_weight > 0 ? number(b->group_weight) : json_null());
     put(o, "weight", number(b->weight));
     put(o, "balance", b->balance_said ? printed(print_balance, b) : json_null());
-    put(o, "affinity", text(affinities[b->affinity]));
+    put(o, "affinity", text(cfg_choice_name(cfg_affinity_choices, b->affinity)));
     put(o, "affinity-cookie-name", text(b->cookie_name));
     put(o, "affinity-cookie-path", text(b->cookie_path));
-    put(o, "affinity-cookie-secure", text(secure[b->cookie_secure]));
+    put(o, "affinity-cookie-secure",
+        text(cfg_choice_name(cfg_cookie_secure_choices, b->cookie_secure)));
     put(o, "affinity-cookie-stickiness",
-        text(b->cookie_stickiness == CFG_STICKINESS_STRICT ? "strict" : "loose"));
+        text(cfg_choice_name(cfg_stickiness_choices, b->cookie_stickiness)));
     put(o, "affinity-cookie-http-only", json_boolean(b->cookie_http_only));
-    put(o, "affinity-cookie-same-site", text(cfg_same_site_name(b->cookie_same_site)));
+    put(o, "affinity-cookie-same-site",
+        text(cfg_choice_name(cfg_same_site_choices, b->cookie_same_site)));
     put_time(o, "affinity-cookie-max-age", b->cookie_max_age);
 }
 
@@ -242,7 +242,7 @@ static void put_server(struct object *o, const struct cfg_backend *b)
 {
     static const char *const dns[] = {NULL, "address", "srv"};
     put_address(o, &b->addr);
-    put(o, "proto", text(cfg_proto_name(b->proto)));
+    put(o, "proto", text(cfg_choice_name(cfg_proto_choices, b->proto)));
     put(o, "dns", text(dns[b->dns]));
     put(o, "upgrade-scheme", json_boolean(b->upgrade_scheme));
     put_tls(o, b);
@@ -336,7 +336,7 @@ static json_t *fault(const struct cfg_fault *f)
     struct object o = new_object();
     put(&o, "message", text(f->message));
     put(&o, "file", text(f->file));
-    put(&o, "line", f->file != NULL ? number(f->line) : json_null());
+    put(&o, "line", f->line > 0 ? number(f->line) : json_null());
     put(&o, "option", text(f->option));
     bool placed = f->text != NULL;
     put(&o, "text", text(f->text));

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,10 +17,8 @@ static void *member(struct config *cfg, size_t offset)
 static bool set_default(struct cfg_loader *l, const struct cfg_option *o)
 {
     struct cfg_text value = cfg_text(o->fallback);
-    l->report.at = (struct cfg_source){.option = o->name, .text = value};
-    l->defaults = true;
+    l->report.at = (struct cfg_source){.option = o->name, .text = value, .is_default = true};
     bool good = cfg_option_set(l, o, value);
-    l->defaults = false;
     assert(good || l->report.out_of_memory);
     return good;
 }
@@ -120,8 +119,12 @@ static bool set_args(struct cfg_loader *l, const struct cfg_args *args)
 static void apply_single_thread(struct cfg_loader *l)
 {
     if (l->cfg->single_thread && l->cfg->workers > 1) {
-        cfg_warning(&l->report, cfg_slice(NULL, 0),
-                    "single-thread: workers is 1, whatever was given");
+        struct cfg_origin single = cfg_origin_of(l, "single-thread", 0);
+        struct cfg_origin workers = cfg_origin_of(l, "workers", 0);
+        l->report.at = single.at;
+        cfg_warning(&l->report, single.value,
+                    "with single-thread workers is 1, and not %" PRIu64 " (%s)", l->cfg->workers,
+                    cfg_place(&workers).s);
         l->cfg->workers = 1;
     }
 }
@@ -131,7 +134,8 @@ static void warn_of_proxyproto(struct cfg_loader *l)
 {
     const struct cfg_param *row = cfg_param_find(cfg_frontend_params, cfg_text("proxyproto"));
     assert(row != NULL);
-    l->report.at = (struct cfg_source){.option = "accept-proxy-protocol"};
+    struct cfg_origin origin = cfg_origin_of(l, "accept-proxy-protocol", 0);
+    l->report.at = origin.at;
     cfg_warning(&l->report, cfg_slice(NULL, 0),
                 "proxyproto believes every peer the client address that it tells; only trusted "
                 "ones should reach the frontends");
@@ -180,15 +184,17 @@ static bool load(struct cfg_loader *l, const struct cfg_args *args, bool args_go
     if (!good || !set_defaults(l, true) || !apply_deprecated(l)) {
         return false; /* what is missing may be missing only because of the fault */
     }
-    l->report.at = (struct cfg_source){0};
     apply_single_thread(l);
-    good = cfg_check(&l->report, l->cfg);
+    good = cfg_check(l);
     if (l->cfg->format != CFG_FORMAT_TEXT && !l->cfg->check_config && !l->cfg->print_config) {
         /* It would start the program, which is not what somebody wants who wants to read JSON. */
-        good = cfg_error(&l->report, cfg_slice(NULL, 0),
+        struct cfg_origin format = cfg_origin_of(l, "format", 0);
+        l->report.at = format.at;
+        good = cfg_error(&l->report, format.value,
                          "format says how something is printed; expected check-config or "
                          "print-config with it");
     }
+    l->report.at = (struct cfg_source){0};
     return good;
 }
 
@@ -246,6 +252,7 @@ enum cfg_rc cfg_load_again(int argc, char *const *argv, FILE *out_text, FILE *er
     }
     free(args.list);
     free(l.sni);
+    cfg_origins_clear(&l);
     cfg_unref(l.cfg);
     return rc;
 }

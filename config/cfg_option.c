@@ -212,7 +212,9 @@ static bool set_deprecated(struct cfg_loader *l, const struct cfg_option *o, str
     }
     if (o->type == CFG_TYPE_TLS_LIST) {
         return cfg_parse_tls_list(r, value, &l->cfg->tls_min_proto_version,
-                                  &l->cfg->tls_max_proto_version);
+                                  &l->cfg->tls_max_proto_version) &&
+               cfg_origin_add(l, cfg_option_find(cfg_text("tls-min-proto-version")), value) &&
+               cfg_origin_add(l, cfg_option_find(cfg_text("tls-max-proto-version")), value);
     }
     if (o->type == CFG_TYPE_ACCEPT_PROXY) {
         l->accept_proxy = on;
@@ -287,34 +289,26 @@ static bool is_default(struct cfg_loader *l, const struct cfg_option *o)
     case CFG_TYPE_ENUM:
         return cfg_parse_choice(&l->report, fallback, o->choices, &choice) &&
                choice == *(const unsigned *)at;
-    case CFG_TYPE_STRING:
-    case CFG_TYPE_PATH:
-    case CFG_TYPE_VALUE:
-    case CFG_TYPE_ALPN:
-    case CFG_TYPE_NODE:
-        return strcmp(*(char *const *)at, o->fallback) == 0;
     default:
-        return false;
+        return cfg_option_is_text(o) && strcmp(*(char *const *)at, o->fallback) == 0;
     }
 }
 
 /* That it is asked for and not done is said; what was not asked for, or is as ever, is not. */
 static void warn_of_not_yet(struct cfg_loader *l, const struct cfg_option *o)
 {
-    if (o->not_yet && !l->defaults && !is_default(l, o)) {
+    if (o->not_yet && !l->report.at.is_default && !is_default(l, o)) {
         cfg_warning(&l->report, cfg_slice(NULL, 0), "\"%s\" has no effect yet", o->name);
     }
 }
 
-bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
+static bool set_option(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
 {
     struct cfg_report *r = &l->report;
     switch (o->type) {
     case CFG_TYPE_INCLUDE: {
-        char *path = cfg_copy(r, value);
-        bool good = path != NULL && cfg_file_load(l, path, value);
-        free(path);
-        return good;
+        char *path = cfg_keep(l, cfg_copy(r, value));
+        return path != NULL && cfg_file_load(l, path, value);
     }
     case CFG_TYPE_UNUSED:
     case CFG_TYPE_REFUSED:
@@ -337,4 +331,9 @@ bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg
         warn_of_not_yet(l, o);
         return true;
     }
+}
+
+bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value)
+{
+    return set_option(l, o, value) && cfg_origin_add(l, o, value);
 }

@@ -2,21 +2,13 @@
  * --print-config: the snapshot as a file that loads to the same. Each option that has a value has a
  * line; one that has none is left out, for there is no way to write that.
  */
+#include "cfg_params.h"
 #include "config_internal.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void print_choice(const struct cfg_choice *choices, unsigned value, FILE *out)
-{
-    while (choices->name != NULL && choices->value != value) {
-        choices++;
-    }
-    assert(choices->name != NULL);
-    fputs(choices->name, out);
-}
 
 static void print_set(const struct cfg_choice *choices, unsigned set, FILE *out)
 {
@@ -61,18 +53,9 @@ static void print_duration(uint64_t ms, FILE *out)
     fprintf(out, "%" PRIu64 "%s", ms / units[i].ms, units[i].unit);
 }
 
-static void print_address(const struct cfg_address *a, FILE *out)
-{
-    if (a->path != NULL) {
-        fprintf(out, "unix:%s", a->path);
-    } else {
-        fprintf(out, "%s,%u", a->host, a->port);
-    }
-}
-
 static void print_frontend(const struct cfg_frontend *f, FILE *out)
 {
-    print_address(&f->addr, out);
+    fputs(cfg_show_address(&f->addr).s, out);
     fputs(f->tls ? ";tls" : ";no-tls", out);
     fputs(f->sni_fwd ? ";sni-fwd" : "", out);
     fputs(f->service == CFG_SERVICE_API         ? ";api"
@@ -123,27 +106,22 @@ static void print_text(const char *name, const char *text, FILE *out)
 
 static void print_affinity(const struct cfg_backend *b, FILE *out)
 {
-    static const char *const affinities[] = {"none", "ip", "cookie"};
-    static const char *const secure[] = {"auto", "yes", "no"};
     if (b->affinity != CFG_AFFINITY_NONE) {
-        fprintf(out, ";affinity=%s", affinities[b->affinity]);
+        print_text("affinity", cfg_choice_name(cfg_affinity_choices, b->affinity), out);
     }
-    if (b->cookie_name != NULL) {
-        fprintf(out, ";affinity-cookie-name=%s", b->cookie_name);
-    }
-    if (b->cookie_path != NULL) {
-        fprintf(out, ";affinity-cookie-path=%s", b->cookie_path);
-    }
+    print_text("affinity-cookie-name", b->cookie_name, out);
+    print_text("affinity-cookie-path", b->cookie_path, out);
     if (b->cookie_secure != CFG_COOKIE_SECURE_AUTO) {
-        fprintf(out, ";affinity-cookie-secure=%s", secure[b->cookie_secure]);
+        print_text("affinity-cookie-secure",
+                   cfg_choice_name(cfg_cookie_secure_choices, b->cookie_secure), out);
     }
     if (b->cookie_stickiness != CFG_STICKINESS_LOOSE) {
-        fputs(";affinity-cookie-stickiness=strict", out);
+        print_text("affinity-cookie-stickiness",
+                   cfg_choice_name(cfg_stickiness_choices, b->cookie_stickiness), out);
     }
     fputs(b->cookie_http_only ? ";affinity-cookie-http-only" : "", out);
-    if (b->cookie_same_site != CFG_SAME_SITE_NONE_SAID) {
-        fprintf(out, ";affinity-cookie-same-site=%s", cfg_same_site_name(b->cookie_same_site));
-    }
+    print_text("affinity-cookie-same-site",
+               cfg_choice_name(cfg_same_site_choices, b->cookie_same_site), out);
     print_timeout("affinity-cookie-max-age", b->cookie_max_age, 0, out);
 }
 
@@ -163,18 +141,6 @@ void cfg_print_statuses(const struct cfg_backend *b, FILE *out)
         const struct cfg_status_range *s = &b->health_status[i];
         fprintf(out, s->lo == s->hi ? "%s%u" : "%s%u-%u", i == 0 ? "" : ",", s->lo, s->hi);
     }
-}
-
-const char *cfg_same_site_name(enum cfg_same_site same_site)
-{
-    static const char *const names[] = {NULL, "strict", "lax", "none"};
-    return names[same_site];
-}
-
-const char *cfg_proto_name(enum cfg_proto proto)
-{
-    static const char *const names[] = {"http/1.1", "h2", "auto"};
-    return names[proto];
 }
 
 static void print_health(const struct cfg_backend *b, FILE *out)
@@ -203,9 +169,7 @@ static void print_connections(const struct cfg_backend *b, FILE *out)
     print_timeout("queue-timeout", b->queue_timeout, CFG_QUEUE_TIMEOUT, out);
     print_count("max-idle", b->max_idle, 0, out);
     print_count("warm-up", b->warm_up, 0, out);
-    if (b->send_proxy != CFG_SEND_PROXY_NONE) {
-        fputs(b->send_proxy == CFG_SEND_PROXY_V1 ? ";send-proxy=v1" : ";send-proxy=v2", out);
-    }
+    print_text("send-proxy", cfg_choice_name(cfg_send_proxy_choices, b->send_proxy), out);
 }
 
 static void print_tls(const struct cfg_backend *b, FILE *out)
@@ -234,7 +198,7 @@ static void print_answer(const struct cfg_backend *b, FILE *out)
 static void print_backend(const struct cfg_backend *b, FILE *out)
 {
     if (b->kind == CFG_KIND_SERVER) {
-        print_address(&b->addr, out);
+        fputs(cfg_show_address(&b->addr).s, out);
     } else {
         print_answer(b, out);
     }
@@ -246,7 +210,7 @@ static void print_backend(const struct cfg_backend *b, FILE *out)
     if (b->kind != CFG_KIND_SERVER) {
         return;
     }
-    fprintf(out, ";proto=%s", cfg_proto_name(b->proto));
+    print_text("proto", cfg_choice_name(cfg_proto_choices, b->proto), out);
     print_tls(b, out);
     print_health(b, out);
     if (b->balance_said) {
@@ -337,7 +301,7 @@ static void print_compound(enum cfg_type type, const void *at, FILE *out)
         fputs(*(char *const *)at, out);
         break;
     case CFG_TYPE_MEMCACHED:
-        print_address(&memcached->addr, out);
+        fputs(cfg_show_address(&memcached->addr).s, out);
         fputs(memcached->tls ? ";tls" : "", out);
         break;
     case CFG_TYPE_PROXY_URI:
@@ -352,6 +316,10 @@ static void print_compound(enum cfg_type type, const void *at, FILE *out)
 void cfg_print_value(const struct cfg_option *o, const void *element, FILE *out)
 {
     unsigned choice;
+    if (cfg_option_is_text(o)) {
+        fputs(*(char *const *)element, out);
+        return;
+    }
     switch (o->type) {
     case CFG_TYPE_BOOL:
         fputs(*(const bool *)element ? "yes" : "no", out);
@@ -365,17 +333,9 @@ void cfg_print_value(const struct cfg_option *o, const void *element, FILE *out)
     case CFG_TYPE_DURATION:
         print_duration(*(const uint64_t *)element, out);
         break;
-    case CFG_TYPE_STRING:
-    case CFG_TYPE_PATH:
-    case CFG_TYPE_VALUE:
-    case CFG_TYPE_ALPN:
-    case CFG_TYPE_NODE:
-    case CFG_TYPE_CONF:
-        fputs(*(char *const *)element, out);
-        break;
     case CFG_TYPE_ENUM:
         memcpy(&choice, element, sizeof(choice));
-        print_choice(o->choices, choice, out);
+        fputs(cfg_choice_name(o->choices, choice), out);
         break;
     case CFG_TYPE_SET:
         print_set(o->choices, *(const unsigned *)element, out);
@@ -388,14 +348,10 @@ void cfg_print_value(const struct cfg_option *o, const void *element, FILE *out)
 size_t cfg_print_count(const struct config *cfg, const struct cfg_option *o)
 {
     const void *at = cfg_option_member(cfg, o);
-    switch (o->type) {
-    case CFG_TYPE_STRING:
-    case CFG_TYPE_PATH:
-    case CFG_TYPE_VALUE:
-    case CFG_TYPE_ALPN:
-    case CFG_TYPE_NODE:
-    case CFG_TYPE_CONF:
+    if (cfg_option_is_text(o)) {
         return *(char *const *)at != NULL;
+    }
+    switch (o->type) {
     case CFG_TYPE_SET:
         return *(const unsigned *)at != 0;
     case CFG_TYPE_MEMCACHED:

@@ -45,26 +45,17 @@ static void free_members(struct config *cfg)
         const struct cfg_option *o = &cfg_options[i];
         const struct cfg_compound *kind = cfg_compound_of(o->type);
         char *at = (char *)cfg + o->offset;
-        switch (o->type) {
-        case CFG_TYPE_STRING:
-        case CFG_TYPE_PATH:
-        case CFG_TYPE_VALUE:
-        case CFG_TYPE_ALPN:
-        case CFG_TYPE_NODE:
-        case CFG_TYPE_CONF:
+        if (cfg_option_is_text(o)) {
             free(*(char **)(void *)at);
-            break;
-        default:
-            if (kind != NULL && cfg_option_repeatable(o)) {
-                size_t n = *(size_t *)(void *)((char *)cfg + o->count_offset);
-                char *array = *(char **)(void *)at;
-                for (size_t j = 0; j < n; j++) {
-                    kind->clear(array + j * kind->size);
-                }
-                free(array);
-            } else if (kind != NULL) {
-                kind->clear(at);
+        } else if (kind != NULL && cfg_option_repeatable(o)) {
+            size_t n = *(size_t *)(void *)((char *)cfg + o->count_offset);
+            char *array = *(char **)(void *)at;
+            for (size_t j = 0; j < n; j++) {
+                kind->clear(array + j * kind->size);
             }
+            free(array);
+        } else if (kind != NULL) {
+            kind->clear(at);
         }
     }
 }

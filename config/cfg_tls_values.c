@@ -12,20 +12,14 @@
 
 /* ---------------------------------------------------------------- key pairs */
 
-static bool set_sct_dir(struct cfg_report *r, struct cfg_text value, void *what)
-{
-    struct cfg_subcert *s = what;
-    if (!cfg_check_string(r, value, 1, UINT16_MAX)) {
-        return false;
-    }
-    free(s->sct_dir);
-    s->sct_dir = cfg_copy(r, value);
-    return s->sct_dir != NULL;
-}
-
 static const struct cfg_param subcert_params[] = {
-    {"sct-dir", true, false, set_sct_dir, false},
-    {NULL, false, false, NULL, false},
+    {.name = "sct-dir",
+     .kind = CFG_PARAM_TEXT,
+     .takes = CFG_TAKES_VALUE,
+     .offset = offsetof(struct cfg_subcert, sct_dir),
+     .min = 1,
+     .max = UINT16_MAX},
+    {.name = NULL},
 };
 
 bool cfg_parse_subcert(struct cfg_report *r, struct cfg_text t, struct cfg_subcert *out)
@@ -61,26 +55,10 @@ void cfg_subcert_clear(struct cfg_subcert *s)
 
 /* ---------------------------------------------------------------- memcached */
 
-static bool set_tls(struct cfg_report *r, struct cfg_text value, void *what)
-{
-    (void)r;
-    (void)value;
-    ((struct cfg_memcached *)what)->tls = true;
-    return true;
-}
-
-static bool set_no_tls(struct cfg_report *r, struct cfg_text value, void *what)
-{
-    (void)r;
-    (void)value;
-    ((struct cfg_memcached *)what)->tls = false;
-    return true;
-}
-
 static const struct cfg_param memcached_params[] = {
-    {"tls", false, false, set_tls, false},
-    {"no-tls", false, false, set_no_tls, false},
-    {NULL, false, false, NULL, false},
+    {.name = "tls", .kind = CFG_PARAM_ON, .offset = offsetof(struct cfg_memcached, tls)},
+    {.name = "no-tls", .kind = CFG_PARAM_OFF, .offset = offsetof(struct cfg_memcached, tls)},
+    {.name = NULL},
 };
 
 bool cfg_parse_memcached(struct cfg_report *r, struct cfg_text t, struct cfg_memcached *out)

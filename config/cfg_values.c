@@ -186,6 +186,14 @@ bool cfg_parse_choice(struct cfg_report *r, struct cfg_text t, const struct cfg_
                      hint);
 }
 
+const char *cfg_choice_name(const struct cfg_choice *choices, unsigned value)
+{
+    while (choices->name != NULL && choices->value != value) {
+        choices++;
+    }
+    return choices->name;
+}
+
 bool cfg_parse_set(struct cfg_report *r, struct cfg_text t, const struct cfg_choice *choices,
                    unsigned *out)
 {
@@ -237,11 +245,11 @@ bool cfg_check_string(struct cfg_report *r, struct cfg_text t, uint64_t min_len,
 bool cfg_check_field_value(struct cfg_report *r, struct cfg_text t)
 {
     if (t.len > 0 && cfg_is_blank(t.s[0])) {
-        return cfg_error(r, cfg_slice(t.s, 1), "a blank in front; a field's value has none there");
+        return cfg_error(r, cfg_slice(t.s, 1), "a blank in front; expected a value without it");
     }
     if (t.len > 0 && cfg_is_blank(t.s[t.len - 1])) {
         return cfg_error(r, cfg_slice(t.s + t.len - 1, 1),
-                         "a blank at the end; a field's value has none there");
+                         "a blank at the end; expected a value without it");
     }
     return check_controls(r, t);
 }

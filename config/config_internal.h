@@ -25,10 +25,12 @@ struct cfg_text {
 
 /** What is being read at the moment. */
 struct cfg_source {
-    const char *file; /**< NULL: the command line */
-    size_t line;
+    const char *file;     /**< NULL: the command line */
+    size_t line;          /**< from 1; 0: all of the file */
     const char *option;   /**< of the command line, without the dashes; NULL: not about one */
     struct cfg_text text; /**< the line, or the argument's value */
+    bool is_default;      /**< nobody has written it; `option` is whose it is */
+    const char *param;    /**< the parameter whose value is read; NULL: none */
 };
 
 /** A fault that is kept. Its strings are its own. */
@@ -37,8 +39,9 @@ struct cfg_fault {
     char *file;   /**< NULL: the command line */
     char *option; /**< as in struct cfg_source */
     char *message;
-    char *text;    /**< the line, or the value; NULL: the fault has no place in it */
-    size_t line;   /**< from 1 */
+    char *text; /**< the line, or the value; NULL: the fault has no place in it */
+    bool is_default;
+    size_t line;   /**< as in struct cfg_source */
     size_t column; /**< from 1 */
     size_t length; /**< of what is wrong */
 };
@@ -140,6 +143,8 @@ struct cfg_choice {
 /** Case does not count. `choices` ends with a NULL name. */
 bool cfg_parse_choice(struct cfg_report *r, struct cfg_text t, const struct cfg_choice *choices,
                       unsigned *out);
+/** NULL: none has this value. */
+const char *cfg_choice_name(const struct cfg_choice *choices, unsigned value);
 
 /* These check without making anything. */
 bool cfg_check_string(struct cfg_report *r, struct cfg_text t, uint64_t min_len, uint64_t max_len);
@@ -179,17 +184,35 @@ void cfg_psk_file_clear(struct cfg_psk_file *f);
 /** Whether a parameter takes a value: one of these, or as a bool says. */
 enum cfg_takes { CFG_TAKES_NOTHING = false, CFG_TAKES_VALUE = true, CFG_TAKES_ANY };
 
-/** A parameter of a frontend, a backend, or another value that has some. */
-struct cfg_param {
-    const char *name;
-    enum cfg_takes takes;
-    bool not_yet; /**< taken and checked, but has no effect yet; that is warned of */
-    /** `value` is the name when it takes none, and of CFG_TAKES_ANY NAME or NAME=VALUE. */
-    bool (*set)(struct cfg_report *r, struct cfg_text value, void *what);
-    bool misspelt; /**< taken, but not offered */
+/** How a parameter's value is parsed, and what its member is. */
+enum cfg_param_kind {
+    CFG_PARAM_CUSTOM,   /**< by `set` */
+    CFG_PARAM_ON,       /**< a bool that becomes true */
+    CFG_PARAM_OFF,      /**< and false */
+    CFG_PARAM_NUMBER,   /**< uint32_t */
+    CFG_PARAM_DURATION, /**< uint64_t, milliseconds */
+    CFG_PARAM_TEXT,     /**< char *; min and max are of its length */
+    CFG_PARAM_ENUM,
 };
 
-/** Those of a frontend and a backend; a NULL name ends them. */
+/** A parameter of a frontend, a backend, or another value that has some; see options.def. */
+struct cfg_param {
+    const char *name;
+    enum cfg_param_kind kind;
+    enum cfg_takes takes;
+    /** `value` is the name when it takes none, and of CFG_TAKES_ANY NAME or NAME=VALUE. */
+    bool (*set)(struct cfg_report *r, struct cfg_text value, void *what);
+    size_t offset; /**< of the member */
+    uint64_t min;
+    uint64_t max;
+    const struct cfg_choice *choices;
+    const char *fallback; /**< the default as it would be written; NULL: none */
+    bool not_yet;         /**< taken and checked, but has no effect yet; that is warned of */
+    bool hidden;          /**< taken or refused, but not offered */
+    bool ours;            /**< nghttpx does not have it */
+};
+
+/** Those of a frontend and a backend; a NULL name ends them. Their rows are generated. */
 extern const struct cfg_param cfg_frontend_params[];
 extern const struct cfg_param cfg_backend_params[];
 /** What may stand in the place of a backend's address. (cfg_answer.c) */
@@ -200,6 +223,8 @@ const struct cfg_param *cfg_param_find(const struct cfg_param *rows, struct cfg_
 /** Takes all that is separated by ';'. Empty ones are skipped. */
 bool cfg_params_set(struct cfg_report *r, struct cfg_text params, const struct cfg_param *rows,
                     void *what);
+/** The last of this name, NAME or NAME=VALUE; `s` is NULL when there is none. */
+struct cfg_text cfg_param_said(struct cfg_text params, const char *name);
 
 /* ---------------------------------------------------------------- addresses (cfg_address.c,
  * cfg_frontend.c, cfg_backend.c, cfg_pattern.c) */
@@ -211,6 +236,11 @@ bool cfg_params_set(struct cfg_report *r, struct cfg_text params, const struct c
 bool cfg_parse_address(struct cfg_report *r, struct cfg_text t, bool any_allowed,
                        struct cfg_address *out);
 void cfg_address_clear(struct cfg_address *a);
+/** As it is written: a host and a port, or a path of a UNIX socket. */
+struct cfg_shown {
+    char s[320]; /* a host has 253 octets at most, a path of a UNIX socket 107 */
+};
+struct cfg_shown cfg_show_address(const struct cfg_address *a);
 /** A name, or a numeric address; no brackets. */
 bool cfg_check_host(struct cfg_report *r, struct cfg_text host, bool any_allowed);
 /** A name of a host as certificates and resolvers know it. */
@@ -274,14 +304,14 @@ enum cfg_type {
     CFG_TYPE_NUMBER,
     CFG_TYPE_SIZE,
     CFG_TYPE_DURATION,
-    CFG_TYPE_STRING,
+    CFG_TYPE_STRING, /* a char * from here to CONF: cfg_option_is_text() */
     CFG_TYPE_PATH,
     CFG_TYPE_VALUE,
     CFG_TYPE_ALPN,
     CFG_TYPE_NODE,
+    CFG_TYPE_CONF,
     CFG_TYPE_ENUM,
     CFG_TYPE_SET,
-    CFG_TYPE_CONF,
     /* structures; see cfg_compound.c */
     CFG_TYPE_FRONTEND,
     CFG_TYPE_BACKEND,
@@ -319,6 +349,14 @@ const struct cfg_compound *cfg_compound_of(enum cfg_type type);
 /** The largest of the sizes. */
 #define CFG_COMPOUND_MOST 512
 
+/** What --help says of a parameter, or of something else that a value may have. */
+struct cfg_entry {
+    const char *group;
+    const char *spelling; /**< NULL ends them */
+    const char *text;
+    const char *facts; /**< NULL: none */
+};
+
 /** A row of options.def; see there. */
 struct cfg_option {
     const char *name;
@@ -342,6 +380,7 @@ struct cfg_option {
     const char *fallback; /**< the default as it would be written; NULL: none */
     const char *metavar;
     const char *help; /**< for CFG_TYPE_REFUSED: what to use instead; for CFG_TYPE_UNUSED: why */
+    const struct cfg_entry *entries; /**< NULL: there are none */
 };
 
 extern const struct cfg_option cfg_options[];
@@ -355,6 +394,36 @@ const struct cfg_option *cfg_option_find(struct cfg_text name);
 bool cfg_option_documented(const struct cfg_option *o);
 /** The name that was probably meant, NULL when none is near. */
 const char *cfg_option_nearest(struct cfg_text name, bool in_file);
+
+/* ---------------------------------------------------------------- origins (cfg_origin.c) */
+
+/** Where a value was written. It is valid as long as the loader. */
+struct cfg_origin {
+    struct cfg_source at;
+    struct cfg_text value; /**< inside at.text, or elsewhere: what another name stands for */
+};
+
+/** Of an option: the last value, or of a repeatable one each element in its order. */
+struct cfg_origins {
+    struct cfg_origin *list;
+    size_t n;
+};
+
+struct cfg_loader;
+/** Remembers that what is read at the moment has given the option this value. False: no memory. */
+bool cfg_origin_add(struct cfg_loader *l, const struct cfg_option *o, struct cfg_text value);
+/** Of an option's value, of a repeatable one of element `i`. One that nobody has given, even as a
+ * default, comes from the configuration as a whole. */
+struct cfg_origin cfg_origin_of(const struct cfg_loader *l, const char *option, size_t i);
+/** FILE:LINE, "command line" or "default". */
+struct cfg_place {
+    char s[256];
+};
+struct cfg_place cfg_place(const struct cfg_origin *origin);
+/** Leaves an allocation to the loader, as origins may point into it; NULL, reported, when there is
+ * no memory (or it is NULL), and then it is freed. */
+void *cfg_keep(struct cfg_loader *l, void *allocation);
+void cfg_origins_clear(struct cfg_loader *l);
 
 /* ---------------------------------------------------------------- loading */
 
@@ -370,9 +439,11 @@ struct cfg_loader {
     struct config *cfg;
     const struct cfg_open_file *innermost; /**< NULL: the command line */
     size_t files_read;
-    size_t octets_read; /**< of all files */
-    bool had_file;      /**< cfg_load_again() */
-    bool defaults;      /**< what is set at the moment was not written by anybody */
+    size_t octets_read;          /**< of all files */
+    bool had_file;               /**< cfg_load_again() */
+    struct cfg_origins *origins; /**< one for each option */
+    void **kept;                 /**< what origins point into */
+    size_t nkept;
     /* Deprecated options that change what others say, once all are known. */
     char *sni;
     bool accept_proxy;
@@ -387,6 +458,11 @@ bool cfg_option_set(struct cfg_loader *l, const struct cfg_option *o, struct cfg
 
 /** Whether there is a member in struct config. */
 bool cfg_option_has_member(const struct cfg_option *o);
+/** Whether the member is a char *. */
+static inline bool cfg_option_is_text(const struct cfg_option *o)
+{
+    return o->type >= CFG_TYPE_STRING && o->type <= CFG_TYPE_CONF;
+}
 /** A count is never the first member: its array stands in front of it. */
 static inline bool cfg_option_repeatable(const struct cfg_option *o)
 {
@@ -424,7 +500,7 @@ void cfg_print_help(FILE *out);    /**< (cfg_help.c) */
 void cfg_print_version(FILE *out); /**< (cfg_help.c) */
 
 /** What can only be said about all options together. (cfg_check.c) */
-bool cfg_check(struct cfg_report *r, const struct config *cfg);
+bool cfg_check(struct cfg_loader *l);
 
 /* ---------------------------------------------------------------- the snapshot
  * (cfg_snapshot.c) */
@@ -448,9 +524,6 @@ size_t cfg_print_count(const struct config *cfg, const struct cfg_option *o);
 /* Values of parameters as they are written. */
 void cfg_print_balance(const struct cfg_backend *b, FILE *out);
 void cfg_print_statuses(const struct cfg_backend *b, FILE *out);
-const char *cfg_proto_name(enum cfg_proto proto);
-/** NULL: none was said. */
-const char *cfg_same_site_name(enum cfg_same_site same_site);
 const void *cfg_print_element(const struct config *cfg, const struct cfg_option *o, size_t i);
 bool cfg_print_json(const struct config *cfg, FILE *out);
 /** What cfg_print_check_result() prints. */

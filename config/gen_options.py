@@ -4,6 +4,7 @@
 usage: gen_options.py KIND OPTIONS_DEF VERSION OUT
 
 KIND: members     config_members.h, struct config
+      params      cfg_params.h, the rows of the parameters of frontends and backends
       table       cfg_table.c, the rows that the parsers and --help work from
       man         nghttpx.1
       markdown    options.md
@@ -42,6 +43,18 @@ ENUMS = {
     "underscores": ("CFG_UNDERSCORES_", ["keep", "drop", "refuse"]),
     "format": ("CFG_FORMAT_", ["text", "json"]),
 }
+# Those of parameters, whose members are enums too. A name in another form than its constant is followed by that.
+PARAM_ENUMS = {
+    "proto": ("CFG_PROTO_", ["http/1.1=HTTP1", "h2=HTTP2", "auto"]),
+    "affinity": ("CFG_AFFINITY_", ["none", "ip", "cookie"]),
+    "cookie_secure": ("CFG_COOKIE_SECURE_", ["auto", "yes", "no"]),
+    "stickiness": ("CFG_STICKINESS_", ["loose", "strict"]),
+    "same_site": ("CFG_SAME_SITE_", ["strict", "lax", "none"]),
+    "send_proxy": ("CFG_SEND_PROXY_", ["v1", "v2"]),
+}
+PARAM_ATTRIBUTES = {"type", "set", "member", "value", "optional", "range", "default", "unit", "effective", "several",
+                    "new", "hidden", "table", "note"}
+PARAM_TYPES = {"on", "off", "number", "duration", "text", "path", "enum", "custom"}
 METAVARS = {"number": "N", "size": "SIZE", "duration": "DURATION", "string": "TEXT", "path": "PATH",
             "path-list": "PATH", "psk-file": "PATH", "value": "TEXT", "request-header": "NAME:VALUE",
             "response-header": "NAME:VALUE", "error-page": "(CODE|*)=PATH"}
@@ -51,11 +64,12 @@ SAMPLES = {"bool": "no", "path": "/path/to/file", "path-list": "/path/to/file", 
            "memcached": "127.0.0.1,11211", "proxy-uri": "http://127.0.0.1:8080", "set": "by,for,host,proto",
            "string": "nobody"}
 LIMIT = 2**63 - 1
+LIMIT32 = 2**32 - 1
 
 
 class Option:
     def __init__(self, group, name, attributes, where):
-        self.group, self.name, self.text = group, name, []
+        self.group, self.name, self.text, self.params = group, name, [], []
         unknown = set(attributes) - ATTRIBUTES
         if unknown or "type" not in attributes:
             sys.exit(f"{where}: {name}: bad attributes: {sorted(unknown) or 'no type'}")
@@ -124,8 +138,63 @@ class Option:
         return "; ".join(facts)
 
 
+class Param:
+    """A parameter of a frontend or a backend, or a note about their values."""
+
+    def __init__(self, group, name, attributes, where):
+        self.group, self.name, self.text = group, name, []
+        unknown = set(attributes) - PARAM_ATTRIBUTES
+        self.type, _, self.enum = attributes.get("type", "custom").partition(":")
+        if unknown or self.type not in PARAM_TYPES or (self.type == "enum" and self.enum not in PARAM_ENUMS):
+            sys.exit(f"{where}: {name}: bad attributes: {sorted(unknown) or self.type}")
+        plain = name.replace("-", "_")
+        self.set = attributes.get("set", "set_" + plain)
+        self.member = attributes.get("member", plain)
+        if "set" in attributes:
+            self.type = "custom"  # its enum, if any, is for the documents
+        self.metavar = attributes.get("value") or {"number": "N", "duration": "DURATION", "path": "PATH"}.get(self.type)
+        if self.enum:
+            self.metavar = "|".join(choice.partition("=")[0] for choice in PARAM_ENUMS[self.enum][1])
+        self.optional, self.several, self.new, self.hidden, self.note = (
+            attributes.get(a) == "1" for a in ("optional", "several", "new", "hidden", "note"))
+        self.answer = attributes.get("table") == "answer"
+        most = LIMIT32 if self.type == "number" else LIMIT
+        low, _, high = attributes.get("range", "..").partition("..")
+        self.ranged = "range" in attributes
+        self.low, self.high = int(low or 0), int(high or most)
+        self.default, self.unit = attributes.get("default"), attributes.get("unit")
+        self.effective = attributes.get("effective", "yes") == "yes"
+
+    @property
+    def help(self):
+        return " ".join(self.text)
+
+    @property
+    def spelling(self):
+        value = f"={self.metavar}" if self.metavar else ""
+        return self.name + (f"[{value}]" if self.optional else value)
+
+    @property
+    def facts(self):
+        """What can be said about the value in one line."""
+        facts = [self.unit] if self.unit else []
+        if self.ranged and self.type == "number":
+            facts.append(f"{self.low} to {self.high}")
+        if self.ranged and self.type == "duration":
+            facts.append("more than 0")
+        if self.default is not None:
+            facts.append(f"default {self.default}")
+        if self.several:
+            facts.append("may be given several times")
+        if self.new:
+            facts.append("not in nghttpx")
+        if not self.effective:
+            facts.append("no effect yet")
+        return "; ".join(facts)
+
+
 def read_table(path):
-    options, group = [], None
+    options, group, param_group = [], None, None
     with open(path, encoding="ascii") as f:
         for number, line in enumerate(f, 1):
             line = line.rstrip("\n")
@@ -133,12 +202,19 @@ def read_table(path):
                 continue
             if line.startswith("= "):
                 group = line[2:]
+            elif line.startswith("  = "):
+                param_group = line[4:]
             elif line.startswith("    "):
-                options[-1].text.append(line.strip())
+                last = options[-1].params[-1] if options[-1].params else options[-1]
+                last.text.append(line.strip())
             else:
                 name, *rest = shlex.split(line)
                 pairs = dict(r.partition("=")[::2] for r in rest)
-                options.append(Option(group, name, pairs, f"{path}:{number}"))
+                where = f"{path}:{number}"
+                if line.startswith("  "):
+                    options[-1].params.append(Param(param_group, name, pairs, where))
+                else:
+                    options.append(Option(group, name, pairs, where))
     names = [o.name for o in options]
     shorts = [o.short for o in options if o.short]
     for doubles in (names, shorts):
@@ -147,6 +223,9 @@ def read_table(path):
     for o in options:
         if o.documented and not o.text:
             sys.exit(f"{path}: {o.name} has no description")
+        for p in o.params:
+            if not p.hidden and not p.text:
+                sys.exit(f"{path}: {p.name} of {o.name} has no description")
         if set(o.to) - set(names):
             sys.exit(f"{path}: {o.name}: no option {o.to}")
     return options
@@ -157,6 +236,11 @@ def by_group(options):
     for o in options:
         groups.setdefault(o.group, []).append(o)
     return groups
+
+
+def described(o):
+    """The parameters (and notes) of an option that documents have, by group."""
+    return by_group([p for p in o.params if not p.hidden]).items()
 
 
 def c_string(text):
@@ -197,14 +281,70 @@ def members(options, _version, out):
     out("};\n\n#endif")
 
 
+def choices_of(name, prefix, choices, out, storage=""):
+    out(f"{storage}const struct cfg_choice cfg_{name}_choices[] = {{")
+    for choice in choices:
+        shown, _, constant = choice.partition("=")
+        symbol = constant or re.sub("[-.]", "_", shown.upper().replace("TLSV", ""))
+        out(f"    {{{c_string(shown)}, {prefix}{symbol}}},")
+    out("    {NULL, 0},\n};\n")
+
+
+def param_row(o, p):
+    kind = "TEXT" if p.type == "path" else p.type.upper()
+    rows = [f".name = {c_string(p.name)}", f".kind = CFG_PARAM_{kind}"]
+    if p.metavar:
+        rows.append(f".takes = {'CFG_TAKES_ANY' if p.optional else 'CFG_TAKES_VALUE'}")
+    if p.type == "custom":
+        rows.append(f".set = {p.set}")
+    else:
+        rows.append(f".offset = offsetof(struct cfg_{o.name}, {p.member})")
+    if kind in {"NUMBER", "DURATION", "TEXT"}:
+        rows += [f".min = {p.low}", f".max = {p.high}"]
+    if p.type == "enum":
+        rows.append(f".choices = cfg_{p.enum}_choices")
+    if p.default is not None:
+        rows.append(f".fallback = {c_string(p.default)}")
+    for flag, is_set in (("not_yet", not p.effective), ("hidden", p.hidden), ("ours", p.new)):
+        if is_set:
+            rows.append(f".{flag} = true")
+    return "{" + ", ".join(rows) + "}"
+
+
+def params(options, _version, out):
+    out("/* Generated by config/gen_options.py from config/options.def. Do not edit. */")
+    out("#ifndef CFG_PARAMS_H\n#define CFG_PARAMS_H\n\n#include \"config_internal.h\"\n")
+    for name in PARAM_ENUMS:
+        out(f"extern const struct cfg_choice cfg_{name}_choices[];")
+    for o in options:
+        for answer in (False, True):
+            rows = [param_row(o, p) for p in o.params if p.answer == answer and not p.note]
+            if rows:
+                name = "ANSWER" if answer else o.name.upper()
+                out(f"\n#define CFG_{name}_PARAMS \\\n    " + ", \\\n    ".join(rows))
+    out("\n#endif")
+
+
+def entries(o, out):
+    """What --help says about parameters."""
+    out(f"static const struct cfg_entry {o.member}_entries[] = {{")
+    for group, members_of in described(o):
+        for p in members_of:
+            out(f"    {{{c_string(group)}, {c_string(p.spelling)},\n     {c_string(p.help)},\n"
+                f"     {c_string(p.facts) if p.facts else 'NULL'}}},")
+    out("    {NULL, NULL, NULL, NULL},\n};\n")
+
+
 def table(options, version, out):
     out("/* Generated by config/gen_options.py from config/options.def. Do not edit. */")
     out('#include "config_internal.h"\n')
-    for name, (_prefix, choices) in ENUMS.items():
-        out(f"static const struct cfg_choice {name}_choices[] = {{")
-        for choice in choices:
-            out(f"    {{{c_string(choice)}, {enum_symbol(name, choice)}}},")
-        out("    {NULL, 0},\n};\n")
+    for name, (prefix, choices) in ENUMS.items():
+        choices_of(name, prefix, choices, out, "static ")
+    for name, (prefix, choices) in PARAM_ENUMS.items():
+        choices_of(name, prefix, choices, out)
+    for o in options:
+        if o.params:
+            entries(o, out)
     out("const struct cfg_option cfg_options[] = {")
     index = {o.name: i for i, o in enumerate(options)}
     for o in options:
@@ -230,7 +370,7 @@ def table(options, version, out):
         elif has_member(o):
             rows.append(f".offset = offsetof(struct config, {o.member})")
         if o.enum:
-            rows.append(f".choices = {o.enum}_choices")
+            rows.append(f".choices = cfg_{o.enum}_choices")
         rows += [f".min = {o.low}", f".max = {o.high}"]
         for i, to in enumerate(o.to):
             rows.append(f".to[{i}] = &cfg_options[{index[to]}]")
@@ -242,6 +382,8 @@ def table(options, version, out):
             rows.append(f".metavar = {c_string(o.metavar)}")
         if o.text:
             rows.append(f".help = {c_string(o.help)}")
+        if o.params:
+            rows.append(f".entries = {o.member}_entries")
         out("    {" + ",\n     ".join(rows) + "},")
     out("};\n")
     out(f"const size_t cfg_noptions = {len(options)};\n")
@@ -251,10 +393,6 @@ def table(options, version, out):
         out(f"    {index[o.name]}, /* {o.name} */")
     out("};\n")
     out(f"const char cfg_version[] = {c_string(version)};")
-
-
-def enum_symbol(name, choice):
-    return ENUMS[name][0] + re.sub("[-.]", "_", choice.upper().replace("TLSV", ""))
 
 
 # ---------------------------------------------------------------- documents
@@ -304,6 +442,13 @@ def man(options, version, out):
             out(roff(o.help))
             if o.facts:
                 out(f".br\n({roff(o.facts)})")
+            for part, rows in described(o):
+                out(f".RS\n.PP\n\\fI{roff(part)}\\fR")
+                for p in rows:
+                    out(f".TP 4\n\\fB{roff(p.spelling)}\\fR\n{roff(p.help)}")
+                    if p.facts:
+                        out(f"({roff(p.facts)})")
+                out(".RE")
     out(".SH VALUES")
     for name, text in VALUES:
         out(f".TP\n\\fI{roff(name)}\\fR\n{roff(text)}")
@@ -334,6 +479,15 @@ def markdown(options, _version, out):
             facts = "; ".join(f for f in o.facts.split("; ") if not f.startswith("default "))
             out(f"| {name} | {default if o.type not in SPECIAL else ''} | {cell(o.help)}"
                 f"{' (' + facts + ')' if facts else ''} |")
+        for o in members_of:
+            if o.params:
+                out(f"\n### Parameters of {o.name}\n\n| parameter | default | meaning |\n|---|---|---|")
+            for part, rows in described(o):
+                out(f"| *{cell(part)}* | | |")
+                for p in rows:
+                    facts = "; ".join(f for f in p.facts.split("; ") if f and not f.startswith("default "))
+                    out(f"| {code(p.spelling)} | {code(p.default) if p.default is not None else ''} | {cell(p.help)}"
+                        f"{' (' + facts + ')' if facts else ''} |")
     out("\n## Options that have no effect yet\n")
     out("They are read and checked; what they are about is not built yet, and a warning says so.\n")
     for o in options:
@@ -360,6 +514,11 @@ def example(options, _version, out):
         out(f"\n# {'-' * 20} {group} {'-' * (75 - len(group))}")
         for o in members_of:
             out("\n" + "\n".join("# " + line for line in textwrap.wrap(o.help, 98)))
+            for part, rows in described(o):
+                out(f"#\n# {part}:")
+                for p in rows:
+                    text = p.help + (f" ({p.facts})" if p.facts else "")
+                    out(f"#   {p.spelling}\n" + "\n".join("#       " + line for line in textwrap.wrap(text, 92)))
             facts = "; ".join(f for f in o.facts.split("; ") if not f.startswith("default "))
             if facts:
                 out(f"# ({facts})")
@@ -370,18 +529,40 @@ def with_paths(shown):
     return [o for o in shown if o.type in {"path", "path-list", "psk-file", "conf", "include"}]
 
 
+def param_words(o):
+    """What may be typed of each parameter: NAME, NAME=, or NAME=VALUE of those that there are."""
+    words = []
+    for p in o.params:
+        if p.hidden or p.note or p.answer:
+            continue
+        values = [choice.partition("=")[0] for choice in PARAM_ENUMS[p.enum][1]] if p.enum else [""]
+        words += [f"{p.name}={value}" for value in values] if p.metavar and not p.optional else [p.name]
+        words += [f"{p.name}={p.metavar}"] if p.optional else []
+    return " ".join(words)
+
+
 def bash(options, _version, out):
     shown = [o for o in options if o.documented and o.where != "file"]
     words = " ".join([f"--{o.name}" + ("=" if o.arg else "") for o in shown] +
                      [f"-{o.short}" for o in shown if o.short])
     out("# Generated by config/gen_options.py from config/options.def. Do not edit.")
-    out("_nghttpx()\n{\n    local cur\n    COMPREPLY=()")
-    out('    _get_comp_words_by_ref -n = cur 2>/dev/null || cur="${COMP_WORDS[COMP_CWORD]}"')
+    out("_nghttpx()\n{\n    local cur=\"${COMP_WORDS[COMP_CWORD]}\"\n    COMPREPLY=()")
+    # Bash has made three words of --name=value.
+    out('    if [[ $cur == "=" ]]; then\n        cur="${COMP_WORDS[COMP_CWORD - 1]}="')
+    out('    elif (( COMP_CWORD > 2 )) && [[ ${COMP_WORDS[COMP_CWORD - 1]} == "=" ]]; then')
+    out('        cur="${COMP_WORDS[COMP_CWORD - 2]}=$cur"\n    fi')
     out('    case "$cur" in')
     for o in shown:
         if o.type == "enum":
             out(f"    --{o.name}=*)\n        mapfile -t COMPREPLY < <(compgen -W "
                 f"\"{' '.join(ENUMS[o.enum][1])}\" -- \"${{cur#*=}}\")\n        return\n        ;;")
+    for o in shown:
+        if o.params:
+            # Behind the address, and of a backend its patterns. It is quoted, as ; means something to the shell.
+            behind = "*\\;*\\;*" if o.name == "backend" else "*\\;*"
+            out(f"    --{o.name}={behind})\n        cur=\"${{cur#*=}}\"\n        cur=\"${{cur#[\\'\\\"]}}\"")
+            out(f"        mapfile -t COMPREPLY < <(compgen -P \"${{cur%;*}};\" -W \"{param_words(o)}\" -- \"${{cur##*;}}\")")
+            out("        [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n        return\n        ;;")
     paths = "|".join(f"--{o.name}=*" for o in with_paths(shown))
     out(f"    {paths})\n        mapfile -t COMPREPLY < <(compgen -f -- \"${{cur#*=}}\")\n        return\n        ;;")
     out(f"    -*)\n        mapfile -t COMPREPLY < <(compgen -W \"{words}\" -- \"$cur\")")
@@ -419,7 +600,7 @@ def main():
     kind, def_path, version, out_path = sys.argv[1:]
     options = read_table(def_path)
     with open(out_path, "w", encoding="ascii") as f:
-        {"members": members, "table": table, "man": man, "markdown": markdown, "example": example, "bash": bash,
+        {"members": members, "params": params, "table": table, "man": man, "markdown": markdown, "example": example, "bash": bash,
          "zsh": zsh}[kind](options, version, lambda line: f.write(line + "\n"))
 
 

@@ -154,7 +154,7 @@ def test_parameters_of_backends_are_printed_and_read_back(tmp_path, certs):
     assert backends[5] == answer
     page.unlink()
     status, _, err = run_to_end([f"--conf={conf}", "--print-config"])
-    assert status == 1 and f"{conf}:8:21: cannot read" in err, err
+    assert status == 1 and f"{conf}:8:21: respond: cannot read" in err, err
 
 
 # Of each file: the frontend, the way to it, paths, and which backend answers.
@@ -416,14 +416,24 @@ def test_example_file_loads(certs):
 
 def test_completion_of_bash():
     script = f"""source {build_file("nghttpx.bash")}
-        complete_it() {{ COMP_WORDS=(nghttpx "$1"); COMP_CWORD=1; _nghttpx 2>/dev/null; echo "${{COMPREPLY[*]}}"; }}
-        complete_it --check; complete_it --log-level=; complete_it --accesslog-f; complete_it --conf=/etc/passw"""
+        complete_it() {{ COMP_WORDS=(nghttpx "$@"); COMP_CWORD=$#; _nghttpx 2>/dev/null; echo "${{COMPREPLY[*]}}"; }}
+        complete_it --check; complete_it --log-level=; complete_it --accesslog-f; complete_it --conf=/etc/passw
+        complete_it "--backend='h,80;/;affinity=c"; complete_it '--backend=h,80;;tls;health-'
+        complete_it --log-level = NO; complete_it --log-level =; complete_it --backend = "'h,80;;dn"
+        complete_it '--frontend=*,80;no'; complete_it '--backend=h,80;tl'"""
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20)
     assert done.stdout.splitlines() == [
         "--check-config",
         "INFO NOTICE WARN ERROR FATAL",
         "--accesslog-file= --accesslog-format=",
         subprocess.run(["bash", "-c", "compgen -f /etc/passw | xargs"], capture_output=True, text=True).stdout.strip(),
+        "h,80;/;affinity=cookie",
+        " ".join(f"h,80;;tls;health-{p}=" for p in ("path", "host", "interval", "timeout", "status")),
+        "NOTICE",
+        "INFO NOTICE WARN ERROR FATAL",
+        "h,80;;dns h,80;;dns=srv",
+        "*,80;no-tls",
+        "",  # a pattern
     ], done.stdout + done.stderr
 
 

@@ -93,9 +93,10 @@ static void bad_frontends(void **state)
          "unknown parameter \"wonderful\"; expected one that nghttpx --help names"},
         {"*,80;proto=h2", 1, "unknown parameter \"proto\""},
         {"*,80;tls=yes", 1, "t:1:10: \"tls\" takes no value; expected it alone"},
-        {"*,80;quic", 1, "t:1:6: HTTP/3 is not supported; expected a frontend without \"quic\""},
-        {"*,80;api;healthmon", 1, "t:1:10: api and healthmon exclude each other"},
-        {"*,80;healthmon;API", 1, "t:1:16: api and healthmon exclude each other"},
+        {"*,80;quic", 1,
+         "t:1:6: quic: HTTP/3 is not supported; expected a frontend without \"quic\""},
+        {"*,80;api;healthmon", 1, "t:1:10: healthmon: api and healthmon exclude each other"},
+        {"*,80;healthmon;API", 1, "t:1:16: api: api and healthmon exclude each other"},
         {"*,80;no-tls;sni-fwd", 1, "sni-fwd needs TLS"},
         {"*,80;sni-fwd;no-tls", 1, "sni-fwd needs TLS"},
         {"*,0;tsl", 2, "did you mean"},
@@ -171,7 +172,7 @@ static void bad_backends(void **state)
         {"h", 1, "has no port"},
         {"h,80;/a b;", 1, "a byte that no path has"},
         {"h,80;;proto=H2", 1,
-         "t:1:13: \"H2\" is no protocol of a backend; expected h2, http/1.1 or auto"},
+         "t:1:13: proto: \"H2\" is no protocol of a backend; expected h2, http/1.1 or auto"},
         {"h,80;;proto=h3", 1, "is no protocol of a backend"},
         {"h,80;;proto", 1, "no value; expected proto=VALUE"},
         {"h,80;;sni=", 1, "no value; expected sni=VALUE"},
@@ -179,7 +180,7 @@ static void bad_backends(void **state)
         {"h,80;;tls=1", 1, "takes no value"},
         {"h,80;proto=h2", 1, "expected a pattern here"},
         {"h,80;;prot=h2", 1, "did you mean \"proto\"?"},
-        {"h,80;;fall=x", 1, "t:1:12: \"x\" is no number"},
+        {"h,80;;fall=x", 1, "t:1:12: fall: \"x\" is no number"},
         {"h,80;;fall=4294967296", 1, "is too large"},
         {"h,80;;rise=-1", 1, "is no number"},
         {"h,80;;weight=0", 1, "\"0\" is too small; expected 1 to 256"},
@@ -198,7 +199,7 @@ static void bad_backends(void **state)
         {"h,80;;read-timeout=1x", 1, "is no duration"},
         {"h,80;;write-timeout=1.5s", 1, "is no duration"},
         {"unix:/x;;dns", 1, "t:1:10: a UNIX socket has no name to look up"},
-        {"h,80;;dnf", 1, "\"dnf\" leaves the answer to a script"},
+        {"h,80;;dnf", 1, "dnf: it leaves the answer to a script"},
         {"h,80;;mruby=", 1, "no value; expected mruby=VALUE"},
         {"h,80;;redirect-if-nto-tls", 1, "did you mean \"redirect-if-not-tls\"?"},
         {"h,0;/?:[;tsl", 4, "did you mean"},
@@ -223,7 +224,7 @@ static void parameters_of_frontends(void **state)
     assert_true(f.tls && f.sni_fwd && f.proxyproto);
     assert_int_equal(f.service, CFG_SERVICE_API);
     cfg_frontend_clear(&f);
-    said_end(&s, 0, "t:1:1: warning: proxyproto believes every peer");
+    said_end(&s, 0, "t:1:20: warning: proxyproto believes every peer");
     said_begin(&s, "*,3000;healthmon;no-tls");
     assert_true(cfg_parse_frontend(&s.report, s.report.at.text, &f));
     assert_int_equal(f.service, CFG_SERVICE_HEALTHMON);
@@ -281,7 +282,7 @@ static void traps_of_backends_are_warned_of(void **state)
         {"h,80;;redirect-if-no-tls", "taken as \"redirect-if-not-tls\""},
         {"h,80;;upgrade-scheme", "upgrade-scheme has no effect without tls and proto=h2"},
         {"h,80;;affinity-cookie-name=a", "has no effect without affinity=cookie"},
-        {"h,80;;mruby=/x.rb", "the parameter \"mruby\" has no effect: there is no scripting"},
+        {"h,80;;mruby=/x.rb", "warning: mruby: it has no effect: there is no scripting"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct said s;
@@ -411,10 +412,10 @@ static void who_may_send_a_proxy_header(void **state)
     } bad[] = {
         {"*,1;proxyproto-from", 1, "no value; expected proxyproto-from=VALUE"},
         {"*,1;proxyproto-from=10.0.0.0/8,", 1, "\"\" is no address"},
-        {"*,1;proxyproto-from=a,10.0.0.0/99,b", 3, "t:1:35: \"b\" is no address"},
+        {"*,1;proxyproto-from=a,10.0.0.0/99,b", 3, "t:1:35: proxyproto-from: \"b\" is no address"},
         {"*,1;proxyproto-form=::1", 1, "did you mean \"proxyproto-from\"?"},
         {"unix:/s;proxyproto-from=::1", 1,
-         "t:1:25: clients of a UNIX socket have no address; expected proxyproto"},
+         "t:1:25: proxyproto-from: clients of a UNIX socket have no address; expected proxyproto"},
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
         said_begin(&s, bad[i].text);

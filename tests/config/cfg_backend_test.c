@@ -157,29 +157,33 @@ static void bad_parameters(void **state)
         const char *why;
     } cases[] = {
         {"h,80;;proto=Auto;tls", 1,
-         "t:1:13: \"Auto\" is no protocol of a backend; expected h2, "
+         "t:1:13: proto: \"Auto\" is no protocol of a backend; expected h2, "
          "http/1.1 or auto"},
-        {"h,80;;proto=auto", 1, "proto=auto is agreed on by ALPN; expected tls"},
+        {"h,80;;proto=auto", 1, "t:1:7: proto=auto is agreed on by ALPN; expected tls"},
         {"h,80;;proto=auto;tls;no-tls", 1, "expected tls among the parameters"},
-        {"h,80;;proto=auto;tls;send-proxy=v1", 1, "expected proto=h2 or proto=http/1.1"},
-        {"h,80;;ca=/x", 1, "t:1:10: ca, cert, key, insecure and pin are about TLS; expected tls"},
+        {"h,80;;proto=auto;tls;send-proxy=v1", 1,
+         "t:1:22: send-proxy makes a connection one client's before ALPN has decided; expected "
+         "proto=h2 or proto=http/1.1"},
+        {"h,80;;ca=/x", 1, "t:1:7: ca, cert, key, insecure and pin are about TLS; expected tls"},
         {"h,80;;cert=/x;key=/y", 1, "are about TLS"},
         {"h,80;;insecure", 1, "t:1:7: ca, cert, key, insecure and pin are about TLS"},
         {"h,80;;pin=sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", 1, "are about TLS"},
-        {"h,80;;tls;cert=/x", 1, "cert without key; expected both or neither"},
-        {"h,80;;tls;key=/x", 1, "key without cert; expected both or neither"},
+        {"h,80;;tls;cert=/x", 1, "t:1:11: cert without key; expected both or neither"},
+        {"h,80;;tls;key=/x", 1, "t:1:11: key without cert; expected both or neither"},
         {"h,80;;tls;ca=", 1, "no value; expected ca=VALUE"},
         {"h,80;;tls;ca=/\x01", 1, "a control character"},
         {"h,80;;tls;insecure=yes", 1, "\"insecure\" takes no value"},
-        {"h,80;;tls;pin=sha256:x", 1, "t:1:22: \"x\" is no SHA-256 in base64"},
+        {"h,80;;tls;pin=sha256:x", 1, "t:1:22: pin: \"x\" is no SHA-256 in base64"},
         {"h,80;;health-host=a", 1,
-         "t:1:19: health-host, -interval, -timeout and -status are about "
+         "t:1:7: health-host, -interval, -timeout and -status are about "
          "the requests for health-path; expected health-path=PATH"},
         {"h,80;;health-interval=1", 1, "expected health-path=PATH"},
         {"h,80;;health-timeout=1", 1, "expected health-path=PATH"},
         {"h,80;;health-status=200", 1, "expected health-path=PATH"},
-        {"h,80;;health-path=x", 1, "t:1:19: \"x\" is no path; expected it to begin with /"},
-        {"h,80;;health-path=/;health-interval=0", 1, "no time at all; expected more than 0"},
+        {"h,80;;health-path=x", 1,
+         "t:1:19: health-path: \"x\" is no path; expected it to begin with /"},
+        {"h,80;;health-path=/;health-interval=0", 1,
+         "\"0\" is no time at all; expected more than 0"},
         {"h,80;;health-path=/;health-timeout=0ms", 1, "no time at all"},
         {"h,80;;health-path=/;health-timeout=soon", 1, "is no duration"},
         {"h,80;;health-path=/;health-host=a/b", 1, "is no host name"},
@@ -206,7 +210,7 @@ static void bad_parameters(void **state)
         {"h,80;;dns=", 1, "t:1:7: no value; expected dns=VALUE, or no ="},
         {"h,80;;dns=dns", 1, "\"dns\" is none of the names; expected one of srv"},
         {"h,80;;dns=svr", 1,
-         "t:1:11: \"svr\" is none of the names; expected one of srv; did you "
+         "t:1:11: dns: \"svr\" is none of the names; expected one of srv; did you "
          "mean \"srv\"?"},
         {"unix:/x;;dns=srv", 1, "t:1:10: a UNIX socket has no name to look up"},
         {"dns;unix", 1, "has no port"},
@@ -239,7 +243,7 @@ static void traps(void **state)
         {"h,80;;tls;upgrade-scheme", "upgrade-scheme has no effect without tls and proto=h2"},
         {"h,80;;affinity=ip;affinity-cookie-http-only", "has no effect without affinity=cookie"},
         {"h,80;;affinity-cookie-max-age=1", "has no effect without affinity=cookie"},
-        {"h,80;;affinity-cookie-secure=yes", "t:1:30: warning: what is about a cookie has no"},
+        {"h,80;;affinity-cookie-secure=yes", "t:1:7: warning: what is about a cookie has no"},
         {"h,80;;affinity=cookie;affinity-cookie-name=n;affinity-cookie-same-site=none;"
          "affinity-cookie-secure=no",
          "browsers drop cookies with SameSite=None and without Secure"},

@@ -50,7 +50,7 @@ static void every_fault_of_a_file_has_its_place(void **state)
     assert_said(&l, "main.conf:11:1: a blank in front of nothing");
     assert_said(&l,
                 "main.conf:12:1: unknown option \"xyzzy\"; expected one that nghttpx --help lists");
-    assert_said(&l, "main.conf:13:24: \"x\" is no number; expected decimal digits");
+    assert_said(&l, "main.conf:13:24: fall: \"x\" is no number; expected decimal digits");
     assert_said(&l, "main.conf:13:26: unknown parameter \"wieght\"; did you mean \"weight\"?");
     assert_said(&l, "main.conf:14:1: a blank in front of nothing");
     assert_said(&l, "main.conf:15:1: unknown option \"work\""); /* no abbreviations in a file */

@@ -106,6 +106,55 @@ static void assert_has(const char *text, const char *part)
     }
 }
 
+/* Every parameter, under the option that it is of. */
+static void assert_has_entries(const struct cfg_option *o, const char *text, const char *option,
+                               const char *form, bool roff)
+{
+    const char *from = strstr(text, option);
+    assert_non_null(from);
+    for (const struct cfg_entry *e = o->entries; e != NULL && e->spelling != NULL; e++) {
+        char spelling[400], shown[500];
+        snprintf(spelling, sizeof(spelling), "%s", e->spelling);
+        if (roff) {
+            in_roff(e->spelling, spelling);
+        }
+        snprintf(shown, sizeof(shown), form, spelling);
+        assert_has(from, shown);
+    }
+}
+
+static void parameters_are_lists_of_their_own(void **state)
+{
+    (void)state;
+    char *man = read_text(paths[MAN]), *example = read_text(paths[EXAMPLE]);
+    char *markdown = read_text(paths[MARKDOWN]);
+    const char *const args[] = {"--help", NULL};
+    struct loaded l = load_args(args);
+    static const char *const names[] = {"frontend", "backend"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const struct cfg_option *o = cfg_option_find(cfg_text(names[i]));
+        char spelling[100];
+        assert_non_null(o->entries);
+        snprintf(spelling, sizeof(spelling), "--%s=", names[i]);
+        assert_has_entries(o, l.out, spelling, "\n                  %s\n", false);
+        snprintf(spelling, sizeof(spelling), "\\-\\-%s", names[i]);
+        assert_has_entries(o, man, spelling, "\n.TP 4\n\\fB%s\\fR\n", true);
+        snprintf(spelling, sizeof(spelling), "\n### Parameters of %s\n", names[i]);
+        const char *table = strstr(markdown, spelling);
+        assert_non_null(table);
+        for (const struct cfg_entry *e = o->entries; e->spelling != NULL; e++) {
+            size_t len = strcspn(e->spelling, "|"); /* that one is escaped in a table */
+            snprintf(spelling, sizeof(spelling), "\n| `%.*s", (int)len, e->spelling);
+            assert_has(table, spelling);
+        }
+        assert_has_entries(o, example, "# ", "\n#   %s\n", false);
+    }
+    loaded_free(&l);
+    free(markdown);
+    free(man);
+    free(example);
+}
+
 static void the_documents_have_every_option_and_default(void **state)
 {
     (void)state;
@@ -262,6 +311,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(version_begins_as_scripts_expect_it),
         cmocka_unit_test(help_wins_over_what_comes_behind_it),
         cmocka_unit_test(the_documents_have_every_option_and_default),
+        cmocka_unit_test(parameters_are_lists_of_their_own),
         cmocka_unit_test(shells_complete_every_option),
         cmocka_unit_test(the_example_file_can_be_used),
     };

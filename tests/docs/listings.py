@@ -89,7 +89,7 @@ def self_test():
 def main():
     self_test()
     root = pathlib.Path(sys.argv[1]).resolve()
-    documents = sorted((root / "docs").rglob("*.md"))
+    documents = sorted([*root.glob("*.md"), *(root / "docs").rglob("*.md")])
     listings, errors = 0, []
     for path in documents:
         text = path.read_text()
