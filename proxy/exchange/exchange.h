@@ -154,7 +154,9 @@ struct exchange {
     bool set_affinity; /**< the client is told `affinity`, in the cookie of the group */
     uint32_t affinity;
     uint8_t tries;
-    uint8_t returned; /**< how often a connection turned out to have no room for it */
+    uint8_t returned;     /**< how often a connection turned out to have no room for it */
+    uint64_t waits_since; /**< clock_ms(), of the queue, or one before from which it came; 0: never,
+                             or a back has had it since */
     uint32_t tried[EXCHANGE_MAX_TRIES]; /**< ids of the pools */
     bool own_answer;                    /**< the response is the program's own, and no error */
     bool response_started;              /**< the front has sent a head that is not interim */

@@ -3,8 +3,10 @@
 
 #include "back/back.h"
 #include "cert_testing.h"
+#include "dns_testing.h"
 #include "net/clock.h"
 #include "proxy_testing.h"
+#include "route/router.h"
 #include "route/routes.h"
 
 #include <setjmp.h>
@@ -397,6 +399,135 @@ static void who_waits_goes_by_the_new_routes(void **state)
     rig_close(&r);
 }
 
+/* The routes change faster than anybody is served. */
+struct swaps {
+    struct rig *r;
+    struct routes *routes[2];
+    unsigned n;
+    const struct told *told;
+};
+
+static bool was_refused_while_swapping(const void *ctx)
+{
+    struct swaps *s = *(struct swaps *const *)ctx;
+    worker_set_routes(s->r->worker, s->routes[s->n++ % 2]);
+    return s->told->aborts > 0;
+}
+
+static void who_waits_over_many_changes_of_routes_waits_no_longer(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    rig_open(&r, "backend=127.0.0.1,1;;max-conns=1;queue-timeout=200ms");
+    make_full(&r, 1);
+    struct exchange *x = begun(&r, &told);
+    struct swaps s = {.r = &r, .told = &told}, *swaps = &s;
+    s.routes[0] = other_routes("backend=127.0.0.1,1;;max-conns=1;queue-timeout=200ms;weight=2");
+    s.routes[1] = other_routes("backend=127.0.0.1,1;;max-conns=1;queue-timeout=200ms;weight=3");
+    rig_until(&r, was_refused_while_swapping, &swaps);
+    assert_int_equal(told.why, EXCHANGE_BACKEND_BUSY);
+    assert_true(s.n > 10);
+    assert_int_equal(r.worker->nwaiting, 0);
+    make_room(&r);
+    exchange_end(x, EXCHANGE_OK);
+    rig_turn(&r);
+    routes_unref(s.routes[0]);
+    routes_unref(s.routes[1]);
+    rig_close(&r);
+}
+
+static void who_waits_in_a_group_that_is_gone_waits_in_the_next_one_or_is_refused(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told[3];
+    rig_open(&r, "backend=127.0.0.1,1;/;max-conns=1;queue-timeout=1m\n"
+                 "backend=127.0.0.1,2;/x;max-conns=1;queue-timeout=1m");
+    make_full(&r, 1);
+    struct exchange *x[3];
+    for (size_t i = 0; i < 3; i++) {
+        x[i] = begun(&r, &told[i]);
+    }
+    /* Another pattern, and the room for one. */
+    struct routes *other =
+        other_routes("backend=127.0.0.1,2;/\nbackend=127.0.0.1,1;a/;max-conns=1;max-queue=1");
+    targets_install(r.worker, other);
+    assert_int_equal(r.worker->nwaiting, 1);
+    assert_int_equal(told[0].aborts, 0);
+    for (size_t i = 1; i < 3; i++) {
+        assert_int_equal(told[i].aborts, 1);
+        assert_int_equal(told[i].why, EXCHANGE_BACKEND_BUSY);
+    }
+    /* Then to one that has room. */
+    struct routes *third = other_routes("backend=127.0.0.1,3");
+    struct pool *full = pool_ref(rig_pool(&r, 1));
+    targets_install(r.worker, third);
+    assert_int_equal(r.worker->nwaiting, 0);
+    rig_until(&r, was_refused, &told[0]);
+    assert_int_equal(told[0].why, EXCHANGE_BACKEND_CONNECT);
+    assert_ptr_equal(x[0]->pool, rig_pool(&r, 0));
+    pool_conn_gone(full);
+    pool_unref(full);
+    for (size_t i = 0; i < 3; i++) {
+        exchange_end(x[i], EXCHANGE_OK);
+    }
+    rig_turn(&r);
+    routes_unref(other);
+    routes_unref(third);
+    rig_close(&r);
+}
+
+/* ---------------------------------------------------------------- names */
+
+static bool has_pools(const void *ctx)
+{
+    const struct rig *r = ctx;
+    const struct targets *t = r->worker->targets;
+    return t->backends[0].npools == 2 && t->backends[1].npools == 1;
+}
+
+static void names_that_stay_keep_their_addresses_and_pools_when_the_routes_change(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct dns_server *server = dns_server_start();
+    char conf[200], options[600];
+    snprintf(conf, sizeof(conf), "%s/resolv.conf", testing_folder());
+    FILE *f = fopen(conf, "w");
+    assert_non_null(f);
+    fprintf(f, "nameserver 127.0.0.1:%u\nsearch\n", dns_server_port(server));
+    assert_int_equal(fclose(f), 0);
+    dns_say(server, "web.test", "A", "A 60 127.0.0.8,A 60 127.0.0.9");
+    dns_say(server, "_http._tcp.web.test", "SRV", "SRV 60 7 1 8081 one.test");
+    dns_say(server, "one.test", "A", "A 60 127.0.0.7");
+    snprintf(options, sizeof(options),
+             "resolv-conf=%s\nbackend=web.test,81;/;dns\n"
+             "backend=_http._tcp.web.test,80;/srv;dns=srv",
+             conf);
+    rig_open(&r, options);
+    rig_until(&r, has_pools, &r);
+    struct pool *before[2] = {rig_pool(&r, 0), rig_pool(&r, 1)};
+    /* Nobody is there to answer now, and no turn of the loop goes by. */
+    dns_say(server, "web.test", "A", "SILENCE");
+    struct routes *other = other_routes("backend=_http._tcp.web.test,80;/a;dns=srv\n"
+                                        "backend=web.test,81;/;dns;weight=2");
+    targets_install(r.worker, other);
+    assert_ptr_equal(rig_pool(&r, 1), before[0]);
+    assert_ptr_equal(rig_pool(&r, 0), before[1]);
+    assert_int_equal(r.worker->targets->backends[1].npools, 2);
+    assert_int_equal(before[1]->addr.priority, 7);
+    struct exchange *x = routed(&r, &told);
+    x->group = &x->targets->groups[router_find(other->router, "/")];
+    struct pool *p;
+    assert_int_equal(targets_choose(x, false, &p), TARGET_FOUND);
+    rig_exchange_end(&r, x);
+    routes_unref(other);
+    rig_close(&r);
+    dns_server_stop(server);
+}
+
 static void retries_have_a_budget(void **state)
 {
     (void)state;
@@ -513,6 +644,9 @@ int main(void)
         cmocka_unit_test(who_finds_no_room_waits_for_it),
         cmocka_unit_test(nobody_waits_longer_than_the_time_out),
         cmocka_unit_test(who_waits_goes_by_the_new_routes),
+        cmocka_unit_test(who_waits_over_many_changes_of_routes_waits_no_longer),
+        cmocka_unit_test(who_waits_in_a_group_that_is_gone_waits_in_the_next_one_or_is_refused),
+        cmocka_unit_test(names_that_stay_keep_their_addresses_and_pools_when_the_routes_change),
         cmocka_unit_test(retries_have_a_budget),
         cmocka_unit_test(what_is_offline_is_never_chosen),
         cmocka_unit_test(outliers_are_chosen_when_there_is_no_other),
