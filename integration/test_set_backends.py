@@ -29,7 +29,6 @@ class Swapper:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([SWAPPER, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                                             text=True, env=environment())  # fmt: skip
-        wait_for(lambda: "serving with" in self.stderr(), "its start")
 
     def stderr(self):
         return self.log.read_text(errors="replace")
@@ -66,6 +65,7 @@ def start_swapper(tmp_path, free_ports):
 
     def start(backends, *options):
         started.append(Swapper(tmp_path, free_ports(1)[0], backends, *options))
+        wait_for(lambda: "serving with" in started[-1].stderr(), "its start")
         return started[-1]
 
     yield start
