@@ -103,6 +103,7 @@ def start_both(backends, tmp_path, free_ports):
         finally:
             process.kill()
             process.wait()
+        assert process.returncode == 0, process.args
 
 
 def ask(port, method, target, host):
