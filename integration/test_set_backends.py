@@ -175,6 +175,25 @@ def test_what_is_known_of_an_address_stays(start_swapper, make_origin, free_port
     assert swapper.stderr().count("Connection refused") == before
 
 
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+def test_checks_come_to_their_end_while_backends_change(start_swapper, make_origin, token, proto):
+    """A check takes longer than the time between two changes."""
+    origin = make_origin(proto=proto)
+    checked = origin.backend(extra=f"health-path=/gate?id={token};health-status=500;health-timeout=20s;fall=1;rise=1")
+    swapper = start_swapper([checked], "--workers=1")
+    for n in range(20):
+        swapper.set(checked, f"respond=404;/{n % 2}")
+        if n >= 10:
+            wait_for(lambda: origin.find(token), "the check")
+    origin.release(token)
+    wait_for(lambda: "offline: 1 checks failed in a row, the last one: status 200" in swapper.stderr(), "its outcome")
+    assert len(origin.find(token)) == 1
+    # Then it goes on being checked, and in another way when the list says so.
+    assert b" 503 " in swapper.get()
+    swapper.set(origin.backend(extra="health-path=/hello;fall=1;rise=1"))
+    wait_for(lambda: b" 200 " in swapper.get(), "its rise")
+
+
 def test_who_waits_goes_to_what_has_come_or_is_refused(start_swapper, make_origin, token):
     busy, other = make_origin(), make_origin()
     full = busy.backend("/gate", extra="max-conns=1;queue-timeout={}")
