@@ -229,9 +229,19 @@ static void what_one_backend_says_holds_for_its_group(void **state)
 {
     (void)state;
     struct rig r;
+    rig_open(&r, "backend=localhost,88;/b;balance=p2c\nbackend=127.0.0.1,89;/b\n"
+                 "backend=127.0.0.1,90");
+    assert_ptr_equal(group_of(&r, "/b")->balance, r.routes->backends[0].cfg);
+    double shares = 0; /* of all that the name resolves to here */
+    for (size_t i = 0; i < r.routes->backends[0].naddrs; i++) {
+        shares += r.routes->backends[0].addrs[i].share;
+    }
+    assert_true(shares > 0.999 && shares < 1.001);
+    rig_close(&r);
     rig_open(&r, "backend=127.0.0.1,84;/q;max-conns=1\n"
                  "backend=127.0.0.1,85;/q;max-conns=1;max-queue=1;queue-timeout=7s\n"
                  "backend=127.0.0.1,86;/q;max-conns=1\nbackend=127.0.0.1,87");
+    assert_null(group_of(&r, "/q")->balance);
     assert_int_equal(group_of(&r, "/q")->max_queue, 1);
     assert_int_equal(group_of(&r, "/q")->queue_timeout, 7000);
     assert_int_equal(group_of(&r, "/")->max_queue, 100);

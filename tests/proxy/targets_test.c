@@ -172,6 +172,8 @@ static void a_pool_stays_only_where_it_is_spoken_to_in_the_same_way(void **state
     const char *const params[] = {"",
                                   ";proto=h2",
                                   ";tls",
+                                  ";send-proxy=v1",
+                                  ";send-proxy=v2",
                                   ";tls;proto=h2",
                                   ";tls;proto=auto",
                                   ";tls;sni=a",
@@ -196,7 +198,7 @@ static void a_pool_stays_only_where_it_is_spoken_to_in_the_same_way(void **state
         snprintf(line, sizeof(line), "backend=127.0.0.1,81;%s", params[i]);
         rig_open(&r, line);
         struct pool *p = rig_pool(&r, 0);
-        assert_int_equal(p->sessions != NULL, i >= 2);
+        assert_int_equal(p->sessions != NULL, strstr(params[i], ";tls") != NULL);
         targets_install(r.worker, other[i]);
         assert_ptr_equal(rig_pool(&r, 0), p);
         for (size_t j = 0; j < COUNT(params); j++) {
@@ -275,6 +277,51 @@ static void addresses_come_and_go(void **state)
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(t->groups[i].npools, 0); /* of both patterns */
     }
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+/* How often each pool of the group is chosen in n turns, by the last digit of its port. */
+static void count_choices(struct exchange *x, unsigned n, unsigned count[10])
+{
+    memset(count, 0, 10 * sizeof(*count));
+    for (unsigned i = 0; i < n; i++) {
+        struct pool *p;
+        assert_int_equal(targets_choose(x, false, &p), TARGET_FOUND);
+        count[ntohs(((struct sockaddr_in *)&p->addr.addr)->sin_port) % 10]++;
+    }
+}
+
+static void addresses_share_the_weight_of_their_line_and_lower_priorities_come_first(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    unsigned count[10];
+    rig_open(&r, "backend=127.0.0.1,81;;weight=2\nbackend=127.0.0.1,82;;weight=2");
+    struct targets *t = r.worker->targets;
+    struct exchange *x = routed(&r, &told);
+    struct backend_addr addrs[3];
+    for (uint16_t i = 0; i < 3; i++) {
+        addrs[i] = rig_pool(&r, 0)->addr;
+        addrs[i].share = 0.5;
+        ((struct sockaddr_in *)&addrs[i].addr)->sin_port = htons((uint16_t)(81 + 2 * i));
+    }
+    t->groups[0].outliers = (struct health_group){.changes_at = UINT64_MAX, .let_in = 1};
+    targets_set_addresses(t, 0, addrs, 2); /* one that stays, and has half of its share now */
+    assert_int_equal(t->groups[0].outliers.changes_at, 0);
+    count_choices(x, 400, count);
+    assert_true(count[1] == 100 && count[3] == 100 && count[2] == 200);
+    /* The line that comes first has the addresses that are to be used last. */
+    addrs[0].priority = addrs[1].priority = 7;
+    addrs[2].priority = 3;
+    targets_set_addresses(t, 0, addrs, 3);
+    assert_int_equal(t->groups[0].ntiers, 3);
+    count_choices(x, 10, count);
+    assert_int_equal(count[2], 10);
+    block(&r, 1, clock_ms() + 60000);
+    count_choices(x, 10, count);
+    assert_int_equal(count[5], 10);
     rig_exchange_end(&r, x);
     rig_close(&r);
 }
@@ -392,6 +439,7 @@ static void who_waits_goes_by_the_new_routes(void **state)
     assert_int_equal(r.worker->nwaiting, 0);
     rig_until(&r, was_refused, &told);
     assert_ptr_equal(x->pool, rig_pool(&r, 0));
+    assert_int_equal(x->waits_since, 0); /* it was somewhere: another wait would be a new one */
     pool_conn_gone(full);
     routes_unref(other);
     exchange_end(x, EXCHANGE_OK);
@@ -434,6 +482,33 @@ static void who_waits_over_many_changes_of_routes_waits_no_longer(void **state)
     rig_turn(&r);
     routes_unref(s.routes[0]);
     routes_unref(s.routes[1]);
+    rig_close(&r);
+}
+
+static void what_is_left_of_a_wait_goes_on_in_the_next_queue(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told[2];
+    static const char options[] = "backend=127.0.0.1,1;;max-conns=1;queue-timeout=60s";
+    rig_open(&r, options);
+    make_full(&r, 1);
+    struct exchange *x[2] = {begun(&r, &told[0]), begun(&r, &told[1])};
+    uint64_t now = clock_ms();
+    assert_in_range(x[0]->waits_since, now - 10000, now);
+    x[0]->waits_since = now - 50000;
+    x[1]->waits_since = now - 60000;
+    struct routes *other = other_routes(options);
+    targets_install(r.worker, other);
+    assert_in_range(x[0]->back_timer.at, now, now + 20000);
+    assert_int_equal(told[0].aborts, 0);
+    assert_int_equal(told[1].aborts, 1);
+    assert_int_equal(told[1].why, EXCHANGE_BACKEND_BUSY);
+    exchange_end(x[0], EXCHANGE_CLIENT_GONE);
+    exchange_end(x[1], EXCHANGE_OK);
+    make_room(&r);
+    rig_turn(&r);
+    routes_unref(other);
     rig_close(&r);
 }
 
@@ -484,7 +559,7 @@ static bool has_pools(const void *ctx)
 {
     const struct rig *r = ctx;
     const struct targets *t = r->worker->targets;
-    return t->backends[0].npools == 2 && t->backends[1].npools == 1;
+    return t->backends[0].npools == 2 && t->backends[1].npools == 3;
 }
 
 static void names_that_stay_keep_their_addresses_and_pools_when_the_routes_change(void **state)
@@ -500,7 +575,8 @@ static void names_that_stay_keep_their_addresses_and_pools_when_the_routes_chang
     fprintf(f, "nameserver 127.0.0.1:%u\nsearch\n", dns_server_port(server));
     assert_int_equal(fclose(f), 0);
     dns_say(server, "web.test", "A", "A 60 127.0.0.8,A 60 127.0.0.9");
-    dns_say(server, "_http._tcp.web.test", "SRV", "SRV 60 7 1 8081 one.test");
+    dns_say(server, "_http._tcp.web.test", "SRV",
+            "SRV 60 7 3 8081 one.test,SRV 60 7 0 8082 one.test,SRV 60 9 1 8083 one.test");
     dns_say(server, "one.test", "A", "A 60 127.0.0.7");
     snprintf(options, sizeof(options),
              "resolv-conf=%s\nbackend=web.test,81;/;dns\n"
@@ -517,7 +593,17 @@ static void names_that_stay_keep_their_addresses_and_pools_when_the_routes_chang
     assert_ptr_equal(rig_pool(&r, 1), before[0]);
     assert_ptr_equal(rig_pool(&r, 0), before[1]);
     assert_int_equal(r.worker->targets->backends[1].npools, 2);
-    assert_int_equal(before[1]->addr.priority, 7);
+    assert_int_equal(r.worker->targets->backends[0].npools, 3);
+    static const struct {
+        uint16_t priority, port;
+        double share;
+    } srv[] = {{7, 8081, 3 / 3.01}, {7, 8082, 0.01 / 3.01}, {9, 8083, 1}};
+    for (size_t i = 0; i < 3; i++) {
+        const struct backend_addr *a = &r.worker->targets->backends[0].pools[i]->addr;
+        assert_int_equal(a->priority, srv[i].priority);
+        assert_int_equal(ntohs(((const struct sockaddr_in *)&a->addr)->sin_port), srv[i].port);
+        assert_true(a->share > srv[i].share - 1e-9 && a->share < srv[i].share + 1e-9);
+    }
     struct exchange *x = routed(&r, &told);
     x->group = &x->targets->groups[router_find(other->router, "/")];
     struct pool *p;
@@ -640,11 +726,13 @@ int main(void)
         cmocka_unit_test(a_pool_stays_only_where_it_is_spoken_to_in_the_same_way),
         cmocka_unit_test(sessions_do_not_outlive_what_verified_them),
         cmocka_unit_test(addresses_come_and_go),
+        cmocka_unit_test(addresses_share_the_weight_of_their_line_and_lower_priorities_come_first),
         cmocka_unit_test(a_running_worker_gets_other_routes),
         cmocka_unit_test(who_finds_no_room_waits_for_it),
         cmocka_unit_test(nobody_waits_longer_than_the_time_out),
         cmocka_unit_test(who_waits_goes_by_the_new_routes),
         cmocka_unit_test(who_waits_over_many_changes_of_routes_waits_no_longer),
+        cmocka_unit_test(what_is_left_of_a_wait_goes_on_in_the_next_queue),
         cmocka_unit_test(who_waits_in_a_group_that_is_gone_waits_in_the_next_one_or_is_refused),
         cmocka_unit_test(names_that_stay_keep_their_addresses_and_pools_when_the_routes_change),
         cmocka_unit_test(retries_have_a_budget),
