@@ -3,10 +3,8 @@
 
 #include "back/back.h"
 #include "cert_testing.h"
-#include "dns_testing.h"
 #include "net/clock.h"
 #include "proxy_testing.h"
-#include "route/router.h"
 #include "route/routes.h"
 
 #include <setjmp.h>
@@ -281,51 +279,6 @@ static void addresses_come_and_go(void **state)
     rig_close(&r);
 }
 
-/* How often each pool of the group is chosen in n turns, by the last digit of its port. */
-static void count_choices(struct exchange *x, unsigned n, unsigned count[10])
-{
-    memset(count, 0, 10 * sizeof(*count));
-    for (unsigned i = 0; i < n; i++) {
-        struct pool *p;
-        assert_int_equal(targets_choose(x, false, &p), TARGET_FOUND);
-        count[ntohs(((struct sockaddr_in *)&p->addr.addr)->sin_port) % 10]++;
-    }
-}
-
-static void addresses_share_the_weight_of_their_line_and_lower_priorities_come_first(void **state)
-{
-    (void)state;
-    struct rig r;
-    struct told told;
-    unsigned count[10];
-    rig_open(&r, "backend=127.0.0.1,81;;weight=2\nbackend=127.0.0.1,82;;weight=2");
-    struct targets *t = r.worker->targets;
-    struct exchange *x = routed(&r, &told);
-    struct backend_addr addrs[3];
-    for (uint16_t i = 0; i < 3; i++) {
-        addrs[i] = rig_pool(&r, 0)->addr;
-        addrs[i].share = 0.5;
-        ((struct sockaddr_in *)&addrs[i].addr)->sin_port = htons((uint16_t)(81 + 2 * i));
-    }
-    t->groups[0].outliers = (struct health_group){.changes_at = UINT64_MAX, .let_in = 1};
-    targets_set_addresses(t, 0, addrs, 2); /* one that stays, and has half of its share now */
-    assert_int_equal(t->groups[0].outliers.changes_at, 0);
-    count_choices(x, 400, count);
-    assert_true(count[1] == 100 && count[3] == 100 && count[2] == 200);
-    /* The line that comes first has the addresses that are to be used last. */
-    addrs[0].priority = addrs[1].priority = 7;
-    addrs[2].priority = 3;
-    targets_set_addresses(t, 0, addrs, 3);
-    assert_int_equal(t->groups[0].ntiers, 3);
-    count_choices(x, 10, count);
-    assert_int_equal(count[2], 10);
-    block(&r, 1, clock_ms() + 60000);
-    count_choices(x, 10, count);
-    assert_int_equal(count[5], 10);
-    rig_exchange_end(&r, x);
-    rig_close(&r);
-}
-
 static void a_running_worker_gets_other_routes(void **state)
 {
     (void)state;
@@ -447,173 +400,6 @@ static void who_waits_goes_by_the_new_routes(void **state)
     rig_close(&r);
 }
 
-/* The routes change faster than anybody is served. */
-struct swaps {
-    struct rig *r;
-    struct routes *routes[2];
-    unsigned n;
-    const struct told *told;
-};
-
-static bool was_refused_while_swapping(const void *ctx)
-{
-    struct swaps *s = *(struct swaps *const *)ctx;
-    worker_set_routes(s->r->worker, s->routes[s->n++ % 2]);
-    return s->told->aborts > 0;
-}
-
-static void who_waits_over_many_changes_of_routes_waits_no_longer(void **state)
-{
-    (void)state;
-    struct rig r;
-    struct told told;
-    rig_open(&r, "backend=127.0.0.1,1;;max-conns=1;queue-timeout=200ms");
-    make_full(&r, 1);
-    struct exchange *x = begun(&r, &told);
-    struct swaps s = {.r = &r, .told = &told}, *swaps = &s;
-    s.routes[0] = other_routes("backend=127.0.0.1,1;;max-conns=1;queue-timeout=200ms;weight=2");
-    s.routes[1] = other_routes("backend=127.0.0.1,1;;max-conns=1;queue-timeout=200ms;weight=3");
-    rig_until(&r, was_refused_while_swapping, &swaps);
-    assert_int_equal(told.why, EXCHANGE_BACKEND_BUSY);
-    assert_true(s.n > 10);
-    assert_int_equal(r.worker->nwaiting, 0);
-    make_room(&r);
-    exchange_end(x, EXCHANGE_OK);
-    rig_turn(&r);
-    routes_unref(s.routes[0]);
-    routes_unref(s.routes[1]);
-    rig_close(&r);
-}
-
-static void what_is_left_of_a_wait_goes_on_in_the_next_queue(void **state)
-{
-    (void)state;
-    struct rig r;
-    struct told told[2];
-    static const char options[] = "backend=127.0.0.1,1;;max-conns=1;queue-timeout=60s";
-    rig_open(&r, options);
-    make_full(&r, 1);
-    struct exchange *x[2] = {begun(&r, &told[0]), begun(&r, &told[1])};
-    uint64_t now = clock_ms();
-    assert_in_range(x[0]->waits_since, now - 10000, now);
-    x[0]->waits_since = now - 50000;
-    x[1]->waits_since = now - 60000;
-    struct routes *other = other_routes(options);
-    targets_install(r.worker, other);
-    assert_in_range(x[0]->back_timer.at, now, now + 20000);
-    assert_int_equal(told[0].aborts, 0);
-    assert_int_equal(told[1].aborts, 1);
-    assert_int_equal(told[1].why, EXCHANGE_BACKEND_BUSY);
-    exchange_end(x[0], EXCHANGE_CLIENT_GONE);
-    exchange_end(x[1], EXCHANGE_OK);
-    make_room(&r);
-    rig_turn(&r);
-    routes_unref(other);
-    rig_close(&r);
-}
-
-static void who_waits_in_a_group_that_is_gone_waits_in_the_next_one_or_is_refused(void **state)
-{
-    (void)state;
-    struct rig r;
-    struct told told[3];
-    rig_open(&r, "backend=127.0.0.1,1;/;max-conns=1;queue-timeout=1m\n"
-                 "backend=127.0.0.1,2;/x;max-conns=1;queue-timeout=1m");
-    make_full(&r, 1);
-    struct exchange *x[3];
-    for (size_t i = 0; i < 3; i++) {
-        x[i] = begun(&r, &told[i]);
-    }
-    /* Another pattern, and the room for one. */
-    struct routes *other =
-        other_routes("backend=127.0.0.1,2;/\nbackend=127.0.0.1,1;a/;max-conns=1;max-queue=1");
-    targets_install(r.worker, other);
-    assert_int_equal(r.worker->nwaiting, 1);
-    assert_int_equal(told[0].aborts, 0);
-    for (size_t i = 1; i < 3; i++) {
-        assert_int_equal(told[i].aborts, 1);
-        assert_int_equal(told[i].why, EXCHANGE_BACKEND_BUSY);
-    }
-    /* Then to one that has room. */
-    struct routes *third = other_routes("backend=127.0.0.1,3");
-    struct pool *full = pool_ref(rig_pool(&r, 1));
-    targets_install(r.worker, third);
-    assert_int_equal(r.worker->nwaiting, 0);
-    rig_until(&r, was_refused, &told[0]);
-    assert_int_equal(told[0].why, EXCHANGE_BACKEND_CONNECT);
-    assert_ptr_equal(x[0]->pool, rig_pool(&r, 0));
-    pool_conn_gone(full);
-    pool_unref(full);
-    for (size_t i = 0; i < 3; i++) {
-        exchange_end(x[i], EXCHANGE_OK);
-    }
-    rig_turn(&r);
-    routes_unref(other);
-    routes_unref(third);
-    rig_close(&r);
-}
-
-/* ---------------------------------------------------------------- names */
-
-static bool has_pools(const void *ctx)
-{
-    const struct rig *r = ctx;
-    const struct targets *t = r->worker->targets;
-    return t->backends[0].npools == 2 && t->backends[1].npools == 3;
-}
-
-static void names_that_stay_keep_their_addresses_and_pools_when_the_routes_change(void **state)
-{
-    (void)state;
-    struct rig r;
-    struct told told;
-    struct dns_server *server = dns_server_start();
-    char conf[200], options[600];
-    snprintf(conf, sizeof(conf), "%s/resolv.conf", testing_folder());
-    FILE *f = fopen(conf, "w");
-    assert_non_null(f);
-    fprintf(f, "nameserver 127.0.0.1:%u\nsearch\n", dns_server_port(server));
-    assert_int_equal(fclose(f), 0);
-    dns_say(server, "web.test", "A", "A 60 127.0.0.8,A 60 127.0.0.9");
-    dns_say(server, "_http._tcp.web.test", "SRV",
-            "SRV 60 7 3 8081 one.test,SRV 60 7 0 8082 one.test,SRV 60 9 1 8083 one.test");
-    dns_say(server, "one.test", "A", "A 60 127.0.0.7");
-    snprintf(options, sizeof(options),
-             "resolv-conf=%s\nbackend=web.test,81;/;dns\n"
-             "backend=_http._tcp.web.test,80;/srv;dns=srv",
-             conf);
-    rig_open(&r, options);
-    rig_until(&r, has_pools, &r);
-    struct pool *before[2] = {rig_pool(&r, 0), rig_pool(&r, 1)};
-    /* Nobody is there to answer now, and no turn of the loop goes by. */
-    dns_say(server, "web.test", "A", "SILENCE");
-    struct routes *other = other_routes("backend=_http._tcp.web.test,80;/a;dns=srv\n"
-                                        "backend=web.test,81;/;dns;weight=2");
-    targets_install(r.worker, other);
-    assert_ptr_equal(rig_pool(&r, 1), before[0]);
-    assert_ptr_equal(rig_pool(&r, 0), before[1]);
-    assert_int_equal(r.worker->targets->backends[1].npools, 2);
-    assert_int_equal(r.worker->targets->backends[0].npools, 3);
-    static const struct {
-        uint16_t priority, port;
-        double share;
-    } srv[] = {{7, 8081, 3 / 3.01}, {7, 8082, 0.01 / 3.01}, {9, 8083, 1}};
-    for (size_t i = 0; i < 3; i++) {
-        const struct backend_addr *a = &r.worker->targets->backends[0].pools[i]->addr;
-        assert_int_equal(a->priority, srv[i].priority);
-        assert_int_equal(ntohs(((const struct sockaddr_in *)&a->addr)->sin_port), srv[i].port);
-        assert_true(a->share > srv[i].share - 1e-9 && a->share < srv[i].share + 1e-9);
-    }
-    struct exchange *x = routed(&r, &told);
-    x->group = &x->targets->groups[router_find(other->router, "/")];
-    struct pool *p;
-    assert_int_equal(targets_choose(x, false, &p), TARGET_FOUND);
-    rig_exchange_end(&r, x);
-    routes_unref(other);
-    rig_close(&r);
-    dns_server_stop(server);
-}
-
 static void retries_have_a_budget(void **state)
 {
     (void)state;
@@ -726,15 +512,10 @@ int main(void)
         cmocka_unit_test(a_pool_stays_only_where_it_is_spoken_to_in_the_same_way),
         cmocka_unit_test(sessions_do_not_outlive_what_verified_them),
         cmocka_unit_test(addresses_come_and_go),
-        cmocka_unit_test(addresses_share_the_weight_of_their_line_and_lower_priorities_come_first),
         cmocka_unit_test(a_running_worker_gets_other_routes),
         cmocka_unit_test(who_finds_no_room_waits_for_it),
         cmocka_unit_test(nobody_waits_longer_than_the_time_out),
         cmocka_unit_test(who_waits_goes_by_the_new_routes),
-        cmocka_unit_test(who_waits_over_many_changes_of_routes_waits_no_longer),
-        cmocka_unit_test(what_is_left_of_a_wait_goes_on_in_the_next_queue),
-        cmocka_unit_test(who_waits_in_a_group_that_is_gone_waits_in_the_next_one_or_is_refused),
-        cmocka_unit_test(names_that_stay_keep_their_addresses_and_pools_when_the_routes_change),
         cmocka_unit_test(retries_have_a_budget),
         cmocka_unit_test(what_is_offline_is_never_chosen),
         cmocka_unit_test(outliers_are_chosen_when_there_is_no_other),
