@@ -154,9 +154,7 @@ struct exchange {
     bool set_affinity; /**< the client is told `affinity`, in the cookie of the group */
     uint32_t affinity;
     uint8_t tries;
-    uint8_t returned;     /**< how often a connection turned out to have no room for it */
-    uint64_t waits_since; /**< clock_ms(), of the queue, or one before from which it came; 0: never,
-                             or a back has had it since */
+    uint8_t returned; /**< how often a connection turned out to have no room for it */
     uint32_t tried[EXCHANGE_MAX_TRIES]; /**< ids of the pools */
     bool own_answer;                    /**< the response is the program's own, and no error */
     bool response_started;              /**< the front has sent a head that is not interim */
@@ -174,6 +172,7 @@ struct exchange {
     uint64_t back_timer_mark;
     bool back_timer_reads;
 
+    uint64_t waits_since;    /**< clock_ms(), of its first queue since a back had it; 0: none */
     uint64_t started_ms;     /**< of clock_ms(), when the head was complete */
     struct timespec started; /**< the same by the wall clock */
     uint64_t sent_bytes;     /**< response body octets handed to the client's connection */
