@@ -172,6 +172,7 @@ def test_requests_over_http2_too(start_both):
 # What differs, and is said in docs/compatibility.md: patterns, request, answers there and here.
 DIFFERENT = [
     (["/", "a.test/"], ("GET", "/", "a.test."), (200, "0 GET /"), (200, "1 GET /")),
+    (["/", "a.test./"], ("GET", "/", "a.test"), (200, "0 GET /"), (200, "1 GET /")),
     (["/", "/a/b", "/a/"], ("GET", "/a//b", "a.test"), (200, "1 GET /a/b"), (200, "2 GET /a//b")),
     (["/", "/a/"], ("GET", "//a/b", "a.test"), (200, "1 GET /a/b"), (200, "0 GET //a/b")),
     (["/", "*/a/"], ("GET", "/a/", "a.test"), (200, "0 GET /a/"), (200, "1 GET /a/")),
