@@ -314,16 +314,19 @@ static bool check_limits(struct cfg_report *r, const struct draft *d)
     return true;
 }
 
-/*
- * The name of a service begins with labels such as _https._tcp, which no certificate has: what is
- * verified is the domain that the service was asked for in (RFC 6125, 6.2.1).
- */
-static bool set_service_sni(struct cfg_report *r, struct cfg_backend *b)
+const char *cfg_service_domain(const char *name)
 {
-    const char *name = b->addr.host, *dot;
+    const char *dot;
     while (name[0] == '_' && (dot = strchr(name, '.')) != NULL && dot[1] != '\0') {
         name = dot + 1;
     }
+    return name;
+}
+
+/* No certificate has labels such as _https._tcp. */
+static bool set_service_sni(struct cfg_report *r, struct cfg_backend *b)
+{
+    const char *name = cfg_service_domain(b->addr.host);
     bool is_name = strspn(name, "0123456789.") < strlen(name);
     return name == b->addr.host || !is_name || set_text(r, cfg_text(name), &b->sni);
 }

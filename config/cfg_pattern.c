@@ -2,10 +2,10 @@
  * Patterns of backends: PATH, HOST or HOST/PATH, brought into the one form that requests are
  * compared with.
  *
- * The host is lower case; a host alone stands for HOST/, nothing at all for "/". The path is
- * normalised as the path of a request is (RFC 3986, 6.2.2: unreserved characters decoded, hex
- * digits upper case, dot segments removed), and then %3A becomes the colon that could not be
- * written, colons being what separates patterns.
+ * The host is lower case, and a dot at its end does not count; a host alone stands for HOST/,
+ * nothing at all for "/". The path is normalised as the path of a request is (RFC 3986, 6.2.2:
+ * unreserved characters decoded, hex digits upper case, dot segments removed), and then %3A becomes
+ * the colon that could not be written, colons being what separates patterns.
  */
 #include "config_internal.h"
 
@@ -153,6 +153,11 @@ char *cfg_parse_pattern(struct cfg_report *r, struct cfg_text t)
     struct cfg_text path = cfg_slice(t.s + host.len, t.len - host.len);
     if (!check_host(r, host) || !check_path(r, path)) {
         return NULL;
+    }
+    /* The same name, from the root. No request is compared with it that has the dot. */
+    if (host.len > 1 && host.s[host.len - 1] == '.' &&
+        isalnum((unsigned char)host.s[host.len - 2])) {
+        host.len--;
     }
     char *out = malloc(t.len + 2);
     if (out == NULL) {

@@ -315,6 +315,10 @@ const struct config *cfg_ref(const struct config *cfg);
 /** One reference less; the last one gives back everything. NULL is allowed. */
 void cfg_unref(const struct config *cfg);
 
+/** The domain that a service is of: example.com for _https._tcp.example.com. It is what is asked
+ * for there and what its certificates are for (RFC 6125, 6.2.1). Points into `name`. */
+const char *cfg_service_domain(const char *name);
+
 /** What --print-config prints: as a file that loads to the same, or as JSON. False: no memory, or
  * the stream has failed. */
 bool cfg_print(const struct config *cfg, enum cfg_format format, FILE *out);

@@ -102,7 +102,7 @@ void pool_unref(struct pool *p)
     }
 }
 
-/* Its connections count as those of another address: it is checked in another way now. */
+/* Its connections count as those of another line now. */
 static void count_as(struct pool *p, struct health *h)
 {
     for (uint32_t i = 0; i < p->nconns; i++) {
@@ -125,9 +125,12 @@ void pool_belongs_to(struct pool *p, struct routes *routes, const struct backend
     if (p->backend == b) {
         return;
     }
-    probe_stop(p);
+    struct health *h = health_get(p->key, b->cfg);
+    if (h->slot != p->health->slot) {
+        probe_stop(p); /* else what it is about to find out is as good as before */
+    }
     p->backend = b;
-    count_as(p, health_get(p->key, b->cfg));
+    count_as(p, h);
     probe_start(p);
 }
 

@@ -397,7 +397,8 @@ void probe_start(struct pool *p)
         p->probe = pr;
     }
     p->probe->warm_up = wanted(cfg);
-    if (p->probe->warm_up > 0 || checks(cfg) || health_is_offline(p->health, cfg)) {
+    bool now = p->probe->timer.at == 0 && p->probe->x == NULL;
+    if (p->probe->warm_up > 0 || (now && (checks(cfg) || health_is_offline(p->health, cfg)))) {
         set(p->probe, &p->probe->timer, 1);
     }
 }

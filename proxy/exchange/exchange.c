@@ -263,6 +263,7 @@ void exchange_attach_back(struct exchange *x, struct pool *pool, const struct ex
     if (pool == NULL) {
         return;
     }
+    x->waits_since = 0;
     if (x->loads_pool) {
         pool->load++;
     }

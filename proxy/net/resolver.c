@@ -126,17 +126,25 @@ void resolver_tell(struct name *n, bool everybody)
     }
 }
 
+struct resolver_address *resolver_known(const struct resolver_watch *w, size_t *n)
+{
+    const struct name *name = w->name;
+    struct resolver_address *copy = xcalloc(name->naddrs + 1, sizeof(*copy));
+    for (size_t i = 0; i < name->naddrs; i++) {
+        copy[i] = name->addrs[i];
+        if (name->kind == RESOLVER_ADDRESS) {
+            resolver_set_port(&copy[i], w->port);
+        }
+    }
+    *n = name->naddrs;
+    return copy;
+}
+
 static void tell_user(struct resolver_watch *w)
 {
-    const struct name *n = w->name;
-    struct resolver_address *copy = xcalloc(n->naddrs + 1, sizeof(*copy));
-    if (n->naddrs > 0) {
-        memcpy(copy, n->addrs, n->naddrs * sizeof(*copy));
-    }
-    for (size_t i = 0; n->kind == RESOLVER_ADDRESS && i < n->naddrs; i++) {
-        resolver_set_port(&copy[i], w->port);
-    }
-    struct resolver_answer answer = {.status = n->status, .addrs = copy, .n = n->naddrs};
+    struct resolver_answer answer = {.status = w->name->status};
+    struct resolver_address *copy = resolver_known(w, &answer.n);
+    answer.addrs = copy;
     assert((answer.n > 0) == (answer.status == RESOLVER_FOUND));
     w->fn(w->user, &answer); /* may drop the watch, and its name with it */
     free(copy);

@@ -90,6 +90,13 @@ struct resolver_watch *resolver_watch(struct resolver *r, const char *name, uint
 /** `fn` is not called any more. Allowed inside any callback. NULL is fine. */
 void resolver_unwatch(struct resolver_watch *w);
 
+/**
+ * The addresses that are known now, as a call would tell them, and perhaps older than their TTL and
+ * `in_use`: for whoever begins to watch what others have watched, and does not want to wait for the
+ * first call (it comes nevertheless). The caller frees them; *n may be 0.
+ */
+struct resolver_address *resolver_known(const struct resolver_watch *w, size_t *n);
+
 enum resolver_state {
     RESOLVER_PENDING, /**< being looked up, for the first time or after a sleep; a call will come */
     RESOLVER_READY,   /**< the addresses told last are to be used */

@@ -30,9 +30,11 @@ struct service *service_new(const struct config *cfg);
 
 /**
  * Requests go to the backends of this configuration from now on: the only way by which they get
- * into force, at the start and while the service runs. From any thread. What both have keeps its
- * connections; requests in progress are not disturbed. False: nothing has changed, and why went to
- * the error log.
+ * into force, at the start and while the service runs. From any thread; names and files are looked
+ * up in it. What both have keeps its connections; requests in progress are not disturbed. Of the
+ * configuration what is about backends counts: their lines and what holds where a line says
+ * nothing (time-outs of responses, family, HTTP proxy, TLS). False: nothing has changed, and why
+ * went to the error log.
  */
 bool service_set_backends(struct service *s, const struct config *cfg);
 

@@ -238,10 +238,7 @@ static struct affinity_choice choose_strict(struct balance *b, const struct bala
         return (struct affinity_choice){user, *cookie, false};
     }
     user = balance_pick(b, ops, arg, balance_random(b));
-    if (user == NULL) {
-        return (struct affinity_choice){NULL, 0, false};
-    }
-    return (struct affinity_choice){user, balance_id_of(b, user), true};
+    return (struct affinity_choice){user, user != NULL ? balance_id_of(b, user) : 0, true};
 }
 
 struct affinity_choice affinity_choose(struct balance *b, const struct balance_ops *ops, void *arg,

@@ -69,7 +69,7 @@ size_t affinity_set_cookie(char *buf, size_t cap, const struct affinity_cookie *
 /* ---------------------------------------------------------------- choosing */
 
 struct affinity_choice {
-    void *user;      /**< NULL: none is usable */
+    void *user;      /**< NULL: none is usable, and the others say nothing */
     uint32_t cookie; /**< what the client's cookie is to be */
     bool set;        /**< the client does not have it yet */
 };

@@ -54,7 +54,6 @@ struct member {
     uint32_t sub_group;
     double share;   /* of all; their sum is balance.total */
     uint64_t asked; /* the pick that has found it not usable, or too busy */
-    uint64_t served;
 };
 
 struct sub_group {
@@ -293,14 +292,6 @@ static double load_per_share(const struct member *m, const struct question *r)
     return (double)r->ops->load(m->user) / m->share;
 }
 
-/* Among members of equal load, whose turn is first; and who was served longer ago, when that is the
- * same because both were due in the past. */
-static bool is_before(const struct balance *b, size_t x, size_t y)
-{
-    const struct turn *a = &b->turns[x], *c = &b->turns[y];
-    return a->due != c->due ? earlier(a, c) : b->m[x].served < b->m[y].served;
-}
-
 static struct member *pick_least_conn(struct balance *b, const struct question *r)
 {
     size_t best = b->n;
@@ -315,7 +306,7 @@ static struct member *pick_least_conn(struct balance *b, const struct question *
             t->due = b->clock;
         }
         double load = load_per_share(&b->m[i], r);
-        if (load < least || (load == least && is_before(b, i, best))) {
+        if (load < least || (load == least && earlier(t, &b->turns[best]))) {
             least = load;
             best = i;
         }
@@ -426,7 +417,7 @@ static struct member *walk_ring(struct balance *b, uint32_t hash, double limit,
         if (!ask(b, m, r)) {
             continue;
         }
-        if (limit == INFINITY || ceil(limit * m->share) > (double)r->ops->load(m->user)) {
+        if (limit == INFINITY || limit * m->share > (double)r->ops->load(m->user)) {
             return m;
         }
         m->asked = b->picks;
@@ -458,18 +449,14 @@ static struct member *pick_hash(struct balance *b, uint32_t hash, const struct q
 /*
  * How many points a share of one is: RING_POINTS for the average member, within a factor of 1.5.
  * When a member comes, the points of the others stay, so that no hash goes from one of them to
- * another: shares are measured by the weights of the largest sub-group, which with one sub-group
- * are the weights as they are said, and by a power of two, which the average seldom crosses.
+ * another: shares are measured by the weights of a sub-group, which with a single one are the
+ * weights as they are said, and by a power of two, which the average seldom crosses.
  */
 static double points_per_share(const struct balance *b)
 {
-    double largest = 0;
-    for (size_t g = 0; g < b->nsubs; g++) {
-        double weight = b->subs[g].total / b->subs[g].weight;
-        largest = weight > largest ? weight : largest;
-    }
-    double average = b->total / (double)b->n * largest;
-    return RING_POINTS * largest / exp2(round(log2(average)));
+    double weight = b->subs[0].total / b->subs[0].weight;
+    double average = b->total / (double)b->n * weight;
+    return RING_POINTS * weight / exp2(round(log2(average)));
 }
 
 static void make_ring(struct balance *b, const struct balance_member *const *sorted)
@@ -495,15 +482,12 @@ uint32_t balance_id(const char *key, size_t len)
 static int by_id(const void *a, const void *b, void *members)
 {
     const struct member *m = members;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    if (m[x].id != m[y].id) {
-        return m[x].id < m[y].id ? -1 : 1;
-    }
-    return x < y ? -1 : x > y;
+    uint32_t x = m[*(const uint32_t *)a].id, y = m[*(const uint32_t *)b].id;
+    return (x > y) - (x < y);
 }
 
-/* Of two members with the same id, which takes 2^32 addresses or bad luck, it is the first by key.
- */
+/* Of two members with the same id, which takes 2^32 addresses or bad luck, it is always the same
+ * one. */
 void *balance_of_address(const struct balance *b, uint32_t id)
 {
     size_t low = 0, high = b->n;
@@ -662,9 +646,5 @@ void *balance_pick(struct balance *b, const struct balance_ops *ops, void *arg, 
         m = walk_ring(b, hash, INFINITY, &r);
         break;
     }
-    if (m == NULL) {
-        return NULL;
-    }
-    m->served = b->picks;
-    return m->user;
+    return m != NULL ? m->user : NULL;
 }

@@ -11,9 +11,10 @@
  *   LEAST_CONN   the lowest load per share; in turn among equals. O(n).
  *   P2C          two at random by shares, of which the one with the lower load per share. O(log n).
  *   HASH         the owner of the hash, unless its load is above 1.25 times its share of the load
- * of all; then the next on the ring that is not. Owners have shares of the ring. O(log n) when the
- * owner is idle, otherwise O(n). AFFINITY     the owner of the hash; the next on the ring that is
- * usable when it is not. All addresses have the same share, whatever their weights.
+ *                of all; then the next on the ring that is not. Owners have shares of the ring.
+ *                O(log n) when the owner is idle, otherwise O(n).
+ *   AFFINITY     the owner of the hash; the next on the ring that is usable when it is not. All
+ *                addresses have the same share, whatever their weights.
  *
  * Round robin and least-conn begin at a random place, so that many workers with a few requests each
  * do not all choose the same address.

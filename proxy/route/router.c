@@ -276,7 +276,6 @@ void router_free(struct router *r)
     }
     free_trees(r);
     free(r->memory);
-    free(r->branches);
     free(r->above);
     free(r->jumps);
     free(r->texts);
@@ -286,7 +285,7 @@ void router_free(struct router *r)
 enum router_rc router_add(struct router *r, const char *pattern, int index)
 {
     const char *path = strchr(pattern, '/');
-    assert(path != NULL && index >= 0 && index <= ROUTER_INDEX_MOST && r->cells == NULL);
+    assert(path != NULL && index >= 0 && index <= ROUTER_INDEX_MOST && r->slots == NULL);
     struct node *paths = paths_of_host(r, pattern);
     if (paths == NULL) {
         return ROUTER_NO_MEMORY;

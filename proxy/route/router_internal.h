@@ -7,8 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct cell;
-struct branch;
+union slot;
 
 struct node {
     char *label; /* the text from the parent to here; owned */
@@ -30,17 +29,19 @@ struct router {
     size_t label_octets; /* at most */
 
     /* What is matched, once it is sealed. */
-    void *memory; /* that the cells are in, aligned */
-    struct cell *cells;
-    struct branch *branches; /* [0] has no children */
-    uint32_t *above;         /* of a cell: the next one above that is open */
-    uint32_t *jumps;         /* tables of them, open addressing */
+    void *memory;      /* that the slots are in, aligned */
+    union slot *slots; /* cells and branches */
+    uint32_t *above;   /* of a cell: the next one above that is open */
+    uint32_t *jumps;   /* tables of them, open addressing */
     char *texts;
     int any_host;                    /* the paths of the patterns without a host */
     unsigned host_steps, path_steps; /* to a pattern, at most */
+    unsigned probes;                 /* in a table of jumps, at most */
 };
 
 /* How many steps down a host and a path take on the way to a pattern, at most; for tests. */
 unsigned router_steps(const struct router *r);
+/* In how many places of its table a jump is looked for, at most; for tests. */
+unsigned router_probes(const struct router *r);
 
 #endif

@@ -16,15 +16,6 @@
 
 /* ---------------------------------------------------------------- making */
 
-/* Of _http._tcp.example.com: example.com. */
-static const char *service_domain(const char *name)
-{
-    while (name[0] == '_' && strchr(name, '.') != NULL) {
-        name = strchr(name, '.') + 1;
-    }
-    return name;
-}
-
 static char *format_authority(const struct cfg_backend *b)
 {
     if (b->kind != CFG_KIND_SERVER) {
@@ -34,7 +25,7 @@ static char *format_authority(const struct cfg_backend *b)
         return xstrdup("localhost");
     }
     if (b->dns == CFG_DNS_SRV) {
-        return xstrdup(service_domain(b->addr.host)); /* each of its records has its own port */
+        return xstrdup(cfg_service_domain(b->addr.host)); /* the records have their own ports */
     }
     bool v6 = strchr(b->addr.host, ':') != NULL;
     uint16_t usual = b->tls ? 443 : 80;
@@ -76,13 +67,10 @@ static bool resolve_unix(struct backend *b)
     return true;
 }
 
-static bool resolve_name(struct backend *b, const char *host, uint16_t number,
-                         enum cfg_family family)
+static bool resolve_name(struct backend *b, const char *host, uint16_t number, int family)
 {
-    static const int families[] = {
-        [CFG_FAMILY_AUTO] = AF_UNSPEC, [CFG_FAMILY_IPV4] = AF_INET, [CFG_FAMILY_IPV6] = AF_INET6};
     struct addrinfo hints = {
-        .ai_family = families[family], .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+        .ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *list = NULL;
     char port[8];
     snprintf(port, sizeof(port), "%u", number);
@@ -108,10 +96,9 @@ static bool resolve_name(struct backend *b, const char *host, uint16_t number,
 
 /* --backend-http-proxy-uri: the proxy's addresses stand for those of the backend, whose name is the
  * proxy's business. Only HTTP/2 backends are reached so. */
-static bool resolve(struct backend *b, const struct config *cfg)
+static bool resolve(struct backend *b, const struct routes *r)
 {
-    enum cfg_family family = (enum cfg_family)cfg->backend_address_family;
-    const struct cfg_proxy_uri *proxy = &cfg->backend_http_proxy_uri;
+    const struct cfg_proxy_uri *proxy = &r->cfg->backend_http_proxy_uri;
     if (b->cfg->kind != CFG_KIND_SERVER) {
         return true; /* it has none */
     }
@@ -122,10 +109,10 @@ static bool resolve(struct backend *b, const struct config *cfg)
         if (b->cfg->dns != CFG_DNS_NONE) {
             return true; /* they come and go */
         }
-        return resolve_name(b, b->cfg->addr.host, b->cfg->addr.port, family);
+        return resolve_name(b, b->cfg->addr.host, b->cfg->addr.port, r->family);
     }
     b->via = via_request(b->cfg->addr.host, b->cfg->addr.port, proxy->userinfo);
-    return resolve_name(b, proxy->host, proxy->port, family);
+    return resolve_name(b, proxy->host, proxy->port, r->family);
 }
 
 /* False: its context cannot be made. Without `tls` none can, and that has been said. */
@@ -246,10 +233,13 @@ static void set_timeouts(struct routes *r)
 
 struct routes *routes_new(const struct config *cfg)
 {
+    static const int families[] = {
+        [CFG_FAMILY_AUTO] = AF_UNSPEC, [CFG_FAMILY_IPV4] = AF_INET, [CFG_FAMILY_IPV6] = AF_INET6};
     struct routes *r = xcalloc(1, sizeof(*r));
     bool ok = true;
     atomic_init(&r->refs, 1);
     r->cfg = cfg_ref(cfg);
+    r->family = families[cfg->backend_address_family];
     r->router = router_new();
     if (r->router == NULL) {
         abort(); /* no memory */
@@ -264,7 +254,7 @@ struct routes *routes_new(const struct config *cfg)
         b->authority = format_authority(cb);
         b->label = format_label(cb);
         b->sni = cb->sni != NULL ? cb->sni : cb->addr.host;
-        ok = resolve(b, cfg) && ok;
+        ok = resolve(b, r) && ok;
         ok = set_tls(b, tls) && ok;
         for (size_t j = 0; j < cb->npatterns; j++) {
             add_to_group(r, find_group(r, cb->patterns[j]), (uint32_t)i);

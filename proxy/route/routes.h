@@ -63,6 +63,7 @@ struct group {
 struct routes {
     atomic_uint refs;
     const struct config *cfg; /**< a reference */
+    int family;               /**< of addresses (AF_…), by --backend-address-family */
     struct router *router;
     struct group *groups;
     size_t ngroups;

@@ -271,14 +271,14 @@ static double srv_weight(const struct resolver_address *a)
     return a->weight > 0 ? a->weight : 0.01;
 }
 
-static struct backend_addr *with_shares(const struct resolver_answer *answer, bool srv)
+static struct backend_addr *with_shares(const struct resolver_address *list, size_t n, bool srv)
 {
-    struct backend_addr *addrs = xcalloc(answer->n + 1, sizeof(*addrs));
-    for (size_t i = 0; i < answer->n; i++) {
-        const struct resolver_address *from = &answer->addrs[i];
+    struct backend_addr *addrs = xcalloc(n + 1, sizeof(*addrs));
+    for (size_t i = 0; i < n; i++) {
+        const struct resolver_address *from = &list[i];
         double sum = 0;
-        for (size_t j = 0; j < answer->n; j++) {
-            const struct resolver_address *other = &answer->addrs[j];
+        for (size_t j = 0; j < n; j++) {
+            const struct resolver_address *other = &list[j];
             sum += other->priority != from->priority ? 0 : srv ? srv_weight(other) : 1;
         }
         addrs[i].addr = from->addr;
@@ -300,19 +300,12 @@ static void on_answer(void *user, const struct resolver_answer *answer)
     if (answer->status != RESOLVER_FOUND) {
         LOG(WARN, "backend %s: %s", b->label, why[answer->status]);
     }
-    struct backend_addr *addrs = with_shares(answer, b->cfg->dns == CFG_DNS_SRV);
+    struct backend_addr *addrs = with_shares(answer->addrs, answer->n, b->cfg->dns == CFG_DNS_SRV);
     targets_set_addresses(t, tb->index, addrs, answer->n);
     free(addrs);
     for (size_t i = 0; i < b->cfg->npatterns; i++) {
         serve(group_of_pattern(t, b->cfg->patterns[i]));
     }
-}
-
-static int family_of(const struct config *cfg)
-{
-    static const int families[] = {
-        [CFG_FAMILY_AUTO] = AF_UNSPEC, [CFG_FAMILY_IPV4] = AF_INET, [CFG_FAMILY_IPV6] = AF_INET6};
-    return families[cfg->backend_address_family];
 }
 
 static void watch_name(struct target_backend *tb)
@@ -322,7 +315,7 @@ static void watch_name(struct target_backend *tb)
     if (cfg->dns != CFG_DNS_NONE && t->routes->backends[tb->index].via == NULL) {
         enum resolver_kind kind = cfg->dns == CFG_DNS_SRV ? RESOLVER_SRV : RESOLVER_ADDRESS;
         tb->watch = resolver_watch(t->worker->resolver, cfg->addr.host, cfg->addr.port, kind,
-                                   family_of(t->worker->cfg), on_answer, tb);
+                                   t->routes->family, on_answer, tb);
     }
 }
 
@@ -348,6 +341,24 @@ static bool touch_names(const struct target_group *g, const struct targets *t)
 
 /* ---------------------------------------------------------------- life */
 
+/* What the routes before knew of a name holds at once, so that no request waits for the resolver
+ * and no connection is lost. */
+static void begin_backend(struct target_backend *tb, const struct stock *stock)
+{
+    const struct backend *b = &tb->targets->routes->backends[tb->index];
+    watch_name(tb);
+    if (tb->watch == NULL) {
+        make_pools(tb, b->addrs, b->naddrs, stock);
+        return;
+    }
+    size_t n;
+    struct resolver_address *known = resolver_known(tb->watch, &n);
+    struct backend_addr *addrs = with_shares(known, n, b->cfg->dns == CFG_DNS_SRV);
+    make_pools(tb, addrs, n, stock);
+    free(addrs);
+    free(known);
+}
+
 static struct targets *targets_new(struct worker *w, struct routes *routes,
                                    const struct stock *stock)
 {
@@ -355,10 +366,8 @@ static struct targets *targets_new(struct worker *w, struct routes *routes,
     *t = (struct targets){.worker = w, .routes = routes_ref(routes), .refs = 1};
     t->backends = xcalloc(routes->nbackends + 1, sizeof(*t->backends));
     for (size_t i = 0; i < routes->nbackends; i++) {
-        const struct backend *b = &routes->backends[i];
         t->backends[i] = (struct target_backend){.targets = t, .index = (uint32_t)i};
-        make_pools(&t->backends[i], b->addrs, b->naddrs, stock);
-        watch_name(&t->backends[i]);
+        begin_backend(&t->backends[i], stock);
     }
     t->groups = xcalloc(routes->ngroups + 1, sizeof(*t->groups));
     for (size_t i = 0; i < routes->ngroups; i++) {
@@ -629,13 +638,18 @@ static void ask_for_room(const struct target_group *g, struct worker *w)
     }
 }
 
+/* Who has to wait again, because others were faster or the routes have changed, has what is left of
+ * its time. */
 bool targets_wait(struct exchange *x)
 {
     struct target_group *g = x->group;
-    if (g->queue.n >= g->group->max_queue) {
+    uint64_t now = clock_ms(), timeout = g->group->queue_timeout;
+    x->waits_since = x->waits_since != 0 ? x->waits_since : now;
+    uint64_t waited = now - x->waits_since;
+    if (g->queue.n >= g->group->max_queue || waited >= timeout) {
         return false;
     }
-    queue_enter(&g->queue, x, NULL, g->group->queue_timeout);
+    queue_enter(&g->queue, x, NULL, timeout - waited);
     ask_for_room(g, x->worker);
     return true;
 }

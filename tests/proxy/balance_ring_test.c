@@ -1,5 +1,6 @@
 /* Balancing by hash: which keys go where, and which ones move when a server comes or goes. */
 #include "balance_testing.h"
+#include "route/ring.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -226,6 +227,65 @@ static void an_idle_owner_is_all_that_is_looked_at(void **state)
     balance_free(b);
 }
 
+static void who_is_too_busy_is_asked_no_more_for_the_same_request(void **state)
+{
+    (void)state;
+    set_up(4);
+    struct balance *b = balance_new(BALANCE_HASH, members, 4, 29);
+    for (size_t i = 0; i < 4; i++) {
+        servers[i].load = i == 2 ? 1 : 100;
+    }
+    for (uint32_t k = 0; k < 200; k++) {
+        questions = 0;
+        assert_ptr_equal(pick(b, nth_hash(k)), &servers[2]);
+        /* The owner's load; whether each is usable, and its load, for the bound; and on the ring.
+         */
+        assert_in_range(questions, 1, 1 + 2 * 4 + 2 * 4);
+    }
+    balance_free(b);
+}
+
+static void a_hash_belongs_to_the_first_point_at_it_or_behind_it(void **state)
+{
+    (void)state;
+    struct ring_point points[] = {{10, 0}, {20, 1}, {UINT32_MAX - 1, 2}};
+    const struct ring r = {.points = points, .n = 3};
+    static const struct {
+        uint32_t hash;
+        size_t first;
+    } cases[] = {{0, 0},         {9, 0}, {10, 0}, {11, 1}, {20, 1}, {21, 2}, {UINT32_MAX - 1, 2},
+                 {UINT32_MAX, 0}}; /* the circle is closed */
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(ring_first(&r, cases[i].hash), cases[i].first);
+    }
+    assert_int_equal(ring_next(&r, 0), 1);
+    assert_int_equal(ring_next(&r, 2), 0);
+}
+
+static void points_are_in_order_and_of_a_key_alone(void **state)
+{
+    (void)state;
+    struct ring one, two;
+    const struct ring_member same[] = {{"a", 1, 20}, {"a", 1, 12}}, other[] = {{"b", 1, 20}};
+    ring_init(&one, same, 2);
+    ring_init(&two, other, 1);
+    assert_int_equal(one.n, 32);
+    unsigned doubles = 0, first = 0;
+    for (size_t i = 0; i + 1 < one.n; i++) {
+        assert_true(one.points[i].at <= one.points[i + 1].at);
+        if (one.points[i].at == one.points[i + 1].at) {
+            doubles++;
+            assert_int_equal(one.points[i].member, 0);
+            assert_int_equal(one.points[i + 1].member, 1);
+        }
+        first += one.points[i].at == two.points[0].at;
+    }
+    assert_int_equal(doubles, 12); /* of the same key; beyond them each is somewhere else */
+    assert_int_equal(first, 0);
+    ring_free(&one);
+    ring_free(&two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +299,9 @@ int main(void)
         cmocka_unit_test(a_hot_key_spills_at_the_bound),
         cmocka_unit_test(the_bound_is_by_weight_and_of_those_that_are_usable),
         cmocka_unit_test(an_idle_owner_is_all_that_is_looked_at),
+        cmocka_unit_test(who_is_too_busy_is_asked_no_more_for_the_same_request),
+        cmocka_unit_test(a_hash_belongs_to_the_first_point_at_it_or_behind_it),
+        cmocka_unit_test(points_are_in_order_and_of_a_key_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,6 +200,69 @@ static void who_comes_back_does_not_make_up_for_it(void **state)
     balance_free(b);
 }
 
+/* The one that was away is due again after all the turns that it has missed, however many they were
+ * between two of the others. */
+static void who_missed_many_turns_at_once_does_not_make_up_for_them(void **state)
+{
+    (void)state;
+    static const uint32_t weights[] = {256, 1};
+    set_weights(weights, 2);
+    struct balance *b = balance_new(BALANCE_ROUND_ROBIN, members, 2, 8);
+    servers[0].down = true;
+    pick_many(b, 10);
+    servers[0].down = false;
+    forget_picks(2);
+    pick_many(b, 2 * 257);
+    assert_in_range(servers[1].picked, 1, 3);
+    balance_free(b);
+}
+
+/* Weights out of the DNS: more than turns can be counted for. */
+static void a_weight_of_next_to_nothing_leaves_the_others_their_turns(void **state)
+{
+    (void)state;
+    for (unsigned seed = 0; seed < 20; seed++) {
+        set_up(3);
+        members[1].weight = 1e-15;
+        struct balance *b = balance_new(BALANCE_ROUND_ROBIN, members, 3, seed);
+        pick_many(b, 1000);
+        assert_int_equal(servers[1].picked, 0);
+        assert_int_equal(servers[0].picked, 500);
+        servers[0].down = servers[2].down = true;
+        pick_many(b, 3);
+        servers[0].down = servers[2].down = false;
+        forget_picks(3);
+        pick_many(b, 1000);
+        assert_int_equal(servers[1].picked, 0);
+        balance_free(b);
+    }
+}
+
+static void the_order_of_the_configuration_does_not_matter(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"10.0.0.1,8", "10.0.0.1,80", "10.0.0.1,8080", "10.0.0.10,8"};
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        const char *chosen[100];
+        for (size_t turned = 0; turned < 2; turned++) {
+            set_up(4);
+            for (size_t i = 0; i < 4; i++) {
+                members[i].key = keys[turned ? 3 - i : i];
+                members[i].key_len = strlen(members[i].key);
+            }
+            struct balance *b = balance_new(kinds[k], members, 4, 31);
+            for (uint32_t n = 0; n < COUNT(chosen); n++) {
+                const char *key = members[pick(b, nth_hash(n)) - servers].key;
+                if (turned) {
+                    assert_string_equal(key, chosen[n]);
+                }
+                chosen[n] = key;
+            }
+            balance_free(b);
+        }
+    }
+}
+
 static void requests_that_may_not_go_somewhere_leave_the_shares_of_others(void **state)
 {
     (void)state;
@@ -502,6 +565,9 @@ int main(void)
         cmocka_unit_test(extreme_weights_are_exact_too),
         cmocka_unit_test(shares_of_sub_groups_come_before_those_of_members),
         cmocka_unit_test(who_comes_back_does_not_make_up_for_it),
+        cmocka_unit_test(who_missed_many_turns_at_once_does_not_make_up_for_them),
+        cmocka_unit_test(a_weight_of_next_to_nothing_leaves_the_others_their_turns),
+        cmocka_unit_test(the_order_of_the_configuration_does_not_matter),
         cmocka_unit_test(requests_that_may_not_go_somewhere_leave_the_shares_of_others),
         cmocka_unit_test(turns_that_nobody_could_have_had_are_not_lost),
         cmocka_unit_test(the_first_picks_of_many_workers_have_the_shares),

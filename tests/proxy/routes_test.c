@@ -35,6 +35,7 @@ static void backends_are_named_for_fields_tls_and_log(void **state)
         {"unix:/tmp/a.sock", "localhost", "unix:/tmp/a.sock", NULL, AF_UNIX},
         {"_web._tcp.a.example,80;;dns=srv", "a.example", "_web._tcp.a.example,80",
          "_web._tcp.a.example", 0},
+        {"_web._tcp.,80;;dns=srv", "_tcp.", "_web._tcp.,80", "_web._tcp.", 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct rig r;
@@ -124,11 +125,22 @@ static void requests_are_matched_by_host_and_path_alone(void **state)
         const char *authority, *path, *pattern;
         size_t path_len;
     } cases[] = {
-        {"a.example", "/x", "a.example/", 2},  {"a.example:8080", "/x", "a.example/", 2},
-        {"A.Example:", "/x", "a.example/", 2}, {"[::1]:80", "/x", "/", 2},
-        {"b.example", "/b", "/b", 2},          {"", "/b", "/b", 2},
+        {"a.example", "/x", "a.example/", 2},
+        {"a.example:8080", "/x", "a.example/", 2},
+        {"A.Example:", "/x", "a.example/", 2},
+        {"[::1]:80", "/x", "/", 2},
+        {"b.example", "/b", "/b", 2},
+        {"", "/b", "/b", 2},
         {"b.example", "/b?/x", "/b", 2}, /* the query is no part of it */
-        {"b.example", "/b/", "/", 3},          {"", "*", "/", 1},
+        {"b.example", "/b/", "/", 3},
+        {"", "*", "/", 1},
+        {"a.example.", "/x", "a.example/", 2},
+        {"a.example.:80", "/x", "a.example/", 2},
+        {".", "/b", "/b", 2},
+        {"a.example..", "/x", "/", 2},
+        {"xa.example", "/x", "/", 2},
+        {"[::1]", "/b", "/b", 2},
+        {"a.example:443", "", "a.example/", 0}, /* CONNECT */
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         assert_ptr_equal(match(&r, cases[i].authority, cases[i].path, cases[i].path_len),
@@ -188,6 +200,7 @@ static void the_name_that_tls_asked_for_can_decide(void **state)
                  "backend=127.0.0.1,83");
     struct request q = {.authority = {"a.example", 9}, .path = {"/", 1}, .path_len = 1};
     assert_ptr_equal(routes_match(r.routes, &q, "b.example"), group_of(&r, "b.example/"));
+    assert_ptr_equal(routes_match(r.routes, &q, "B.Example."), group_of(&r, "b.example/"));
     assert_ptr_equal(routes_match(r.routes, &q, "c.example"), group_of(&r, "/"));
     assert_ptr_equal(routes_match(r.routes, &q, NULL), group_of(&r, "a.example/"));
     rig_close(&r);
@@ -216,9 +229,19 @@ static void what_one_backend_says_holds_for_its_group(void **state)
 {
     (void)state;
     struct rig r;
+    rig_open(&r, "backend=localhost,88;/b;balance=p2c\nbackend=127.0.0.1,89;/b\n"
+                 "backend=127.0.0.1,90");
+    assert_ptr_equal(group_of(&r, "/b")->balance, r.routes->backends[0].cfg);
+    double shares = 0; /* of all that the name resolves to here */
+    for (size_t i = 0; i < r.routes->backends[0].naddrs; i++) {
+        shares += r.routes->backends[0].addrs[i].share;
+    }
+    assert_true(shares > 0.999 && shares < 1.001);
+    rig_close(&r);
     rig_open(&r, "backend=127.0.0.1,84;/q;max-conns=1\n"
                  "backend=127.0.0.1,85;/q;max-conns=1;max-queue=1;queue-timeout=7s\n"
                  "backend=127.0.0.1,86;/q;max-conns=1\nbackend=127.0.0.1,87");
+    assert_null(group_of(&r, "/q")->balance);
     assert_int_equal(group_of(&r, "/q")->max_queue, 1);
     assert_int_equal(group_of(&r, "/q")->queue_timeout, 7000);
     assert_int_equal(group_of(&r, "/")->max_queue, 100);
