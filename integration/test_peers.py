@@ -55,7 +55,7 @@ def test_curl_get(grid, mode, back):
 
 
 @pytest.mark.parametrize("back", ["h1", "h2tls"])
-@pytest.mark.parametrize("mode", [m for m in MODES if m != "h2c-upgrade"])
+@pytest.mark.parametrize("mode", MODES)
 def test_curl_upload_and_download(grid, mode, back, tmp_path):
     body = tmp_path / "body"
     body.write_bytes(LARGE)
