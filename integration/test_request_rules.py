@@ -182,9 +182,11 @@ def test_bare_lf(start_proxy, raw_backend, accepted):
 
 
 @pytest.mark.parametrize("host", ["admin.test", "ADMIN.test", "admin.test.", "admin.test.:80", "admin.test:"])
-def test_every_spelling_of_a_host_is_routed_alike(start_proxy, raw_backend, host):
+def test_every_spelling_of_a_host_is_routed_alike(start_proxy, raw_backend, clients, host):
     other = raw_backend(lambda head: OK)
     admin = raw_backend(lambda head: OK.replace(b"\r\n\r\nok", b"\r\n\r\nad"))
     proxy = start_proxy([f"127.0.0.1,{other.port}", f"127.0.0.1,{admin.port};admin.test/"], fronts=("clear",))
     got = ask(proxy.clear_port, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
     assert got.endswith(b"ad"), got
+    assert clients.connect("h2-prior", proxy, host).request("GET", "/").body == b"ad"
+    assert admin.heads[0].split(b"\r\n")[1] == admin.heads[1].split(b"\r\n")[1], admin.heads
