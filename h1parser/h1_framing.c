@@ -16,8 +16,8 @@
  *   Transfer-Encoding in 1xx, 204                  6.1: MUST NOT be sent
  *   Content-Length in 1xx, but 0                   RFC 9110, 8.6: MUST NOT be sent; if the body does
  *                                                  come, it would be read as a response
- *   either of them with CONNECT or Upgrade         RFC 9931: what one side takes for the body is the
- *                                                  new protocol to the other
+ *   either of them with CONNECT or Upgrade,        RFC 9931: what one side takes for the body is the
+ *   but for Upgrade to h2c alone                   new protocol to the other
  *
  * Then where the body ends; the first row that fits:
  *
@@ -38,6 +38,16 @@ static bool asks_to_switch(const struct h1_head *h)
            (h->connection_upgrade && h->upgrade_field != UINT32_MAX);
 }
 
+/*
+ * The body of a request that offers h2c comes as HTTP/1.1 in any case, and nothing behind it before
+ * a 101 (RFC 7540, 3.2). curl and Java's HttpClient make the offer with whatever their first
+ * request is. Nobody has to take it (RFC 9110, 7.8), and with a body nobody here does.
+ */
+static bool only_offers_h2c(const struct h1_head *h)
+{
+    return h->method != H1_METHOD_CONNECT && !h->upgrade_other;
+}
+
 static enum h1_error request_error(const struct h1_head *h)
 {
     bool has_length = h->content_length >= 0;
@@ -47,7 +57,7 @@ static enum h1_error request_error(const struct h1_head *h)
     if (h->chunked && has_length) {
         return H1_ERR_LENGTH_AND_CODING;
     }
-    if (asks_to_switch(h) && (h->chunked || has_length)) {
+    if (asks_to_switch(h) && !only_offers_h2c(h) && (h->chunked || has_length)) {
         return H1_ERR_UPGRADE_BODY;
     }
     return H1_ERR_NONE;
@@ -117,7 +127,7 @@ struct h1_framing h1_framing_of(const struct h1_head *h, enum h1_method request_
     if (framing.kind == H1_BODY_LENGTH) {
         framing.length = (uint64_t)h->content_length;
     }
-    framing.switches = h->kind == H1_REQUEST && asks_to_switch(h);
+    framing.switches = h->kind == H1_REQUEST && asks_to_switch(h) && framing.kind == H1_BODY_NONE;
     framing.interim = h->kind == H1_RESPONSE && h->status < 200 && h->status != 101;
     framing.keep_alive = persistent(h, &framing);
     return framing;

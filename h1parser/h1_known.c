@@ -140,6 +140,7 @@ static enum h1_error upgrade(struct h1_head *h, uint32_t index, const char *v, s
             return H1_ERR_UPGRADE;
         }
         any = true;
+        h->upgrade_other |= !h1_is_word(elem, elem_len, "h2c", 3);
     }
     if (h->upgrade_field == UINT32_MAX) {
         h->upgrade_field = index;

@@ -86,8 +86,8 @@ enum h1_error {
     H1_ERR_LENGTH_AND_CODING, /**< Content-Length and Transfer-Encoding together */
     H1_ERR_CONNECTION,        /**< Connection is not a list of tokens */
     H1_ERR_UPGRADE,           /**< Upgrade is not a list of protocols, or an empty one */
-    H1_ERR_UPGRADE_BODY,      /**< CONNECT or Upgrade together with Content-Length (even 0) or
-                                 Transfer-Encoding */
+    H1_ERR_UPGRADE_BODY,      /**< CONNECT, or Upgrade to something else than h2c, together with
+                                 Content-Length (even 0) or Transfer-Encoding */
     H1_ERR_EXPECT,            /**< an expectation other than one 100-continue */
     H1_ERR_CHUNK_SIZE,        /**< no hex digit, more than 16, over 2^63-1, or a bad byte after */
     H1_ERR_CHUNK_EXT,         /**< bad or too long chunk extension, or too much of them in a body */
@@ -168,6 +168,7 @@ struct h1_head {
     bool connection_keep_alive;
     bool connection_upgrade; /**< Connection: upgrade; never in an HTTP/1.0 request (RFC 9110, 7.8)
                               */
+    bool upgrade_other;      /**< an Upgrade names something else than h2c */
     bool expect_continue;    /**< Expect: 100-continue; never in HTTP/1.0 (RFC 9110, 10.1.1) */
     uint32_t host_field;     /**< request: index of Host in fields, UINT32_MAX without */
     uint32_t upgrade_field;  /**< index of the first Upgrade in fields, UINT32_MAX without */
@@ -224,7 +225,8 @@ struct h1_framing {
     bool keep_alive;
     /** Request: CONNECT, or an Upgrade that counts. What follows the head may be another protocol
      * already: read no HTTP from there until the request was answered. If the answer opens no
-     * tunnel, drop the octets that came before it, and close (RFC 9931). */
+     * tunnel, drop the octets that came before it, and close (RFC 9931). An offer of h2c alone
+     * that comes with a body does not count: do not take it. */
     bool switches;
     /** Response: 1xx but 101. The final response follows: see h1_body_framing(). */
     bool interim;

@@ -211,7 +211,7 @@ static bool is_http(struct h2_span scheme)
 static bool port_ok(const char *p, size_t n)
 {
     unsigned port = 0;
-    if (n == 0 || n > 5 || !all_class(p, n, C_DIGIT)) {
+    if (n > 5 || !all_class(p, n, C_DIGIT)) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
@@ -265,15 +265,15 @@ static size_t host_len(const char *p, size_t n)
     return i > 0 && ends_in_number(p, i) && !address_ok(AF_INET, p, i) ? 0 : i;
 }
 
-/* host [ ":" port ]; with userinfo it is malformed (RFC 9113, 8.3.1). */
+/* host [ ":" [ port ] ] (RFC 3986, 3.2.3); with userinfo it is malformed (RFC 9113, 8.3.1). */
 static bool authority_ok(const char *p, size_t n, bool *has_port)
 {
     size_t host = host_len(p, n);
     if (host == 0) {
         return false;
     }
-    *has_port = host < n;
-    return host == n || (p[host] == ':' && port_ok(p + host + 1, n - host - 1));
+    *has_port = host + 1 < n;
+    return host == n || (p[host] == ':' && (!*has_port || port_ok(p + host + 1, n - host - 1)));
 }
 
 /* ---------------------------------------------------------------- single fields */

@@ -1,12 +1,13 @@
 """A slow side stops the fast one, and the proxy keeps next to nothing in between."""
 
+import struct
 import time
 
 import pytest
 
-from lib import fronts
+from lib import fronts, rawh2
 from lib.proxy import is_sanitized
-from lib.waiting import wait_stable
+from lib.waiting import wait_for, wait_stable
 
 MB = 1 << 20
 HUGE = 200 * MB
@@ -112,6 +113,34 @@ def test_memory_comes_back(start_proxy, make_origin, clients):
 
     first = round_of(300)
     assert round_of(300) - first < (GROWTH if is_sanitized() else MB)
+
+
+def windows_of(frames):
+    """(a stream's, the connection's) that these SETTINGS and WINDOW_UPDATE frames make."""
+    stream = conn = 65535
+    for f in frames:
+        if f.type == rawh2.SETTINGS and not f.flags:
+            pairs = [struct.unpack_from(">HI", f.payload, at) for at in range(0, len(f.payload), 6)]
+            stream = dict(pairs).get(4, stream)
+        elif f.type == rawh2.WINDOW_UPDATE and f.sid == 0:
+            conn += int.from_bytes(f.payload, "big")
+    return stream, conn
+
+
+@pytest.mark.parametrize("option,wanted", [(None, 65535), ("16K", 16384), ("4M", 4 << 20)])
+def test_windows_are_what_the_options_say(start_proxy, make_frame_backend, clients, option, wanted):
+    """Whatever the buffers are: over a long way the window decides how fast a body can be."""
+    back = make_frame_backend()
+    sizes = [f"--{side}-http2-window-size={option}" for side in ("frontend", "backend")] if option else []
+    sizes += ["--frontend-http2-connection-window-size=8M", "--backend-http2-connection-window-size=9M"]
+    proxy = start_proxy([back.backend()], args=sizes)
+    client = clients.raw_h2(proxy)
+    client.headers(1, client.fields())
+    wait_for(lambda: back.of_type(rawh2.HEADERS), "the request at the backend")
+    assert windows_of(client.frames) == (wanted, 8 << 20)
+    assert windows_of(back.frames) == (wanted, 9 << 20)
+    back.send(rawh2.frame(rawh2.RST_STREAM, 0, 1, bytes(4)))
+    client.outcome(1)
 
 
 @pytest.mark.parametrize("front,back", [("h1", "h1"), ("h2-tls", "h2")])

@@ -94,9 +94,9 @@ HEADS = {
     "connect-to-a-path": "CONNECT /hello?id=@T HTTP/1.1\r\n" + H + "\r\n",
     "upgrade-with-length": P + H + "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\n12345",
     "upgrade-with-coding": P + H + "Connection: Upgrade\r\nUpgrade: websocket\r\n" + C + "\r\n0\r\n\r\n",
-    "h2c-with-length": P
+    "h2c-and-another-with-length": P
     + H
-    + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\nContent-Length: 5\r\n\r\n12345",
+    + "Connection: Upgrade\r\nUpgrade: h2c, x\r\nContent-Length: 5\r\n\r\n12345",
 }
 
 STATUS = {

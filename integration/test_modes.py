@@ -92,6 +92,27 @@ def test_other_schemes_are_400(start_proxy, make_origin, clients):
     assert client.request("GET", "/hello", scheme="ftp").status == 400
 
 
+@pytest.mark.parametrize("front", ["h1", "h1-tls", "h2c-upgrade"])
+@pytest.mark.parametrize("target", ["/", "*"])
+def test_a_target_without_an_origin_is_400(start_proxy, make_origin, clients, front, target):
+    """It asks the proxy itself (RFC 9112, 3.2.1); made absolute by its Host it would lead here again."""
+    back = make_origin()
+    proxy = start_proxy([back], args=["-s"])
+    link = clients.wire(front, proxy)
+    upgrade = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    fields = "Host: origin.test\r\n" + (upgrade if front == "h2c-upgrade" else "")
+    link.send(f"{'GET' if target == '/' else 'OPTIONS'} {target} HTTP/1.1\r\n{fields}\r\n".encode())
+    wait_for(lambda: link.pump(0.01) or link.eof, "the end of the connection")
+    assert link.inbuf.startswith(b"HTTP/1.1 400 "), bytes(link.inbuf[:200])
+    assert not back.requests
+
+
+def test_a_health_monitor_of_a_forward_proxy_takes_any_target(start_proxy, make_origin, free_ports):
+    port = free_ports(1)[0]
+    start_proxy([make_origin()], args=["-s", f"-f127.0.0.1,{port};no-tls;healthmon"]).wait_listens(port)
+    assert curl("-w", "%{http_code}", f"http://127.0.0.1:{port}/") == b"200"
+
+
 @pytest.mark.parametrize("front", ["h1", "h2-tls"])
 def test_nothing_is_rewritten(start_proxy, make_server, clients, front):
     server = make_server("h1", auto=False)

@@ -32,10 +32,11 @@ MODES = {
     "h1-tls": ["--http1.1"],
     "h1": ["--http1.1"],
     "h1.0": ["-0"],
+    "h1.0-tls": ["-0"],
     "h2-prior": ["--http2-prior-knowledge"],
     "h2c-upgrade": ["--http2"],
 }
-SEEN_AS = {"h2-tls": "2", "h1-tls": "1.1", "h1": "1.1", "h1.0": r"1(\.1)?", "h2-prior": "2", "h2c-upgrade": "2"}
+SEEN_AS = {"h2-tls": "2", "h1-tls": "1.1", "h1": "1.1", "h1.0": r"1(\.1)?", "h1.0-tls": r"1(\.1)?", "h2-prior": "2", "h2c-upgrade": "2"}
 
 
 def curl(proxy, mode, host, path, *args):
@@ -55,7 +56,7 @@ def test_curl_get(grid, mode, back):
 
 
 @pytest.mark.parametrize("back", ["h1", "h2tls"])
-@pytest.mark.parametrize("mode", [m for m in MODES if m != "h2c-upgrade"])
+@pytest.mark.parametrize("mode", MODES)
 def test_curl_upload_and_download(grid, mode, back, tmp_path):
     body = tmp_path / "body"
     body.write_bytes(LARGE)

@@ -1,10 +1,13 @@
 """Rules that are the same for HTTP/1 and HTTP/2 clients, and what a connection to a backend may be used again for."""
 
 import contextlib
+import re
 import socket
 import threading
 
 import pytest
+
+from lib.waiting import wait_for
 
 FRONTS = ["h1", "h2-prior"]
 
@@ -130,6 +133,20 @@ def test_h2c_is_what_it_has_to_be(start_proxy, raw_backend, name):
     assert got.startswith(b"HTTP/1.1 101" if upgrades else b"HTTP/1.1 200"), got
 
 
+def test_a_body_with_an_offer_of_h2c_is_served_over_http1(grid, clients, token):
+    """curl --http2 and Java's HttpClient offer h2c with whatever comes first. RFC 9110, 7.8: it may be ignored."""
+    link = clients.wire("h1", grid.proxy)
+    fields = f"Host: h1.test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n{SETTINGS}"
+    link.send(f"POST /echo?id={token} HTTP/1.1\r\n{fields}Content-Length: 5\r\n\r\nabcde".encode())
+    link.send(f"POST /echo?id={token} HTTP/1.1\r\n{fields}Transfer-Encoding: chunked\r\n\r\n2\r\nfg\r\n0\r\n\r\n".encode())
+    link.send(f"GET /hello?id={token} HTTP/1.1\r\nHost: h1.test\r\nConnection: close\r\n\r\n".encode())
+    wait_for(lambda: link.pump(0.01) == 0 and link.eof, "the end of the connection")
+    assert re.findall(rb"HTTP/1.1 (\d+)", link.inbuf) == [b"200"] * 3, bytes(link.inbuf)
+    assert all(body in link.inbuf for body in (b"abcde", b"fg", b"hello\n"))
+    for record in grid.origins["h1"].find(token):
+        assert not {n.lower() for n, _ in record.headers} & {"upgrade", "http2-settings"}
+
+
 @pytest.mark.parametrize("front", FRONTS)
 def test_max_forwards(start_proxy, raw_backend, clients, front):
     backend = raw_backend(lambda head: OK)
@@ -165,9 +182,11 @@ def test_bare_lf(start_proxy, raw_backend, accepted):
 
 
 @pytest.mark.parametrize("host", ["admin.test", "ADMIN.test", "admin.test.", "admin.test.:80", "admin.test:"])
-def test_every_spelling_of_a_host_is_routed_alike(start_proxy, raw_backend, host):
+def test_every_spelling_of_a_host_is_routed_alike(start_proxy, raw_backend, clients, host):
     other = raw_backend(lambda head: OK)
     admin = raw_backend(lambda head: OK.replace(b"\r\n\r\nok", b"\r\n\r\nad"))
     proxy = start_proxy([f"127.0.0.1,{other.port}", f"127.0.0.1,{admin.port};admin.test/"], fronts=("clear",))
     got = ask(proxy.clear_port, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
     assert got.endswith(b"ad"), got
+    assert clients.connect("h2-prior", proxy, host).request("GET", "/").body == b"ad"
+    assert admin.heads[0].split(b"\r\n")[1] == admin.heads[1].split(b"\r\n")[1], admin.heads

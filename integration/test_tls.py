@@ -26,6 +26,8 @@ def handshake(proxy, ctx, name="front.test"):
         (["http/1.1", "h2"], "h2"),  # the server's preference counts
         (["h2"], "h2"),
         (["http/1.1"], "http/1.1"),
+        (["http/1.0"], "http/1.0"),  # curl -0; HTTP/1.1 is what it gets an answer in
+        (["http/1.0", "http/1.1"], "http/1.1"),
         (None, None),
     ],
 )
@@ -48,6 +50,10 @@ def test_alpn_without_a_common_protocol_is_refused(grid, certs):
 def test_alpn_list_option(start_proxy, make_origin, certs):
     proxy = start_proxy([make_origin()], args=["--alpn-list=http/1.1"])
     assert handshake(proxy, context(certs, alpn=["h2", "http/1.1"]))[0] == "http/1.1"
+    proxy = start_proxy([make_origin()], args=["--alpn-list=h2"])
+    with pytest.raises(ssl.SSLError):
+        alpn = handshake(proxy, context(certs, alpn=["http/1.0"]))[0]
+        assert alpn is not None, "went on without a protocol"
 
 
 def test_plain_http_on_the_tls_port_is_refused(grid):

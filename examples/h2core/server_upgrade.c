@@ -146,7 +146,7 @@ static bool lists(const struct session *s, const struct h1_head *head, enum h1_t
 }
 
 /* The one HTTP2-Settings field of a request that wants h2c; NULL: it does not, or not properly
- * (RFC 7540, 3.2.1), and is an HTTP/1.1 request like others. */
+ * (RFC 7540, 3.2.1), or has a body (framing.switches), and is an HTTP/1.1 request like others. */
 static const struct h1_field *upgrade_settings(const struct session *s, const struct h1_head *head)
 {
     const struct h1_field *settings = NULL;
@@ -157,7 +157,8 @@ static const struct h1_field *upgrade_settings(const struct session *s, const st
             count++;
         }
     }
-    bool wanted = head->connection_upgrade && lists(s, head, H1_TOKEN_UPGRADE, "h2c") &&
+    bool wanted = h1_body_framing(head, head->method).switches &&
+                  lists(s, head, H1_TOKEN_UPGRADE, "h2c") &&
                   lists(s, head, H1_TOKEN_CONNECTION, "http2-settings");
     return wanted && count == 1 ? settings : NULL;
 }

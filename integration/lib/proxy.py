@@ -58,7 +58,18 @@ class Proxy:
 
     running = []  # all that were started and not yet stopped; the report of a failed test looks here
 
-    def __init__(self, certs, backs, fronts=("tls", "clear"), args=(), folder=None, keys=True, conf="/dev/null"):
+    def __init__(
+        self,
+        certs,
+        backs,
+        fronts=("tls", "clear"),
+        args=(),
+        folder=None,
+        keys=True,
+        conf="/dev/null",
+        binary=BINARY,
+    ):
+        self.binary = binary
         self.certs, self.backs, self.fronts = certs, list(backs), fronts
         self.args, self.keys, self.conf = list(args), keys, conf
         self.folder = folder or tempfile.mkdtemp(prefix="nghttpx-test-")
@@ -73,7 +84,7 @@ class Proxy:
     # ---- start
 
     def command(self):
-        cmd = [BINARY, f"--conf={self.conf}"]
+        cmd = [self.binary, f"--conf={self.conf}"]
         if "tls" in self.fronts:
             self.tls_port = free_port()
             cmd.append(f"-f127.0.0.1,{self.tls_port}")

@@ -20,7 +20,6 @@ static struct back_h2 *new_back(struct pool *p)
         .encoder_table = cfg->backend_http2_encoder_dynamic_table_size,
         .window = cfg->backend_http2_window_size,
         .connection_window = cfg->backend_http2_connection_window_size,
-        .body_buffer = cfg->backend_response_buffer,
         .field_buffer = cfg->response_header_field_buffer,
         .max_fields = cfg->max_response_header_fields,
     };

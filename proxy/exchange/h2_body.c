@@ -14,9 +14,8 @@ void h2_body_options(struct h2_options *o, const struct h2_tuning *tuning)
     h2_options_init(o);
     o->header_table_size = (uint32_t)tuning->decoder_table;
     o->encoder_table_size = (uint32_t)tuning->encoder_table;
-    /* What a window allows may come, and has to be held: the pipe's buffer bounds it. */
-    o->initial_window_size =
-        (uint32_t)(tuning->window < tuning->body_buffer ? tuning->window : tuning->body_buffer);
+    /* What a window allows may come, and is held: a pipe may have more than its limit in it. */
+    o->initial_window_size = (uint32_t)tuning->window;
     o->connection_window_size = (uint32_t)tuning->connection_window;
     o->limits.header_list_bytes = (uint32_t)tuning->field_buffer;
     o->limits.header_block_bytes =

@@ -17,7 +17,6 @@ struct h2_tuning {
     uint64_t encoder_table;
     uint64_t window; /**< of a stream */
     uint64_t connection_window;
-    uint64_t body_buffer; /**< what a pipe holds: it bounds the window */
     uint64_t field_buffer;
     uint64_t max_fields;
 };

@@ -76,7 +76,7 @@ static void describe_tls(struct front *f)
     f->client.tls_cipher = SSL_get_cipher_name(ssl);
     f->client.tls_reused = SSL_session_reused(ssl) == 1;
     f->client.tls_sni = sni != NULL ? xstrdup(sni) : NULL;
-    static const char *const known[] = {"h2", "http/1.1"};
+    static const char *const known[] = {"h2", "http/1.1", "http/1.0"};
     size_t len;
     const char *name = conn_alpn(f->conn, &len);
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

@@ -226,6 +226,17 @@ static const struct h2_field *wants_h2c(struct front_h1 *h, const struct exchang
     return h2c && connection_names(&x->request.m, "http2-settings", 14) ? settings : NULL;
 }
 
+/* A forward proxy is asked for something of an origin (RFC 9112, 3.2.2 and 3.2.3). A target without
+ * one asks the proxy itself, and made absolute by its Host it could lead to this proxy again. */
+static bool target_is_acceptable(const struct exchange *x, const struct h1_head *head,
+                                 struct str scheme)
+{
+    if (head->form == H1_FORM_ABSOLUTE) {
+        return request_scheme_allowed(x, scheme);
+    }
+    return head->form == H1_FORM_AUTHORITY || !x->worker->cfg->http2_proxy || x->client->healthmon;
+}
+
 static bool upgrade_to_h2(struct front_h1 *h, struct exchange *x)
 {
     const struct h2_field *settings = wants_h2c(h, x);
@@ -256,11 +267,11 @@ static void take_head(struct front_h1 *h, const uint8_t *data)
     x->request.m.has_body = framing.kind != H1_BODY_NONE;
     x->request.m.content_length = head->content_length;
     h->writer = (struct h1_writer){0};
-    if (upgrade_to_h2(h, x)) {
+    bool acceptable = target_is_acceptable(x, head, scheme);
+    if (acceptable && upgrade_to_h2(h, x)) {
         return; /* h is gone */
     }
-    bool acceptable = tunnel_ask_h1(x, head->connection_upgrade) &&
-                      (head->form != H1_FORM_ABSOLUTE || request_scheme_allowed(x, scheme));
+    acceptable = acceptable && tunnel_ask_h1(x, head->connection_upgrade);
     bool tunnel = x->tunnel.wanted != TUNNEL_NONE;
     /* What is behind this head is not HTTP, or only if the backend refuses: who can tell? */
     h->keep_alive = framing.keep_alive && !front_count_request(h->front) && !tunnel;

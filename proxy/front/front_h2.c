@@ -172,7 +172,6 @@ static void options_of(const struct config *cfg, struct h2_options *o)
         .encoder_table = cfg->frontend_http2_encoder_dynamic_table_size,
         .window = cfg->frontend_http2_window_size,
         .connection_window = cfg->frontend_http2_connection_window_size,
-        .body_buffer = cfg->backend_request_buffer,
         .field_buffer = cfg->request_header_field_buffer,
         .max_fields = cfg->max_request_header_fields,
     };

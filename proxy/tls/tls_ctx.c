@@ -49,25 +49,46 @@ SSL_CTX *tls_new_ctx(const struct config *cfg, const SSL_METHOD *method, const c
 
 /* ---------------------------------------------------------------- server */
 
+struct alpn_offer {
+    const unsigned char *names;
+    unsigned len;
+};
+
+/* Where `name` is in what the client offers, behind its length; NULL: it is not. */
+static const unsigned char *find_offer(struct alpn_offer in, const char *name, size_t len)
+{
+    for (unsigned i = 0; i < in.len && i + 1u + in.names[i] <= in.len; i += 1u + in.names[i]) {
+        if (in.names[i] == len && memcmp(in.names + i + 1, name, len) == 0) {
+            return in.names + i + 1;
+        }
+    }
+    return NULL;
+}
+
 /* Our order of preference decides (RFC 7301, 3.2); a client that offers ALPN but nothing of ours
- * gets an alert. */
+ * gets an alert. What reads HTTP/1.1 reads HTTP/1.0, too, if a client knows no better. */
 static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
                        const unsigned char *in, unsigned inlen, void *arg)
 {
     (void)ssl;
     const struct config *cfg = arg;
-    for (const char *p = cfg->alpn_list; *p != '\0';) {
+    struct alpn_offer offer = {in, inlen};
+    const unsigned char *old = NULL, *name = NULL;
+    for (const char *p = cfg->alpn_list; name == NULL && *p != '\0';) {
         size_t len = strcspn(p, ",");
-        for (unsigned i = 0; i < inlen && i + 1u + in[i] <= inlen; i += 1u + in[i]) {
-            if (in[i] == len && memcmp(in + i + 1, p, len) == 0) {
-                *out = in + i + 1;
-                *outlen = in[i];
-                return SSL_TLSEXT_ERR_OK;
-            }
+        name = find_offer(offer, p, len);
+        if (len == 8 && memcmp(p, "http/1.1", 8) == 0) {
+            old = find_offer(offer, "http/1.0", 8);
         }
         p += len + (p[len] == ',');
     }
-    return SSL_TLSEXT_ERR_ALERT_FATAL;
+    name = name != NULL ? name : old;
+    if (name == NULL) {
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    *out = name;
+    *outlen = name[-1];
+    return SSL_TLSEXT_ERR_OK;
 }
 
 static int tolerate_expired(int good, X509_STORE_CTX *chain)

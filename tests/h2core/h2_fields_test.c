@@ -156,7 +156,9 @@ static const struct rule authorities[] = {
     {":method=GET|:scheme=https|:path=/|:authority=|host=a", AUTH},
     {":method=GET|:scheme=https|:path=/|:authority=a:80", NULL}, {":method=GET|:scheme=https|:path=/|:authority=a:65535", NULL},
     {":method=GET|:scheme=https|:path=/|:authority=a:0", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=[::1]:00000", AUTH},
-    {":method=GET|:scheme=https|:path=/|:authority=a:65536", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=a:", AUTH},
+    {":method=GET|:scheme=https|:path=/|:authority=a:65536", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=a:", NULL},
+    {":method=GET|:scheme=https|:path=/|:authority=[::1]:", NULL}, {":method=GET|:scheme=https|:path=/|host=a:", NULL},
+    {":method=GET|:scheme=https|:path=/|:authority=:", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=a::", AUTH},
     {":method=GET|:scheme=https|:path=/|:authority=a:8x", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=a:000080", AUTH},
     {":method=GET|:scheme=https|:path=/|:authority=:80", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=a:80:80", AUTH},
     {":method=GET|:scheme=https|:path=/|:authority=u@a", AUTH}, {":method=GET|:scheme=https|:path=/|:authority=u:p@a", AUTH},
@@ -185,6 +187,7 @@ static const struct rule authorities[] = {
 
 static const struct rule connects[] = {
     {":method=CONNECT|:authority=a:443", NULL}, {":method=CONNECT|:authority=[::1]:443", NULL},
+    {":method=CONNECT|:authority=a:", CONN_HP}, {":method=CONNECT|:authority=a:0", AUTH},
     {":method=CONNECT|:authority=a", CONN_HP}, {":method=CONNECT", CONN_HP}, {":method=CONNECT|:authority=", CONN_HP},
     {":method=CONNECT|:authority=u@a:443", AUTH}, {":method=CONNECT|host=a:443", CONN_HP},
     {":method=CONNECT|:authority=a:443|:path=/", CONN_SP}, {":method=CONNECT|:authority=a:443|:scheme=https", CONN_SP},
