@@ -1,5 +1,5 @@
 /* Pools: opening connections to an address, and standing back from one that does not answer. */
-#include "back/back.h"
+#include "back/back_internal.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -329,8 +329,20 @@ struct health_backoff pool_backoff(struct pool *p)
                                    .random = (double)rand_r(&p->worker->seed) / (double)RAND_MAX};
 }
 
-void pool_connect_failed(struct pool *p, const char *why)
+void pool_probed(struct pool *p, bool *probes, bool good, const char *why)
 {
+    if (*probes) {
+        *probes = false;
+        probe_done(p, good, why);
+    }
+}
+
+void pool_connect_failed(struct pool *p, bool *probes, const char *why)
+{
+    if (*probes) {
+        pool_probed(p, probes, false, why);
+        return;
+    }
     unsigned n;
     const struct cfg_backend *cfg = p->backend->cfg;
     enum health_change change =

@@ -6,12 +6,11 @@
  * its end, and not a byte came behind it. On an idle connection any byte, and the end of it, closes
  * it: what a backend says unasked must never become the next client's response.
  */
-#include "back/back.h"
+#include "back/back_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "back/probe.h"
 #include "config.h"
 #include "exchange/h1_receiver.h"
 #include "exchange/h1_writer.h"
@@ -90,10 +89,7 @@ static void destroy(struct back_h1 *b)
     leave_idle(b);
     timer_stop(&b->timer);
     conn_close(b->conn);
-    if (b->probes) {
-        b->probes = false;
-        probe_done(b->pool, false, "the connection ended");
-    }
+    pool_probed(b->pool, &b->probes, false, "the connection ended");
     worker_reap(b->pool->worker, &b->reap, free_back);
     pool_conn_gone(b->pool);
 }
@@ -513,24 +509,11 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 /* A probe, or one that was opened ahead of any request. */
 static void ready_unasked(struct back_h1 *b)
 {
-    if (b->probes) {
-        b->probes = false;
-        probe_done(b->pool, true, NULL);
-    }
+    pool_probed(b->pool, &b->probes, true, NULL);
     if (may_wait(b) && !health_is_offline(b->pool->health, b->pool->backend->cfg)) {
         become_idle(b);
     } else {
         destroy(b);
-    }
-}
-
-static void connect_failed(struct back_h1 *b, const char *why)
-{
-    if (b->probes) {
-        b->probes = false;
-        probe_done(b->pool, false, why);
-    } else {
-        pool_connect_failed(b->pool, why);
     }
 }
 
@@ -539,7 +522,7 @@ static void ready(struct conn *c)
     struct back_h1 *b = of_conn(c);
     if (!pool_agrees(c, CFG_PROTO_HTTP1)) {
         char why[POOL_WHY_SIZE];
-        connect_failed(b, pool_disagreement(c, "http/1.1", why));
+        pool_connect_failed(b->pool, &b->probes, pool_disagreement(c, "http/1.1", why));
         fail(b, EXCHANGE_BACKEND_TLS);
         return;
     }
@@ -578,7 +561,7 @@ static void failed(struct conn *c, enum conn_error why)
     /* With TLS 1.3 our certificate is judged when the handshake is over for us. */
     bool rejected = why == CONN_ERR_TLS && !b->reused && !b->any_input;
     if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE || rejected) {
-        connect_failed(b, conn_error_detail(c, why));
+        pool_connect_failed(b->pool, &b->probes, conn_error_detail(c, why));
     }
     fail(b, back_error(why));
 }

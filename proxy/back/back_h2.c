@@ -3,12 +3,11 @@
  * come while it is being opened wait for it; when its streams are used up the pool opens another
  * one.
  */
-#include "back/back_h2.h"
+#include "back/back_h2_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "back/probe.h"
 #include "config.h"
 #include "exchange/h2_body.h"
 #include "exchange/message.h"
@@ -36,12 +35,6 @@ static void free_back(struct reap *r)
     free(b);
 }
 
-static void tell_prober(struct back_h2 *b, bool good, const char *why)
-{
-    b->probes = false;
-    probe_done(b->pool, good, why);
-}
-
 void back_h2_destroy(struct back_h2 *b, bool say_goodbye)
 {
     assert(list_empty(&b->waiting) && list_empty(&b->streams));
@@ -54,9 +47,7 @@ void back_h2_destroy(struct back_h2 *b, bool say_goodbye)
     } else {
         conn_close(b->conn);
     }
-    if (b->probes) {
-        tell_prober(b, false, "the connection ended");
-    }
+    pool_probed(b->pool, &b->probes, false, "the connection ended");
     worker_reap(b->pool->worker, &b->reap, free_back);
     pool_conn_gone(b->pool);
 }
@@ -182,7 +173,7 @@ void back_h2_on_timeout(struct timer *t)
         return;
     }
     if (b->probes) {
-        tell_prober(b, false, "no SETTINGS in time");
+        pool_probed(b->pool, &b->probes, false, "no SETTINGS in time");
     } else {
         LOG(WARN, "backend %s: nothing was heard in time; the connection is closed", b->pool->text);
     }
@@ -391,7 +382,7 @@ static void send_elsewhere(struct back_h2 *b)
  * hear the same. */
 static void takes_nothing(struct back_h2 *b)
 {
-    pool_connect_failed(b->pool, "it takes no streams");
+    pool_connect_failed(b->pool, &b->probes, "it takes no streams");
     back_h2_stop_taking(b);
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
@@ -592,7 +583,7 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
 /* Both sides' SETTINGS are agreed on: whoever speaks so much HTTP/2 is there. */
 static void end_probe(struct back_h2 *b)
 {
-    tell_prober(b, true, NULL);
+    pool_probed(b->pool, &b->probes, true, NULL);
     const struct pool *p = b->pool;
     if (b->closing || p->retired || p->worker->draining ||
         health_is_offline(p->health, p->backend->cfg)) {
@@ -626,15 +617,6 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 
 /* ---------------------------------------------------------------- the connection's other news */
 
-static void connect_failed(struct back_h2 *b, const char *why)
-{
-    if (b->probes) {
-        tell_prober(b, false, why);
-    } else {
-        pool_connect_failed(b->pool, why);
-    }
-}
-
 void back_h2_begin(struct back_h2 *b)
 {
     uint64_t ms = b->pool->worker->cfg->backend_http2_settings_timeout;
@@ -650,7 +632,7 @@ static void ready(struct conn *c)
     struct back_h2 *b = back_h2_checked(c->user);
     if (!pool_agrees(c, CFG_PROTO_HTTP2)) {
         char why[POOL_WHY_SIZE];
-        connect_failed(b, pool_disagreement(c, "h2", why));
+        pool_connect_failed(b->pool, &b->probes, pool_disagreement(c, "h2", why));
         fail_conn(b, EXCHANGE_BACKEND_TLS);
         return;
     }
@@ -669,7 +651,7 @@ static void failed(struct conn *c, enum conn_error why)
     struct back_h2 *b = back_h2_checked(c->user);
     /* With TLS 1.3 our certificate is judged when the handshake is over for us. */
     if (!b->ready || (why == CONN_ERR_TLS && !b->settings_seen)) {
-        connect_failed(b, conn_error_detail(c, why));
+        pool_connect_failed(b->pool, &b->probes, conn_error_detail(c, why));
     }
     fail_conn(b, back_error(why));
 }

@@ -1,5 +1,5 @@
 /* What a pool does with its HTTP/2 connections. */
-#include "back/back_h2.h"
+#include "back/back_h2_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -164,7 +164,7 @@ void back_h2_close_unused(struct pool *p)
     }
 }
 
-void back_h2_client_gone(struct client_info *client)
+void back_client_gone(struct client_info *client)
 {
     list_each_safe(node, &client->backs)
     {

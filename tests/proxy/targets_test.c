@@ -1,7 +1,7 @@
 /* The choice among pools, what stays when the routes change, and the queue. */
 #include "route/targets.h"
 
-#include "back/back.h"
+#include "back/back_internal.h"
 #include "cert_testing.h"
 #include "net/clock.h"
 #include "proxy_testing.h"

@@ -2,10 +2,10 @@
  * The inside of HTTP/2 connections to backends, for the two files that are about them: back_h2.c,
  * the connection, and back_h2_pool.c, what a pool does with those that it has.
  */
-#ifndef BACK_BACK_H2_H
-#define BACK_BACK_H2_H
+#ifndef BACK_BACK_H2_INTERNAL_H
+#define BACK_BACK_H2_INTERNAL_H
 
-#include "back/back.h"
+#include "back/back_internal.h"
 
 #include <assert.h>
 
