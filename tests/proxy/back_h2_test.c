@@ -1,0 +1,349 @@
+/* Connections to HTTP/2 backends: streams, those who wait for one, and what becomes of them. */
+#include "back/back_h2_internal.h"
+#include "back_testing.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net/clock.h"
+#include "route/targets.h"
+
+#define H2        ";proto=h2"
+#define WEBSOCKET ":method: CONNECT\n:protocol: websocket\n:scheme: http\n:authority: a\n:path: /\n"
+
+static struct back_h2 *first_back(struct stage *s, size_t server)
+{
+    assert_false(list_empty(&stage_pool(s, server)->connections));
+    return container_of(stage_pool(s, server)->connections.next, struct back_h2, pool_node);
+}
+
+/* A connection on which a request was answered. */
+static struct peer *used(struct stage *s)
+{
+    size_t i = s->nx;
+    stage_request(s, STAGE_GET);
+    struct peer *p = stage_accept(s);
+    peer_flush(p);
+    peer_until_streams(p, 1);
+    peer_answer(p, 0);
+    stage_until_done(s, i);
+    stage_end(s, i);
+    assert_true(first_back(s, p->server)->settings_seen);
+    return p;
+}
+
+static void requests_share_a_connection(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 1, H2, "", false);
+    for (int i = 0; i < 3; i++) {
+        stage_request(&s, STAGE_GET);
+    }
+    struct peer *p = stage_accept(&s);
+    peer_until_streams(p, 1);
+    assert_int_equal(first_back(&s, 0)->nwaiting, 2); /* before SETTINGS one goes ahead */
+    peer_flush(p);
+    peer_until_streams(p, 3);
+    for (size_t i = 3; i-- > 0;) {
+        peer_answer(p, i);
+        stage_until_done(&s, i);
+    }
+    assert_int_equal(s.npeers, 1);
+    assert_int_equal(stage_pool(&s, 0)->nconns, 1);
+    stage_close(&s);
+}
+
+static void when_streams_run_out_there_is_another_connection(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 1, H2, "", false);
+    s.h2_options.max_concurrent_streams = 2;
+    for (int i = 0; i < 5; i++) {
+        stage_request(&s, STAGE_GET);
+    }
+    unsigned seen = 0;
+    for (int i = 0; i < 3; i++) {
+        struct peer *p = stage_accept(&s);
+        peer_flush(p);
+        peer_until_streams(p, i < 2 ? 2 : 1);
+        seen += (unsigned)p->nstreams;
+    }
+    assert_int_equal(seen, 5);
+    assert_int_equal(stage_pool(&s, 0)->nconns, 3);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(s.x[i]->tries, 1); /* waiting in vain was no try */
+    }
+    stage_close(&s);
+}
+
+/* RFC 9113, 6.5.2: another connection would only hear the same. */
+static void a_backend_without_any_stream_is_left_alone_at_once(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 1, H2, "", false);
+    s.h2_options.max_concurrent_streams = 0;
+    s.h2_options.enable_connect_protocol = true;
+    for (int i = 0; i < 3; i++) {
+        stage_request(&s, WEBSOCKET); /* none goes ahead: the SETTINGS decide whether it may */
+    }
+    assert_int_equal(first_back(&s, 0)->nwaiting, 3);
+    struct peer *p = stage_accept(&s);
+    peer_flush(p);
+    for (size_t i = 0; i < 3; i++) {
+        stage_until_failed(&s, i);
+        assert_int_equal(s.told[i].why, EXCHANGE_BACKEND_CONNECT);
+    }
+    peer_until_gone(p);
+    assert_int_equal(s.npeers, 1);
+    assert_true(health_blocked_until(stage_pool(&s, 0)->health) > clock_ms());
+    stage_close(&s);
+}
+
+static void a_websocket_goes_to_a_backend_that_takes_it(void **state)
+{
+    (void)state;
+    for (int offered = 0; offered < 2; offered++) {
+        struct stage s;
+        stage_open(&s, 1, H2, "", false);
+        s.h2_options.enable_connect_protocol = offered;
+        stage_request(&s, WEBSOCKET);
+        struct peer *p = stage_accept(&s);
+        peer_flush(p);
+        if (offered) {
+            peer_until_streams(p, 1);
+        } else {
+            stage_until_failed(&s, 0);
+            assert_int_equal(exchange_status_of_error(s.x[0]), 502);
+            stage_request(&s, WEBSOCKET); /* now that it is known */
+            assert_int_equal(s.told[1].aborts, 1);
+            assert_int_equal(p->nstreams, 0);
+        }
+        stage_close(&s);
+    }
+}
+
+/* Each on a connection that has answered one before, or on one that has not. */
+static void where_a_request_goes_whose_connection_dies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request;
+        bool served, again;
+        enum exchange_error why;
+    } cases[] = {
+        {STAGE_GET, true, true, EXCHANGE_OK},
+        {STAGE_GET, false, true, EXCHANGE_OK},
+        {STAGE_POST, true, false, EXCHANGE_BACKEND_GONE},
+        {STAGE_POST, false, false, EXCHANGE_BACKEND_NO_ANSWER},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct stage s;
+        struct peer *p;
+        stage_open(&s, 2, H2, "", false);
+        if (cases[i].served) {
+            p = used(&s);
+            used(&s);
+            s.nx = 0;
+            stage_request(&s, cases[i].request);
+            peer_until_streams(p, 2);
+        } else {
+            stage_request(&s, cases[i].request);
+            p = stage_accept(&s);
+            peer_flush(p);
+            peer_until_streams(p, 1);
+        }
+        peer_close(p);
+        if (cases[i].again) {
+            struct peer *other = cases[i].served ? s.peers[1] : stage_accept(&s);
+            peer_until_streams(other, cases[i].served ? 2 : 1);
+            assert_int_not_equal(other->server, p->server);
+            assert_int_equal(s.told[0].aborts, 0);
+        } else {
+            stage_until_failed(&s, 0);
+            assert_int_equal(s.told[0].why, cases[i].why);
+        }
+        stage_close(&s);
+    }
+}
+
+/* RFC 9113, 8.7: REFUSED_STREAM says that it was not processed, and other codes do not. */
+static void a_refused_stream_goes_elsewhere_and_a_reset_one_does_not(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request;
+        enum h2_code code;
+        bool again;
+    } cases[] = {{STAGE_POST, H2_REFUSED_STREAM, true},
+                 {STAGE_GET, H2_REFUSED_STREAM, true},
+                 {STAGE_GET, H2_INTERNAL_ERROR, false},
+                 {STAGE_POST, H2_CANCEL, false}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct stage s;
+        stage_open(&s, 2, H2, "", false);
+        stage_request(&s, cases[i].request);
+        struct peer *p = stage_accept(&s);
+        peer_flush(p);
+        peer_until_streams(p, 1);
+        assert_int_equal(h2_conn_reset(p->engine, p->streams[0], cases[i].code), H2_OK);
+        peer_flush(p);
+        if (cases[i].again) {
+            struct peer *other = stage_accept(&s);
+            assert_int_not_equal(other->server, p->server);
+            peer_flush(other);
+            peer_until_streams(other, 1);
+            assert_int_equal(s.told[0].aborts, 0);
+        } else {
+            stage_until_failed(&s, 0);
+            assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_RESET);
+            assert_int_equal(s.npeers, 1);
+        }
+        assert_int_equal(stage_pool(&s, p->server)->nconns, 1); /* it goes on */
+        stage_close(&s);
+    }
+}
+
+/* RFC 9113, 6.8: what is above the last stream was not acted on; what is below goes on. */
+static void goaway_sends_on_what_was_not_taken(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 2, H2, "", false);
+    struct peer *p = used(&s), *other = used(&s);
+    s.nx = 0;
+    stage_request(&s, STAGE_POST);
+    peer_until_streams(p, 2);
+    stage_request(&s, STAGE_POST); /* the other one's turn */
+    peer_until_streams(other, 2);
+    stage_request(&s, STAGE_POST);
+    peer_until_streams(p, 3);
+    assert_int_equal(h2_conn_close(p->engine, H2_NO_ERROR, p->streams[1], NULL, 0), H2_OK);
+    peer_flush(p);
+    peer_until_streams(other, 3);
+    assert_true(s.told[0].aborts + s.told[2].aborts == 0);
+    assert_int_equal(stage_pool(&s, p->server)->load, 1);
+    assert_true(list_empty(&stage_pool(&s, p->server)->h2));
+    peer_close(p);
+    stage_until_failed(&s, 0);
+    assert_int_equal(s.told[2].aborts, 0);
+    stage_close(&s);
+}
+
+static void a_connection_that_breaks_the_protocol_is_closed(void **state)
+{
+    (void)state;
+    static const uint8_t data_on_0[] = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+    struct stage s;
+    stage_open(&s, 2, H2, "", false);
+    struct peer *p = used(&s);
+    used(&s);
+    s.nx = 0;
+    stage_request(&s, STAGE_GET);
+    peer_until_streams(p, 2);
+    peer_send(p, data_on_0, sizeof(data_on_0));
+    stage_until_failed(&s, 0);
+    assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_PROTOCOL);
+    peer_until_gone(p);
+    assert_int_equal(stage_pool(&s, p->server)->nconns, 0);
+    stage_close(&s);
+}
+
+static void interim_responses_have_a_limit(void **state)
+{
+    (void)state;
+    static const struct h2_field hints = {.name = ":status",
+                                          .name_len = 7,
+                                          .value = "103",
+                                          .value_len = 3,
+                                          .token = H2_TOKEN_PSEUDO_STATUS};
+    struct stage s;
+    stage_open(&s, 1, H2, "", false);
+    stage_request(&s, STAGE_GET);
+    struct peer *p = stage_accept(&s);
+    peer_flush(p);
+    peer_until_streams(p, 1);
+    for (int i = 0; i <= EXCHANGE_MAX_INTERIM; i++) {
+        assert_int_equal(h2_conn_respond(p->engine, p->streams[0], &hints, 1, false), H2_OK);
+    }
+    peer_flush(p);
+    stage_until_failed(&s, 0);
+    assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_PROTOCOL);
+    assert_int_equal(s.told[0].heads, EXCHANGE_MAX_INTERIM);
+    peer_until_resets(p, 1);
+    stage_close(&s);
+}
+
+static void an_exchange_that_leaves_resets_its_stream_only(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 1, H2, "", false);
+    struct peer *p = used(&s);
+    s.nx = 0;
+    stage_request(&s, STAGE_GET);
+    stage_request(&s, STAGE_GET);
+    peer_until_streams(p, 3);
+    stage_end(&s, 0);
+    peer_until_resets(p, 1);
+    peer_answer(p, 2);
+    stage_until_done(&s, 1);
+    assert_int_equal(stage_pool(&s, 0)->nconns, 1);
+    stage_close(&s);
+}
+
+static void settings_that_do_not_come_end_the_connection(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 1, H2, "backend-http2-settings-timeout=100ms", false);
+    stage_request(&s, STAGE_POST);
+    struct peer *p = stage_accept(&s);
+    stage_until_failed(&s, 0);
+    assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_TIMEOUT);
+    peer_until_gone(p);
+    stage_close(&s);
+}
+
+static void a_response_that_stalls_times_out_with_its_stream(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 1, H2, "backend-stream-read-timeout=100ms", false);
+    stage_request(&s, STAGE_GET);
+    struct peer *p = stage_accept(&s);
+    peer_flush(p);
+    stage_until_failed(&s, 0);
+    assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_TIMEOUT);
+    peer_until_resets(p, 1);
+    assert_int_equal(stage_pool(&s, 0)->nconns, 1);
+    stage_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_share_a_connection),
+        cmocka_unit_test(when_streams_run_out_there_is_another_connection),
+        cmocka_unit_test(a_backend_without_any_stream_is_left_alone_at_once),
+        cmocka_unit_test(a_websocket_goes_to_a_backend_that_takes_it),
+        cmocka_unit_test(where_a_request_goes_whose_connection_dies),
+        cmocka_unit_test(a_refused_stream_goes_elsewhere_and_a_reset_one_does_not),
+        cmocka_unit_test(goaway_sends_on_what_was_not_taken),
+        cmocka_unit_test(a_connection_that_breaks_the_protocol_is_closed),
+        cmocka_unit_test(interim_responses_have_a_limit),
+        cmocka_unit_test(an_exchange_that_leaves_resets_its_stream_only),
+        cmocka_unit_test(settings_that_do_not_come_end_the_connection),
+        cmocka_unit_test(a_response_that_stalls_times_out_with_its_stream),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
