@@ -123,19 +123,25 @@ static bool is_unused(const struct back_h2 *b)
 
 void back_h2_give_one(struct pool *p, bool in_use)
 {
-    struct back_h2 *chosen = NULL;
+    struct back_h2 *unused = NULL, *used = NULL;
     list_each(node, &p->connections)
     {
         struct back_h2 *b = container_of(node, struct back_h2, pool_node);
-        if (b->closing) {
-            return; /* one is on its way out */
+        if (b->closing && is_unused(b)) {
+            return; /* it is gone at the end of the turn */
         }
-        if (b->ready && !b->probes && (is_unused(b) || (in_use && chosen == NULL))) {
-            chosen = b;
+        if (b->closing) {
+            in_use = false; /* one at a time of those that somebody uses */
+        } else if (b->ready && !b->probes && is_unused(b)) {
+            unused = b;
+        } else if (b->ready && !b->probes) {
+            used = used != NULL ? used : b; /* the oldest */
         }
     }
-    if (chosen != NULL) {
-        end_soon(chosen);
+    if (unused != NULL) {
+        end_soon(unused);
+    } else if (in_use && used != NULL) {
+        end_soon(used);
     }
 }
 
