@@ -135,7 +135,8 @@ static void ready(struct conn *c)
     list_remove(&b->node); /* nobody joins any more */
     if (!h2 && !pool_agrees(c, CFG_PROTO_HTTP1)) {
         char why[POOL_WHY_SIZE];
-        pool_connect_failed(b->pool, &b->probes, pool_disagreement(c, "h2 or http/1.1", why));
+        pool_connect_failed(b->pool, &b->probes, false,
+                            pool_disagreement(c, "h2 or http/1.1", why));
         fail(b, EXCHANGE_BACKEND_TLS);
         return;
     }
@@ -155,7 +156,8 @@ static void ready(struct conn *c)
 static void failed(struct conn *c, enum conn_error why)
 {
     struct back_auto *b = checked(c->user);
-    pool_connect_failed(b->pool, &b->probes, conn_error_detail(c, why));
+    pool_connect_failed(b->pool, &b->probes, why == CONN_ERR_CONNECT_TIMEOUT,
+                        conn_error_detail(c, why));
     fail(b, back_error(why));
 }
 

@@ -16,6 +16,7 @@
 #include "exchange/h1_writer.h"
 #include "exchange/message.h"
 #include "exchange/tunnel.h"
+#include "net/clock.h"
 #include "ops/log.h"
 #include "process/worker.h"
 #include "route/targets.h"
@@ -40,7 +41,8 @@ struct back_h1 {
     bool continued;     /**< 100 (Continue) has come */
     struct h1_receiver receiver;
     struct h1_writer writer;
-    struct timer timer; /**< read time-out, or the keep-alive one while idle */
+    uint64_t moved;     /**< clock_ms(), when an octet went or came last */
+    struct timer timer; /**< the next look at it; the keep-alive time-out while idle */
     struct reap reap;
 };
 
@@ -130,23 +132,59 @@ static void fail(struct back_h1 *b, enum exchange_error why)
     }
 }
 
+/* With `fall` it is looked now and then whether the backend is still thought to be alive. */
+static void look_later(struct back_h1 *b)
+{
+    const struct cfg_backend *cfg = b->pool->backend->cfg;
+    uint64_t ms = b->pool->worker->cfg->backend_keep_alive_timeout;
+    if (b->x != NULL) {
+        uint64_t most = b->x->group->group->read_timeout, passed = clock_ms() - b->moved;
+        ms = most == 0 ? 0 : passed < most ? most - passed : 1;
+        ms = cfg->fall > 0 && (ms == 0 || ms > cfg->health_timeout) ? cfg->health_timeout : ms;
+    }
+    timer_set(&b->pool->worker->wheel, &b->timer, ms);
+}
+
 static void touch(struct back_h1 *b)
 {
-    timer_set(&b->pool->worker->wheel, &b->timer,
-              b->x != NULL ? b->x->group->group->read_timeout
-                           : b->pool->worker->cfg->backend_keep_alive_timeout);
+    b->moved = clock_ms();
+    look_later(b);
+}
+
+/* The backend is offline, and silent: there is no use in waiting for its answer. */
+static bool is_hopeless(const struct back_h1 *b)
+{
+    return !b->any_input && health_is_silent(b->pool->health, b->pool->backend->cfg) &&
+           exchange_can_move(b->x);
+}
+
+static void send_elsewhere(struct back_h1 *b)
+{
+    struct exchange *x = b->x;
+    LOG(INFO, "backend %s: it says nothing: a request goes elsewhere", b->pool->text);
+    exchange_detach_back(x);
+    b->x = NULL;
+    destroy(b);
+    exchange_retry(x, EXCHANGE_BACKEND_TIMEOUT);
 }
 
 static void on_timeout(struct timer *t)
 {
     struct back_h1 *b = container_of(t, struct back_h1, timer);
     assert(b->magic == BACK_MAGIC);
-    if (b->x != NULL && (b->conn->paused & CONN_PAUSE_BODY) != 0) {
-        touch(b); /* it is the client that does not read; the front watches it */
-    } else if (b->x != NULL) {
-        fail(b, EXCHANGE_BACKEND_TIMEOUT);
-    } else {
+    if (b->x == NULL) {
         destroy(b);
+        return;
+    }
+    uint64_t most = b->x->group->group->read_timeout;
+    if ((b->conn->paused & CONN_PAUSE_BODY) != 0) {
+        touch(b); /* it is the client that does not read; the front watches it */
+    } else if (most != 0 && clock_ms() - b->moved >= most) {
+        fail(b, EXCHANGE_BACKEND_TIMEOUT);
+    } else if (is_hopeless(b)) {
+        send_elsewhere(b);
+    } else {
+        look_later(b);
     }
 }
 
@@ -522,7 +560,7 @@ static void ready(struct conn *c)
     struct back_h1 *b = of_conn(c);
     if (!pool_agrees(c, CFG_PROTO_HTTP1)) {
         char why[POOL_WHY_SIZE];
-        pool_connect_failed(b->pool, &b->probes, pool_disagreement(c, "http/1.1", why));
+        pool_connect_failed(b->pool, &b->probes, false, pool_disagreement(c, "http/1.1", why));
         fail(b, EXCHANGE_BACKEND_TLS);
         return;
     }
@@ -561,7 +599,8 @@ static void failed(struct conn *c, enum conn_error why)
     /* With TLS 1.3 our certificate is judged when the handshake is over for us. */
     bool rejected = why == CONN_ERR_TLS && !b->reused && !b->any_input;
     if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE || rejected) {
-        pool_connect_failed(b->pool, &b->probes, conn_error_detail(c, why));
+        pool_connect_failed(b->pool, &b->probes, why == CONN_ERR_CONNECT_TIMEOUT,
+                            conn_error_detail(c, why));
     }
     fail(b, back_error(why));
 }

@@ -21,6 +21,8 @@
  * so: what has died is found before a request is sent on it. */
 #define PING_AFTER_MS  10000u
 #define PING_ANSWER_MS 5000u
+/* While streams wait it is looked so often whether anything was heard. */
+#define LOOK_MS 5000u
 
 static const struct exchange_ops exchange_ops;
 
@@ -108,24 +110,50 @@ static void fail_conn(struct back_h2 *b, enum exchange_error why)
 
 /* ---------------------------------------------------------------- timers */
 
+/* What is left of `ms` since then; 0: they never end. */
+static uint64_t left_of(uint64_t ms, uint64_t since, uint64_t now)
+{
+    return ms == 0 ? 0 : since + ms > now ? since + ms - now : 1;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* When to look at it again, ms from now. */
+static uint64_t patience(const struct back_h2 *b)
+{
+    const struct cfg_backend *cfg = b->pool->backend->cfg;
+    uint64_t now = clock_ms();
+    uint64_t answer = b->answer_by != 0 ? left_of(b->answer_by, 0, now) : 0;
+    if (b->ready && !b->settings_seen && b->settings_by != 0) {
+        return left_of(b->settings_by, 0, now); /* nothing that it says gives it more time */
+    }
+    if (answer > 1) {
+        return answer; /* nor does a request that came meanwhile */
+    }
+    if (list_empty(&b->streams)) {
+        uint64_t settings = b->pool->worker->cfg->backend_http2_settings_timeout;
+        return left_of(h2_conn_settings_acked(b->engine) ? PING_AFTER_MS : settings, b->moved, now);
+    }
+    /* What goes out moves this on as little: it is looked at in steps from when it was heard. */
+    uint64_t step = cfg->fall > 0 ? sooner(LOOK_MS, cfg->health_timeout) : LOOK_MS;
+    return sooner(left_of(b->pool->backend->read_timeout, b->moved, now),
+                  step - (now - b->heard) % step);
+}
+
+static void look_later(struct back_h2 *b)
+{
+    timer_set(&b->pool->worker->wheel, &b->timer, patience(b));
+}
+
 static void touch(struct back_h2 *b)
 {
-    const struct config *cfg = b->pool->worker->cfg;
-    uint64_t ms = PING_AFTER_MS, now = clock_ms();
-    if (b->asked) {
-        return; /* a request that came meanwhile does not give it more time */
+    if (b->answer_by == 0) { /* what is sent to one that does not answer is no sign of life */
+        b->moved = clock_ms();
     }
-    if (b->ready && !b->settings_seen && b->settings_by != 0) {
-        timer_set(&b->pool->worker->wheel, &b->timer,
-                  b->settings_by > now ? b->settings_by - now : 1);
-        return; /* nor does anything else that it says */
-    }
-    if (!list_empty(&b->streams)) {
-        ms = b->pool->backend->read_timeout;
-    } else if (!h2_conn_settings_acked(b->engine)) {
-        ms = cfg->backend_http2_settings_timeout;
-    }
-    timer_set(&b->pool->worker->wheel, &b->timer, ms);
+    look_later(b);
 }
 
 /* Whether it is the backend that some exchange waits for, not a client that does not read. */
@@ -145,39 +173,99 @@ static bool waits_for_backend(const struct back_h2 *b)
 static void ask_if_alive(struct back_h2 *b)
 {
     static const uint8_t opaque[8];
-    if (h2_conn_ping(b->engine, opaque) != H2_OK) {
-        touch(b); /* it is ending */
-        return;
+    if (h2_conn_ping(b->engine, opaque) == H2_OK) { /* else it is ending */
+        b->answer_by = clock_ms() + PING_ANSWER_MS;
+        b->asked_unused = list_empty(&b->streams);
+        conn_want_output(b->conn);
     }
-    timer_set(&b->pool->worker->wheel, &b->timer, PING_ANSWER_MS);
-    b->asked = true;
-    conn_want_output(b->conn);
 }
 
-void back_h2_on_timeout(struct timer *t)
+static bool any_can_move(const struct back_h2 *b)
 {
-    struct back_h2 *b = container_of(t, struct back_h2, timer);
-    assert(b->magic == BACK_H2_MAGIC);
-    if (b->asked) {
-        LOG(NOTICE, "backend %s: an idle connection is dead, and closed", b->pool->text);
-        fail_conn(b, EXCHANGE_BACKEND_GONE);
-        return;
+    list_each(node, &b->streams)
+    {
+        if (exchange_can_move(container_of(node, struct exchange, back_node))) {
+            return true;
+        }
     }
-    if (list_empty(&b->streams) && h2_conn_settings_acked(b->engine)) {
+    return false;
+}
+
+/* The backend says nothing: those that another one can answer go there. The others stay, since it
+ * may be busy and no more than that. */
+static void send_on(struct back_h2 *b)
+{
+    unsigned n = 0;
+    back_h2_stop_taking(b);
+    list_each_safe(node, &b->streams)
+    {
+        struct exchange *x = container_of(node, struct exchange, back_node);
+        if (exchange_can_move(x)) {
+            (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
+            let_go(b, x);
+            exchange_retry(x, EXCHANGE_BACKEND_TIMEOUT);
+            n++;
+        }
+    }
+    if (n > 0) {
+        LOG(INFO, "backend %s: it says nothing: %u requests go elsewhere", b->pool->text, n);
+    }
+}
+
+/* Streams wait for something. */
+static void look_at_streams(struct back_h2 *b, uint64_t now)
+{
+    const struct cfg_backend *cfg = b->pool->backend->cfg;
+    uint64_t silent = now - b->heard;
+    bool unheard = b->answer_by != 0 && now >= b->answer_by;
+    if (unheard || (silent >= cfg->health_timeout && health_is_silent(b->pool->health, cfg))) {
+        send_on(b);
+    } else if (b->answer_by == 0 && silent >= PING_AFTER_MS && any_can_move(b)) {
         ask_if_alive(b);
-        return;
     }
-    bool overdue = !b->settings_seen && b->settings_by != 0 && clock_ms() >= b->settings_by;
-    if (!list_empty(&b->streams) && !waits_for_backend(b) && !overdue) {
-        touch(b);
-        return;
+    if (list_empty(&b->streams) && list_empty(&b->waiting) && b->closing) {
+        back_h2_destroy(b, false);
+    } else {
+        look_later(b);
     }
+}
+
+static void time_out(struct back_h2 *b)
+{
     if (b->probes) {
         pool_probed(b->pool, &b->probes, false, "no SETTINGS in time");
     } else {
         LOG(WARN, "backend %s: nothing was heard in time; the connection is closed", b->pool->text);
     }
     fail_conn(b, EXCHANGE_BACKEND_TIMEOUT);
+}
+
+void back_h2_on_timeout(struct timer *t)
+{
+    struct back_h2 *b = container_of(t, struct back_h2, timer);
+    assert(b->magic == BACK_H2_MAGIC);
+    uint64_t now = clock_ms(), most = b->pool->backend->read_timeout;
+    bool unused = list_empty(&b->streams);
+    if (b->answer_by != 0 && now >= b->answer_by && (unused || b->asked_unused)) {
+        LOG(NOTICE, "backend %s: an idle connection is dead, and closed", b->pool->text);
+        fail_conn(b, EXCHANGE_BACKEND_GONE);
+    } else if (!b->settings_seen && b->settings_by != 0 && now >= b->settings_by) {
+        send_on(b);
+        time_out(b);
+    } else if (unused && !h2_conn_settings_acked(b->engine)) {
+        time_out(b);
+    } else if (unused) {
+        if (b->answer_by == 0) {
+            ask_if_alive(b);
+        }
+        look_later(b);
+    } else if (!waits_for_backend(b)) {
+        touch(b);
+    } else if (most != 0 && now - b->moved >= most) {
+        time_out(b);
+    } else {
+        look_at_streams(b, now);
+    }
 }
 
 static void on_stream_timer(struct timer *t);
@@ -382,7 +470,7 @@ static void send_elsewhere(struct back_h2 *b)
  * hear the same. */
 static void takes_nothing(struct back_h2 *b)
 {
-    pool_connect_failed(b->pool, &b->probes, "it takes no streams");
+    pool_connect_failed(b->pool, &b->probes, false, "it takes no streams");
     back_h2_stop_taking(b);
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
@@ -606,7 +694,8 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
     }
     b->in_input = false;
     size_t unread = h2_conn_unread(b->engine);
-    b->asked = false;
+    b->answer_by = 0;
+    b->heard = now;
     touch(b);
     if (b->probes && b->settings_seen && h2_conn_settings_acked(b->engine)) {
         end_probe(b);
@@ -621,6 +710,7 @@ void back_h2_begin(struct back_h2 *b)
 {
     uint64_t ms = b->pool->worker->cfg->backend_http2_settings_timeout;
     b->ready = true;
+    b->heard = clock_ms();
     b->settings_by = ms != 0 ? clock_ms() + ms : 0;
     submit_waiting(b);
     touch(b);
@@ -632,7 +722,7 @@ static void ready(struct conn *c)
     struct back_h2 *b = back_h2_checked(c->user);
     if (!pool_agrees(c, CFG_PROTO_HTTP2)) {
         char why[POOL_WHY_SIZE];
-        pool_connect_failed(b->pool, &b->probes, pool_disagreement(c, "h2", why));
+        pool_connect_failed(b->pool, &b->probes, false, pool_disagreement(c, "h2", why));
         fail_conn(b, EXCHANGE_BACKEND_TLS);
         return;
     }
@@ -651,7 +741,8 @@ static void failed(struct conn *c, enum conn_error why)
     struct back_h2 *b = back_h2_checked(c->user);
     /* With TLS 1.3 our certificate is judged when the handshake is over for us. */
     if (!b->ready || (why == CONN_ERR_TLS && !b->settings_seen)) {
-        pool_connect_failed(b->pool, &b->probes, conn_error_detail(c, why));
+        pool_connect_failed(b->pool, &b->probes, why == CONN_ERR_CONNECT_TIMEOUT,
+                            conn_error_detail(c, why));
     }
     fail_conn(b, back_error(why));
 }

@@ -23,16 +23,18 @@ struct back_h2 {
     struct list client_node; /**< client->backs */
     struct list waiting;     /**< exchanges without a stream yet */
     uint32_t nwaiting;
-    struct list streams;  /**< exchanges with a stream */
-    bool ready;           /**< connected */
-    uint64_t settings_by; /**< clock_ms(): when they must be here; 0: whenever */
-    bool settings_seen;   /**< the peer has said how many streams it takes */
-    bool served;          /**< a response has come to its end */
-    bool in_input;        /**< what has come is being handled */
-    bool closing;         /**< no new exchanges; goes with its last stream */
-    bool probes;          /**< the prober waits for what becomes of it */
-    bool asked;           /**< a PING is on its way, and nothing was heard since */
-    struct timer timer;   /**< the peer is silent, or does not acknowledge our settings */
+    struct list streams;   /**< exchanges with a stream */
+    bool ready;            /**< connected */
+    uint64_t settings_by;  /**< clock_ms(): when they must be here; 0: whenever */
+    bool settings_seen;    /**< the peer has said how many streams it takes */
+    bool served;           /**< a response has come to its end */
+    bool in_input;         /**< what has come is being handled */
+    bool closing;          /**< no new exchanges; goes with its last stream */
+    bool probes;           /**< the prober waits for what becomes of it */
+    uint64_t heard, moved; /**< clock_ms(), when octets came last, and when they came or went */
+    uint64_t answer_by;    /**< a PING is on its way, and nothing was heard since; 0: none is */
+    bool asked_unused;     /**< nobody used it when that was sent */
+    struct timer timer;    /**< the next look whether the peer is there */
     struct reap reap;
 };
 

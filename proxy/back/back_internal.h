@@ -38,8 +38,8 @@ const char *pool_disagreement(const struct conn *c, const char *wanted, char buf
 /** The outcome of a connect: failures make everybody stand back from the address for a while. */
 void pool_connected(struct pool *p);
 /** `*probes`: it was opened as a probe; then it is the prober that is told, once, and this is
- * cleared. */
-void pool_connect_failed(struct pool *p, bool *probes, const char *why);
+ * cleared. `silent`: it timed out. */
+void pool_connect_failed(struct pool *p, bool *probes, bool silent, const char *why);
 /** What became of a connection, if it was opened as a probe; clears *probes. */
 void pool_probed(struct pool *p, bool *probes, bool good, const char *why);
 

@@ -158,8 +158,9 @@ static bool attempt(struct exchange *x, enum exchange_error *why, bool *more)
 {
     struct pool *p;
     *more = false;
-    /* Whoever closes new connections on a request will do so again. */
-    switch (targets_choose(x, *why != EXCHANGE_BACKEND_NO_ANSWER, &p)) {
+    /* Whoever closes new connections on a request, or is silent, will be so again. */
+    bool again = *why != EXCHANGE_BACKEND_NO_ANSWER && *why != EXCHANGE_BACKEND_TIMEOUT;
+    switch (targets_choose(x, again, &p)) {
     case TARGET_LATER:
         *why = EXCHANGE_BACKEND_BUSY;
         return targets_wait(x);
@@ -287,6 +288,13 @@ bool exchange_is_idempotent(const struct exchange *x)
     enum h1_method m = x->request.method;
     return m == H1_METHOD_GET || m == H1_METHOD_HEAD || m == H1_METHOD_OPTIONS ||
            m == H1_METHOD_TRACE || m == H1_METHOD_PUT || m == H1_METHOD_DELETE;
+}
+
+bool exchange_can_move(struct exchange *x)
+{
+    return !x->is_check && x->tries < EXCHANGE_MAX_TRIES && exchange_can_start_over(x) &&
+           exchange_is_idempotent(x) && budget_has(&x->worker->retries, clock_ms()) &&
+           targets_have_other(x);
 }
 
 void exchange_take_head(struct exchange *x)

@@ -216,6 +216,12 @@ static inline bool exchange_can_start_over(const struct exchange *x)
 /** Whether doing the request twice is the same as once (RFC 9110, 9.2.2). */
 bool exchange_is_idempotent(const struct exchange *x);
 
+/**
+ * Whether a request that waits for its answer can be taken from a backend that says nothing any
+ * more, and would find another one: if not, it is better left where it is.
+ */
+bool exchange_can_move(struct exchange *x);
+
 /** By the back: a response head is in. */
 void exchange_take_head(struct exchange *x);
 

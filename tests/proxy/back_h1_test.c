@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "back/probe.h"
 #include "route/targets.h"
 
 #define KEPT "backend-keep-alive-timeout=60s"
@@ -346,6 +347,53 @@ static void an_exchange_that_leaves_takes_its_connection_along(void **state)
     stage_close(&s);
 }
 
+/* The address is offline with fall=1, as the check says that failed. */
+static void a_request_leaves_a_backend_that_is_silent_for_good(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t nservers;
+        const char *request, *said;
+        enum health_finding found;
+        bool moves;
+    } cases[] = {
+        {2, STAGE_GET, "", HEALTH_SILENT, true},
+        {2, STAGE_GET, "", HEALTH_ILL, false}, /* it is there, and may answer yet */
+        {2, STAGE_GET, "", HEALTH_WELL, false},
+        {2, STAGE_GET, "H", HEALTH_SILENT, false},
+        {2, STAGE_POST, "", HEALTH_SILENT, false},
+        {1, STAGE_GET, "", HEALTH_SILENT, false}, /* where to? */
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct stage s;
+        stage_open(&s, cases[i].nservers, ";fall=1;health-path=/h;health-timeout=100ms",
+                   "backend-read-timeout=300ms", false);
+        for (size_t j = 0; j < cases[i].nservers; j++) {
+            probe_stop(stage_pool(&s, j)); /* what is found is said below */
+        }
+        stage_request(&s, cases[i].request);
+        struct peer *p = stage_accept(&s);
+        peer_until_requests(p, 1);
+        peer_say(p, cases[i].said);
+        struct pool *pool = stage_pool(&s, p->server);
+        health_checked(pool->health, pool->backend->cfg, cases[i].found);
+        peer_until_gone(p);
+        if (cases[i].moves) {
+            struct peer *other = stage_accept(&s);
+            peer_until_requests(other, 1);
+            assert_int_not_equal(other->server, p->server);
+            peer_say(other, PEER_OK);
+            stage_until_done(&s, 0);
+            assert_int_equal(s.told[0].aborts, 0);
+        } else {
+            assert_int_equal(s.told[0].aborts, 1);
+            assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_TIMEOUT);
+            assert_int_equal(s.npeers, 1);
+        }
+        stage_close(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_backend_that_says_nothing_gets_its_time_and_no_more),
         cmocka_unit_test(idle_connections_end_after_the_keep_alive_time),
         cmocka_unit_test(an_exchange_that_leaves_takes_its_connection_along),
+        cmocka_unit_test(a_request_leaves_a_backend_that_is_silent_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

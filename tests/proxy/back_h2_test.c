@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "net/clock.h"
+#include "back/probe.h"
 #include "route/targets.h"
 
 #define H2        ";proto=h2"
@@ -329,6 +330,184 @@ static void a_response_that_stalls_times_out_with_its_stream(void **state)
     stage_close(&s);
 }
 
+/* ---------------------------------------------------------------- backends that say nothing any
+ * more */
+
+/* As if nothing had been heard for so long; the timer fires. */
+static void pass(struct back_h2 *b, uint64_t ms)
+{
+    b->heard -= ms;
+    b->moved -= ms;
+    b->answer_by = b->answer_by > ms ? b->answer_by - ms : 0;
+    back_h2_on_timeout(&b->timer);
+}
+
+static void a_ping_that_is_answered_changes_nothing(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 2, H2, "", false);
+    struct peer *p = used(&s), *other = used(&s);
+    s.nx = 0;
+    stage_request(&s, STAGE_GET);
+    peer_until_streams(p, 2);
+    struct back_h2 *b = first_back(&s, p->server);
+    pass(b, 9000);
+    assert_int_equal(b->answer_by, 0); /* not yet */
+    pass(b, 1000);
+    peer_until_pings(p, 1);
+    assert_true(b->answer_by > 0 && !b->asked_unused);
+    peer_flush(p);
+    peer_answer(p, 1);
+    stage_until_done(&s, 0);
+    assert_int_equal(b->answer_by, 0);
+    assert_int_equal(other->nstreams, 1);
+    assert_false(list_empty(&b->node)); /* it takes others */
+    stage_close(&s);
+}
+
+static void what_another_backend_can_answer_leaves_one_that_answers_no_ping(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 2, H2, "", false);
+    struct peer *p = used(&s), *other = used(&s);
+    s.nx = 0;
+    stage_request(&s, STAGE_GET);
+    peer_until_streams(p, 2);
+    stage_request(&s, STAGE_GET);
+    stage_request(&s, STAGE_POST);
+    peer_until_streams(p, 3);
+    peer_until_streams(other, 2);
+    struct back_h2 *b = first_back(&s, p->server);
+    pass(b, 10000);
+    peer_until_pings(p, 1);
+    pass(b, 5000);
+    peer_until_streams(other, 3);
+    assert_int_equal(stage_pool(&s, p->server)->load, 1); /* POST may have been done */
+    assert_true(list_empty(&stage_pool(&s, p->server)->h2));
+    peer_answer(other, 2);
+    stage_until_done(&s, 0);
+    peer_flush(p); /* it was only busy */
+    peer_answer(p, 2);
+    stage_until_done(&s, 2);
+    peer_until_gone(p);
+    assert_int_equal(s.told[0].aborts + s.told[1].aborts + s.told[2].aborts, 0);
+    stage_close(&s);
+}
+
+static void nobody_is_pinged_for_what_could_go_nowhere(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t nservers;
+        const char *request;
+    } cases[] = {{1, STAGE_GET}, {2, STAGE_POST}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct stage s;
+        stage_open(&s, cases[i].nservers, H2, "", false);
+        struct peer *p = used(&s);
+        s.nx = 0;
+        if (cases[i].nservers == 2) {
+            used(&s);
+            s.nx = 0;
+        }
+        stage_request(&s, cases[i].request);
+        peer_until_streams(p, 2);
+        struct back_h2 *b = first_back(&s, p->server);
+        pass(b, 30000);
+        assert_int_equal(b->answer_by, 0);
+        assert_int_equal(s.told[0].aborts, 0);
+        pass(b, 30000); /* --backend-read-timeout */
+        assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_TIMEOUT);
+        stage_close(&s);
+    }
+}
+
+static void an_idle_connection_that_answers_no_ping_is_closed(void **state)
+{
+    (void)state;
+    for (int request = 0; request < 2; request++) {
+        struct stage s;
+        stage_open(&s, 1, H2, "", false);
+        struct peer *p = used(&s);
+        struct back_h2 *b = first_back(&s, 0);
+        pass(b, 10000);
+        peer_until_pings(p, 1);
+        if (request) { /* it came too late to give it more time, and too early to be lost */
+            s.nx = 0;
+            stage_request(&s, STAGE_GET);
+        }
+        pass(b, 5000);
+        peer_until_gone(p);
+        assert_int_equal(stage_pool(&s, 0)->nconns, request);
+        if (request) {
+            struct peer *fresh = stage_accept(&s);
+            peer_flush(fresh);
+            peer_until_streams(fresh, 1);
+        }
+        stage_close(&s);
+    }
+}
+
+/* The address is offline with fall=1, as the check says that failed. */
+static void a_request_leaves_a_backend_that_is_silent_for_good(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t nservers;
+        const char *request;
+        enum health_finding found;
+        bool moves;
+    } cases[] = {
+        {2, STAGE_GET, HEALTH_SILENT, true},
+        {2, STAGE_GET, HEALTH_ILL, false},
+        {2, STAGE_POST, HEALTH_SILENT, false},
+        {1, STAGE_GET, HEALTH_SILENT, false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct stage s;
+        stage_open(&s, cases[i].nservers, ";proto=h2;fall=1;health-path=/h;health-timeout=100ms",
+                   "backend-read-timeout=300ms", false);
+        for (size_t j = 0; j < cases[i].nservers; j++) {
+            probe_stop(stage_pool(&s, j)); /* what is found is said below */
+        }
+        stage_request(&s, cases[i].request);
+        struct peer *p = stage_accept(&s);
+        peer_flush(p);
+        peer_until_streams(p, 1);
+        struct pool *pool = stage_pool(&s, p->server);
+        health_checked(pool->health, pool->backend->cfg, cases[i].found);
+        peer_until_gone(p);
+        assert_int_equal(s.told[0].aborts, !cases[i].moves);
+        if (cases[i].moves) {
+            struct peer *other = stage_accept(&s);
+            peer_flush(other);
+            peer_until_streams(other, 1);
+        } else {
+            assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_TIMEOUT);
+        }
+        stage_close(&s);
+    }
+}
+
+static void a_new_connection_that_stays_silent_loses_no_request(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 2, H2, "backend-http2-settings-timeout=100ms", false);
+    stage_request(&s, STAGE_GET);
+    struct peer *p = stage_accept(&s);
+    peer_until_streams(p, 1);
+    struct peer *other = stage_accept(&s);
+    assert_int_not_equal(other->server, p->server);
+    peer_flush(other);
+    peer_until_streams(other, 1);
+    peer_until_gone(p);
+    assert_int_equal(s.told[0].aborts, 0);
+    stage_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +523,12 @@ int main(void)
         cmocka_unit_test(an_exchange_that_leaves_resets_its_stream_only),
         cmocka_unit_test(settings_that_do_not_come_end_the_connection),
         cmocka_unit_test(a_response_that_stalls_times_out_with_its_stream),
+        cmocka_unit_test(a_ping_that_is_answered_changes_nothing),
+        cmocka_unit_test(what_another_backend_can_answer_leaves_one_that_answers_no_ping),
+        cmocka_unit_test(nobody_is_pinged_for_what_could_go_nowhere),
+        cmocka_unit_test(an_idle_connection_that_answers_no_ping_is_closed),
+        cmocka_unit_test(a_request_leaves_a_backend_that_is_silent_for_good),
+        cmocka_unit_test(a_new_connection_that_stays_silent_loses_no_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -299,7 +299,7 @@ static void fail_connect(struct stage *s)
 {
     bool probes = false;
     atomic_store(&stage_pool(s, 0)->health->slot->blocked_until, 0);
-    pool_connect_failed(stage_pool(s, 0), &probes, "for a test");
+    pool_connect_failed(stage_pool(s, 0), &probes, false, "for a test");
 }
 
 static void failed_connects_are_told_ever_less_often(void **state)
@@ -318,17 +318,43 @@ static void failed_connects_are_told_ever_less_often(void **state)
     close_heard(&s);
 }
 
+static void who_comes_back_is_told_once(void **state)
+{
+    (void)state;
+    struct stage s;
+    open_heard(&s, ";outlier=5xx:1");
+    fail_connect(&s);
+    fail_connect(&s);
+    fail_connect(&s);
+    said[0] = '\0';
+    pool_connected(stage_pool(&s, 0));
+    expect_said(&s, CFG_LOG_NOTICE, "connected again, after 3 failures in a row");
+    pool_connected(stage_pool(&s, 0));
+    expect_said(&s, CFG_LOG_NOTICE, "");
+
+    pool_answered(stage_pool(&s, 0), 500);
+    expect_said(&s, CFG_LOG_WARN, "left out for 30 s: 1 responses with 5xx in a row");
+    pool_answered(stage_pool(&s, 0), 200);
+    expect_said(&s, CFG_LOG_NOTICE, ""); /* what was on its way */
+    atomic_store(&stage_pool(&s, 0)->health->slot->ejected_until, clock_ms() - 1);
+    pool_answered(stage_pool(&s, 0), 200);
+    expect_said(&s, CFG_LOG_NOTICE, "not left out any more");
+    pool_answered(stage_pool(&s, 0), 200);
+    expect_said(&s, CFG_LOG_NOTICE, "");
+    close_heard(&s);
+}
+
 static void a_probe_that_fails_is_told_to_the_prober_only(void **state)
 {
     (void)state;
     struct stage s;
     bool probes = true;
     open_heard(&s, "");
-    pool_connect_failed(stage_pool(&s, 0), &probes, "for a test");
+    pool_connect_failed(stage_pool(&s, 0), &probes, false, "for a test");
     assert_false(probes);
     expect_said(&s, CFG_LOG_WARN, "");
     assert_int_equal(health_blocked_until(stage_pool(&s, 0)->health), 0);
-    pool_connect_failed(stage_pool(&s, 0), &probes, "for a test");
+    pool_connect_failed(stage_pool(&s, 0), &probes, false, "for a test");
     expect_said(&s, CFG_LOG_WARN, "no connection: for a test (1 in a row)");
     close_heard(&s);
 }
@@ -346,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_closed_pool_has_nothing_left),
         cmocka_unit_test(what_a_closed_connection_means),
         cmocka_unit_test(failed_connects_are_told_ever_less_often),
+        cmocka_unit_test(who_comes_back_is_told_once),
         cmocka_unit_test(a_probe_that_fails_is_told_to_the_prober_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

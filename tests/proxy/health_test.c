@@ -37,7 +37,7 @@ static enum health_change fail_connect(struct health *h, const struct cfg_backen
     unsigned n;
     uint64_t until = health_blocked_until(h);
     *now = until > *now ? until : *now;
-    return health_connect_failed(h, cfg, *now, calm, &n);
+    return health_connect_failed(h, cfg, *now, calm, false, &n);
 }
 
 /* ---------------------------------------------------------------- connects */
@@ -52,7 +52,7 @@ static void a_failed_connect_blocks_for_1_6_to_the_n_seconds(void **state)
     uint64_t now = 5000;
     for (unsigned i = 0; i < COUNT(expected); i++) {
         unsigned n;
-        assert_int_equal(health_connect_failed(h, &cfg, now, calm, &n), HEALTH_SAME);
+        assert_int_equal(health_connect_failed(h, &cfg, now, calm, false, &n), HEALTH_SAME);
         assert_int_equal(n, i + 1);
         assert_in_range(health_blocked_until(h) - now, expected[i] - 2, expected[i] + 2);
         assert_int_equal(health_use(h, &cfg, now, 0), HEALTH_BLOCKED);
@@ -80,10 +80,10 @@ static void the_back_off_varies_and_has_a_longest(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct health *h = fresh(&cfg);
         unsigned n;
-        health_connect_failed(h, &cfg, 1, cases[i].b, &n);
+        health_connect_failed(h, &cfg, 1, cases[i].b, false, &n);
         assert_in_range(health_blocked_until(h) - 1, cases[i].first, cases[i].first + 1);
         uint64_t now = health_blocked_until(h);
-        health_connect_failed(h, &cfg, now, cases[i].b, &n);
+        health_connect_failed(h, &cfg, now, cases[i].b, false, &n);
         assert_int_equal(n, 2);
         assert_in_range(health_blocked_until(h) - now, cases[i].second, cases[i].second + 1);
         health_put(h);
@@ -96,10 +96,10 @@ static void connects_that_fail_together_are_one_failure(void **state)
     const struct cfg_backend cfg = {.fall = 2, .rise = 1};
     struct health *h = fresh(&cfg);
     unsigned n;
-    assert_int_equal(health_connect_failed(h, &cfg, 100, calm, &n), HEALTH_SAME);
+    assert_int_equal(health_connect_failed(h, &cfg, 100, calm, false, &n), HEALTH_SAME);
     assert_int_equal(n, 1);
     for (int i = 0; i < 50; i++) {
-        assert_int_equal(health_connect_failed(h, &cfg, 100 + i, calm, &n), HEALTH_SAME);
+        assert_int_equal(health_connect_failed(h, &cfg, 100 + i, calm, false, &n), HEALTH_SAME);
         assert_int_equal(n, 0);
     }
     assert_false(health_is_offline(h, &cfg));
@@ -192,22 +192,22 @@ static void checks_fall_and_rise_too(void **state)
     struct health *h = fresh(&cfg);
     uint64_t now = 1;
     assert_int_equal(health_use(h, &cfg, now, 0), HEALTH_GOOD); /* before the first result */
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, true), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_WELL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
     health_connected(h); /* says nothing of the health endpoint */
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_FELL);
-    assert_int_equal(health_checked(h, &cfg, true), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, true), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, true), HEALTH_ROSE);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_FELL);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_WELL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_WELL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_WELL), HEALTH_ROSE);
     assert_int_equal(health_use(h, &cfg, now, 0), HEALTH_GOOD);
     for (int i = 0; i < 2; i++) { /* the counters begin anew */
-        assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
+        assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
     }
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_FELL);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_FELL);
     health_put(h);
 }
 

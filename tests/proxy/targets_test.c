@@ -426,7 +426,7 @@ static void go_offline(struct rig *r, size_t backend)
     struct pool *p = rig_pool(r, backend);
     unsigned n;
     assert_int_equal(health_connect_failed(p->health, p->backend->cfg, clock_ms(),
-                                           (struct health_backoff){.most = 0}, &n),
+                                           (struct health_backoff){.most = 0}, false, &n),
                      HEALTH_FELL);
 }
 
