@@ -126,6 +126,37 @@ def test_no_request_is_lost_while_one_backend_is_healthy(start_proxy, certs, tmp
             server.stop()
 
 
+@pytest.mark.parametrize("proto,checks", [("h1", True), ("h2", True), ("h2", False)])
+def test_no_idempotent_request_is_lost_when_a_backend_freezes_for_good(start_proxy, certs, tmp_path, proto, checks):
+    """Checks find it out; without them PINGs do, after ten seconds and five more."""
+    servers = [OneServer(str(tmp_path / f"s{i}"), certs, proto).start() for i in range(3)]
+    extra = ";proto=h2" if proto == "h2" else ""
+    extra += ";health-path=/small;health-interval=300ms;health-timeout=300ms;fall=2" if checks else ""
+    proxy = start_proxy([f"127.0.0.1,{s.port};/{extra}" for s in servers], fronts=("clear",), args=["--workers=2"])
+    clients = [fronts.connect("h2-prior", proxy, "front.test") for _ in range(4)]
+    try:
+        for client in clients:
+            for _ in range(6):  # there are connections to each of them
+                assert client.request("GET", "/small").status == 200
+        servers[1].freeze()
+        begun = time.monotonic()
+        sids = [(client, client.start("GET", "/small")) for client in clients for _ in range(12)]
+        for client in clients:
+            client.pump(0)
+        assert [client.wait(sid, 25).status for client, sid in sids] == [200] * len(sids)
+        took = time.monotonic() - begun
+        assert 0.3 < took < 5 if checks else 8 < took < 22, took
+        for client in clients:  # and nobody is sent there any more
+            for _ in range(6 if checks else 0):
+                assert client.request("GET", "/small", timeout=2).status == 200
+    finally:
+        servers[1].thaw()
+        for client in clients:
+            client.close()
+        for server in servers:
+            server.stop()
+
+
 class Talker(threading.Thread):
     """A client with its own connections; each answer has to carry the token of its request."""
 

@@ -95,6 +95,7 @@ static void become_h1(struct back_auto *b)
 {
     struct exchange *x = take_waiting(b);
     b->pool->speaks = CFG_PROTO_HTTP1;
+    pool_connected(b->pool);
     back_h1_adopt(b->pool, b->conn, x);
     while ((x = take_waiting(b)) != NULL) {
         exchange_return(x);
@@ -140,7 +141,6 @@ static void ready(struct conn *c)
         fail(b, EXCHANGE_BACKEND_TLS);
         return;
     }
-    pool_connected(b->pool);
     pool_probed(b->pool, &b->probes, true, NULL);
     if (b->nwaiting == 0 && health_is_offline(b->pool->health, b->pool->backend->cfg)) {
         destroy(b); /* it takes more than one good probe */

@@ -232,8 +232,8 @@ static void look_at_streams(struct back_h2 *b, uint64_t now)
 
 static void time_out(struct back_h2 *b)
 {
-    if (b->probes) {
-        pool_probed(b->pool, &b->probes, false, "no SETTINGS in time");
+    if (!b->settings_seen) {
+        pool_connect_failed(b->pool, &b->probes, true, "no SETTINGS in time");
     } else {
         LOG(WARN, "backend %s: nothing was heard in time; the connection is closed", b->pool->text);
     }
@@ -646,6 +646,9 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
         submit_waiting(b);
         break;
     case H2_EVENT_SETTINGS:
+        if (!b->settings_seen) {
+            pool_connected(b->pool); /* whoever only accepts is not there */
+        }
         b->settings_seen = true;
         refuse_websockets(b);
         submit_waiting(b);
@@ -726,7 +729,6 @@ static void ready(struct conn *c)
         fail_conn(b, EXCHANGE_BACKEND_TLS);
         return;
     }
-    pool_connected(b->pool);
     back_h2_begin(b);
 }
 

@@ -302,16 +302,24 @@ static void an_exchange_that_leaves_resets_its_stream_only(void **state)
     stage_close(&s);
 }
 
+/* They are part of being connected: whoever only accepts counts as one that cannot be reached. */
 static void settings_that_do_not_come_end_the_connection(void **state)
 {
     (void)state;
     struct stage s;
-    stage_open(&s, 1, H2, "backend-http2-settings-timeout=100ms", false);
-    stage_request(&s, STAGE_POST);
-    struct peer *p = stage_accept(&s);
-    stage_until_failed(&s, 0);
-    assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_TIMEOUT);
-    peer_until_gone(p);
+    stage_open(&s, 1, H2 ";fall=2", "backend-http2-settings-timeout=100ms", false);
+    const struct pool *pool = stage_pool(&s, 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(health_is_offline(pool->health, pool->backend->cfg));
+        stage_request(&s, STAGE_POST);
+        struct peer *p = stage_accept(&s);
+        stage_until_failed(&s, i);
+        assert_int_equal(s.told[i].why, EXCHANGE_BACKEND_TIMEOUT);
+        peer_until_gone(p);
+        assert_true(health_blocked_until(pool->health) > clock_ms());
+        atomic_store(&pool->health->slot->blocked_until, 0);
+    }
+    assert_true(health_is_silent(pool->health, pool->backend->cfg));
     stage_close(&s);
 }
 
