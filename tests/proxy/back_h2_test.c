@@ -342,8 +342,9 @@ static void a_response_that_stalls_times_out_with_its_stream(void **state)
  * more */
 
 /* As if nothing had been heard for so long; the timer fires. */
-static void pass(struct back_h2 *b, uint64_t ms)
+static void pass(struct peer *p, struct back_h2 *b, uint64_t ms)
 {
+    p->speaks = false; /* nor is anything said to what comes of it */
     b->heard -= ms;
     b->moved -= ms;
     b->answer_by = b->answer_by > ms ? b->answer_by - ms : 0;
@@ -360,9 +361,9 @@ static void a_ping_that_is_answered_changes_nothing(void **state)
     stage_request(&s, STAGE_GET);
     peer_until_streams(p, 2);
     struct back_h2 *b = first_back(&s, p->server);
-    pass(b, 9000);
+    pass(p, b, 9000);
     assert_int_equal(b->answer_by, 0); /* not yet */
-    pass(b, 1000);
+    pass(p, b, 1000);
     peer_until_pings(p, 1);
     assert_true(b->answer_by > 0 && !b->asked_unused);
     peer_flush(p);
@@ -388,9 +389,9 @@ static void what_another_backend_can_answer_leaves_one_that_answers_no_ping(void
     peer_until_streams(p, 3);
     peer_until_streams(other, 2);
     struct back_h2 *b = first_back(&s, p->server);
-    pass(b, 10000);
+    pass(p, b, 10000);
     peer_until_pings(p, 1);
-    pass(b, 5000);
+    pass(p, b, 5000);
     peer_until_streams(other, 3);
     assert_int_equal(stage_pool(&s, p->server)->load, 1); /* POST may have been done */
     assert_true(list_empty(&stage_pool(&s, p->server)->h2));
@@ -423,10 +424,10 @@ static void nobody_is_pinged_for_what_could_go_nowhere(void **state)
         stage_request(&s, cases[i].request);
         peer_until_streams(p, 2);
         struct back_h2 *b = first_back(&s, p->server);
-        pass(b, 30000);
+        pass(p, b, 30000);
         assert_int_equal(b->answer_by, 0);
         assert_int_equal(s.told[0].aborts, 0);
-        pass(b, 30000); /* --backend-read-timeout */
+        pass(p, b, 30000); /* --backend-read-timeout */
         assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_TIMEOUT);
         stage_close(&s);
     }
@@ -440,13 +441,13 @@ static void an_idle_connection_that_answers_no_ping_is_closed(void **state)
         stage_open(&s, 1, H2, "", false);
         struct peer *p = used(&s);
         struct back_h2 *b = first_back(&s, 0);
-        pass(b, 10000);
+        pass(p, b, 10000);
         peer_until_pings(p, 1);
         if (request) { /* it came too late to give it more time, and too early to be lost */
             s.nx = 0;
             stage_request(&s, STAGE_GET);
         }
-        pass(b, 5000);
+        pass(p, b, 5000);
         peer_until_gone(p);
         assert_int_equal(stage_pool(&s, 0)->nconns, request);
         if (request) {

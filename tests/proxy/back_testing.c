@@ -45,6 +45,7 @@ void peer_flush(struct peer *p)
 {
     uint8_t buf[4096];
     size_t n;
+    p->speaks = true;
     while ((n = h2_conn_send(p->engine, buf, sizeof(buf))) > 0) {
         peer_send(p, buf, n);
     }
@@ -62,6 +63,9 @@ static void take(struct peer *p, const uint8_t *data, size_t len)
         h2_conn_feed(p->engine, data, len);
         while (h2_conn_next_event(p->engine, clock_ms(), &ev)) {
             take_event(p, &ev);
+        }
+        if (p->speaks) {
+            peer_flush(p);
         }
     }
 }

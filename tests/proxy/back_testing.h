@@ -30,6 +30,7 @@ struct peer {
     size_t nseen;
     bool gone;                    /**< the proxy has ended the connection */
     struct h2_conn *engine;       /**< proto=h2 */
+    bool speaks;                  /**< the engine's answers go out as they come */
     uint32_t streams[STAGE_MOST]; /**< requests, in the order in which they came */
     size_t nstreams;
     unsigned resets, pings;
@@ -86,7 +87,7 @@ void peer_say(struct peer *p, const char *text);
 #define PEER_OK "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 /** HTTP/2: a complete response on the i-th stream. */
 void peer_answer(struct peer *p, size_t i);
-/** What the engine has to say goes out. */
+/** What the engine has to say goes out, from now on. It says nothing before. */
 void peer_flush(struct peer *p);
 /** The backend dies. */
 void peer_close(struct peer *p);
