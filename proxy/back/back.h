@@ -78,20 +78,11 @@ void pool_freed(struct pool *p);
 /** Another worker waits: it gets a connection that this one does not need, if there is one. */
 void pool_yield(struct pool *p);
 
-/** The back-off that is to be had of its address now. */
-struct health_backoff pool_backoff(struct pool *p);
 /** A client's request that this pool has was answered with this status. */
 void pool_answered(struct pool *p, int status);
 
 /** Hands over an exchange. False: no connection could be begun. */
 bool back_take(struct pool *p, struct exchange *x);
-
-/**
- * Opens a connection that nobody asked for: it waits for a request when it is there. With `probe`
- * the outcome is told to probe_done(), and it stays only if the address is online then. False: none
- * could be begun.
- */
-bool back_open(struct pool *p, bool probe);
 
 /** The client goes, and its exchanges have ended: so do the connections that are its own
  * (send-proxy). */

@@ -109,21 +109,27 @@ static bool may_go_elsewhere(const struct back_h1 *b, enum exchange_error why)
     return b->tx == TX_HEAD || (back_is_death(why) && exchange_is_idempotent(b->x));
 }
 
+static struct exchange *let_go(struct back_h1 *b)
+{
+    struct exchange *x = b->x;
+    exchange_detach_back(x);
+    b->x = NULL;
+    return x;
+}
+
 /* The exchange, if there is one, cannot be finished here. */
 static void fail(struct back_h1 *b, enum exchange_error why)
 {
-    struct exchange *x = b->x;
-    if (x == NULL) {
+    if (b->x == NULL) {
         destroy(b);
         return;
     }
     why = back_death(why, b->reused, b->any_input);
     bool again = may_go_elsewhere(b, why);
-    if (x->tunnel.open) {
+    if (b->x->tunnel.open) {
         conn_reset_on_close(b->conn); /* nobody is to take it for the tunnel's regular end */
     }
-    exchange_detach_back(x);
-    b->x = NULL;
+    struct exchange *x = let_go(b);
     destroy(b);
     if (again) {
         exchange_retry(x, why);
@@ -160,10 +166,8 @@ static bool is_hopeless(const struct back_h1 *b)
 
 static void send_elsewhere(struct back_h1 *b)
 {
-    struct exchange *x = b->x;
     LOG(INFO, "backend %s: it says nothing: a request goes elsewhere", b->pool->text);
-    exchange_detach_back(x);
-    b->x = NULL;
+    struct exchange *x = let_go(b);
     destroy(b);
     exchange_retry(x, EXCHANGE_BACKEND_TIMEOUT);
 }
@@ -194,9 +198,7 @@ static void on_timeout(struct timer *t)
  */
 static void finish_tunnel(struct back_h1 *b)
 {
-    struct exchange *x = b->x;
-    exchange_detach_back(x);
-    b->x = NULL;
+    struct exchange *x = let_go(b);
     timer_stop(&b->timer);
     conn_finish(b->conn);
     worker_reap(b->pool->worker, &b->reap, free_back);
@@ -409,8 +411,7 @@ static void finish(struct back_h1 *b, size_t left_over)
     bool body_is_loose = x->request.expect_continue && x->request.m.has_body && !b->continued;
     bool reusable = b->keep_alive && !body_is_loose && left_over == 0 && b->tx == TX_DONE &&
                     !conn_blocked(b->conn) && !b->conn->eof_seen;
-    exchange_detach_back(x);
-    b->x = NULL;
+    (void)let_go(b);
     exchange_end_down(x);
     if (reusable && may_wait(b)) {
         become_idle(b);
@@ -630,8 +631,7 @@ static void on_abort(struct exchange *x, enum exchange_error why)
     if (x->tunnel.open) {
         conn_reset_on_close(b->conn); /* RFC 9113, 8.5 */
     }
-    exchange_detach_back(x);
-    b->x = NULL;
+    (void)let_go(b);
     destroy(b);
 }
 

@@ -17,8 +17,9 @@
 #include "process/worker.h"
 #include "route/routes.h"
 
-/* One that nobody uses is asked after this long whether it is still there, and has this long to say
- * so: what has died is found before a request is sent on it. */
+/* After so long without a word the peer is asked whether it is still there, and has so long to say
+ * so: what has died is found before a request is sent on it, and requests that wait for what has
+ * died are sent elsewhere. */
 #define PING_AFTER_MS  10000u
 #define PING_ANSWER_MS 5000u
 /* While streams wait it is looked so often whether anything was heard. */
@@ -126,21 +127,21 @@ static uint64_t patience(const struct back_h2 *b)
 {
     const struct cfg_backend *cfg = b->pool->backend->cfg;
     uint64_t now = clock_ms();
-    uint64_t answer = b->answer_by != 0 ? left_of(b->answer_by, 0, now) : 0;
     if (b->ready && !b->settings_seen && b->settings_by != 0) {
         return left_of(b->settings_by, 0, now); /* nothing that it says gives it more time */
     }
-    if (answer > 1) {
-        return answer; /* nor does a request that came meanwhile */
-    }
-    if (list_empty(&b->streams)) {
+    if (list_empty(&b->streams) && b->answer_by == 0) {
         uint64_t settings = b->pool->worker->cfg->backend_http2_settings_timeout;
         return left_of(h2_conn_settings_acked(b->engine) ? PING_AFTER_MS : settings, b->moved, now);
     }
-    /* What goes out moves this on as little: it is looked at in steps from when it was heard. */
+    if (list_empty(&b->streams)) {
+        return left_of(b->answer_by, 0, now);
+    }
+    /* What goes out does not put this off: it is looked at in steps from when something came. */
     uint64_t step = cfg->fall > 0 ? sooner(LOOK_MS, cfg->health_timeout) : LOOK_MS;
-    return sooner(left_of(b->pool->backend->read_timeout, b->moved, now),
-                  step - (now - b->heard) % step);
+    uint64_t look = sooner(left_of(b->pool->backend->read_timeout, b->moved, now),
+                           step - (now - b->heard) % step);
+    return b->answer_by > now ? sooner(look, b->answer_by - now) : look;
 }
 
 static void look_later(struct back_h2 *b)

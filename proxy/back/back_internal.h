@@ -40,6 +40,8 @@ void pool_connected(struct pool *p);
 /** `*probes`: it was opened as a probe; then it is the prober that is told, once, and this is
  * cleared. `silent`: it timed out. */
 void pool_connect_failed(struct pool *p, bool *probes, bool silent, const char *why);
+/** The back-off that is to be had of its address now. */
+struct health_backoff pool_backoff(struct pool *p);
 /** What became of a connection, if it was opened as a probe; clears *probes. */
 void pool_probed(struct pool *p, bool *probes, bool good, const char *why);
 
@@ -59,6 +61,13 @@ static inline bool back_is_death(enum exchange_error why)
 {
     return why == EXCHANGE_BACKEND_GONE || why == EXCHANGE_BACKEND_NO_ANSWER;
 }
+
+/**
+ * Opens a connection that nobody asked for: it waits for a request when it is there. With `probe`
+ * the outcome is told to probe_done(), and it stays only if the address is online then. False: none
+ * could be begun.
+ */
+bool back_open(struct pool *p, bool probe);
 
 /* ---------------------------------------------------------------- HTTP/1.1 */
 

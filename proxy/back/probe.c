@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "back/back.h"
+#include "back/back_internal.h"
 #include "config.h"
 #include "exchange/message.h"
 #include "net/block.h"

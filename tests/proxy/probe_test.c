@@ -89,7 +89,7 @@ static void fall_and_rise_count_checks_in_a_row(void **state)
     } steps[] = {{bad, false}, {good, false}, {bad, false}, {bad, true},
                  {good, true}, {bad, true},   {good, true}, {good, false}};
     struct stage s;
-    stage_open(&s, 1, ";fall=2;rise=2;health-path=/h;health-interval=10ms", QUICK, false);
+    stage_open(&s, 1, ";fall=2;rise=2;health-path=/h;health-interval=70ms", QUICK, false);
     struct peer *p = next_check(&s);
     for (size_t i = 0; i < COUNT(steps); i++) {
         peer_say(p, steps[i].answer);
@@ -141,6 +141,11 @@ static void checks_over_http2_are_streams_beside_others(void **state)
     stage_close(&s);
 }
 
+static bool has_come(const void *ctx)
+{
+    return clock_ms() >= *(const uint64_t *)ctx;
+}
+
 /* As busy as it may be: that is no reason to be offline, nor one for another connection. */
 static void a_check_without_room_is_left_out(void **state)
 {
@@ -151,12 +156,8 @@ static void a_check_without_room_is_left_out(void **state)
     stage_request(&s, STAGE_GET);
     struct peer *p = stage_accept(&s);
     peer_until_requests(p, 1);
-    for (int i = 0; i < 3; i++) { /* as long as three checks take */
-        uint64_t until_ms = clock_ms() + 60;
-        while (clock_ms() < until_ms) {
-            ev_run(s.rig.worker->loop, EVRUN_ONCE); /* the wheel ticks while checks are due */
-        }
-    }
+    uint64_t then = clock_ms() + 200; /* three are due meanwhile */
+    rig_until(&s.rig, has_come, &then);
     assert_false(is_offline(stage_pool(&s, 0)));
     assert_int_equal(s.npeers, 1);
     peer_say(p, PEER_OK);
