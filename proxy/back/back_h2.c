@@ -17,14 +17,6 @@
 #include "process/worker.h"
 #include "route/routes.h"
 
-/* After so long without a word the peer is asked whether it is still there, and has so long to say
- * so: what has died is found before a request is sent on it, and requests that wait for what has
- * died are sent elsewhere. */
-#define PING_AFTER_MS  10000u
-#define PING_ANSWER_MS 5000u
-/* While streams wait it is looked so often whether anything was heard. */
-#define LOOK_MS 5000u
-
 static const struct exchange_ops exchange_ops;
 
 /* ---------------------------------------------------------------- ending */
@@ -61,8 +53,7 @@ void back_h2_stop_taking(struct back_h2 *b)
     list_remove(&b->node);
 }
 
-/* Takes the exchange off this connection; its stream, if any, must be ended by the caller. */
-static void let_go(struct back_h2 *b, struct exchange *x)
+void back_h2_let_go(struct back_h2 *b, struct exchange *x)
 {
     if (x->back_stream != 0) {
         h2_stream_set_user(b->engine, x->back_stream, NULL);
@@ -89,7 +80,7 @@ static void fail_all(struct back_h2 *b, enum exchange_error why)
         struct exchange *x = container_of(b->streams.next, struct exchange, back_node);
         enum exchange_error what = back_death(why, b->served, x->response.status != 0);
         bool again = may_go_elsewhere(x, what);
-        let_go(b, x);
+        back_h2_let_go(b, x);
         if (again) {
             exchange_retry(x, what);
         } else {
@@ -98,176 +89,18 @@ static void fail_all(struct back_h2 *b, enum exchange_error why)
     }
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        let_go(b, x);
+        back_h2_let_go(b, x);
         exchange_retry(x, why);
     }
 }
 
-static void fail_conn(struct back_h2 *b, enum exchange_error why)
+void back_h2_fail(struct back_h2 *b, enum exchange_error why)
 {
     fail_all(b, why);
     back_h2_destroy(b, false);
 }
 
-/* ---------------------------------------------------------------- timers */
-
-/* What is left of `ms` since then; 0: they never end. */
-static uint64_t left_of(uint64_t ms, uint64_t since, uint64_t now)
-{
-    return ms == 0 ? 0 : since + ms > now ? since + ms - now : 1;
-}
-
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-    return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
-/* When to look at it again, ms from now. */
-static uint64_t patience(const struct back_h2 *b)
-{
-    const struct cfg_backend *cfg = b->pool->backend->cfg;
-    uint64_t now = clock_ms();
-    if (b->ready && !b->settings_seen && b->settings_by != 0) {
-        return left_of(b->settings_by, 0, now); /* nothing that it says gives it more time */
-    }
-    if (list_empty(&b->streams) && b->answer_by == 0) {
-        uint64_t settings = b->pool->worker->cfg->backend_http2_settings_timeout;
-        return left_of(h2_conn_settings_acked(b->engine) ? PING_AFTER_MS : settings, b->moved, now);
-    }
-    if (list_empty(&b->streams)) {
-        return left_of(b->answer_by, 0, now);
-    }
-    /* What goes out does not put this off: it is looked at in steps from when something came. */
-    uint64_t step = cfg->fall > 0 ? sooner(LOOK_MS, cfg->health_timeout) : LOOK_MS;
-    uint64_t look = sooner(left_of(b->pool->backend->read_timeout, b->moved, now),
-                           step - (now - b->heard) % step);
-    return b->answer_by > now ? sooner(look, b->answer_by - now) : look;
-}
-
-static void look_later(struct back_h2 *b)
-{
-    timer_set(&b->pool->worker->wheel, &b->timer, patience(b));
-}
-
-static void touch(struct back_h2 *b)
-{
-    if (b->answer_by == 0) { /* what is sent to one that does not answer is no sign of life */
-        b->moved = clock_ms();
-    }
-    look_later(b);
-}
-
-/* Whether it is the backend that some exchange waits for, not a client that does not read. */
-static bool waits_for_backend(const struct back_h2 *b)
-{
-    list_each(node, &b->streams)
-    {
-        const struct exchange *x = container_of(node, struct exchange, back_node);
-        if (x->down.len == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* RFC 9113, 6.7: whoever gets a PING answers at once. Whatever comes is a sign of life. */
-static void ask_if_alive(struct back_h2 *b)
-{
-    static const uint8_t opaque[8];
-    if (h2_conn_ping(b->engine, opaque) == H2_OK) { /* else it is ending */
-        b->answer_by = clock_ms() + PING_ANSWER_MS;
-        b->asked_unused = list_empty(&b->streams);
-        conn_want_output(b->conn);
-    }
-}
-
-static bool any_can_move(const struct back_h2 *b)
-{
-    list_each(node, &b->streams)
-    {
-        if (exchange_can_move(container_of(node, struct exchange, back_node))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The backend says nothing: those that another one can answer go there. The others stay, since it
- * may be busy and no more than that. */
-static void send_on(struct back_h2 *b)
-{
-    unsigned n = 0;
-    back_h2_stop_taking(b);
-    list_each_safe(node, &b->streams)
-    {
-        struct exchange *x = container_of(node, struct exchange, back_node);
-        if (exchange_can_move(x)) {
-            (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
-            let_go(b, x);
-            exchange_retry(x, EXCHANGE_BACKEND_TIMEOUT);
-            n++;
-        }
-    }
-    if (n > 0) {
-        LOG(INFO, "backend %s: it says nothing: %u requests go elsewhere", b->pool->text, n);
-    }
-}
-
-/* Streams wait for something. */
-static void look_at_streams(struct back_h2 *b, uint64_t now)
-{
-    const struct cfg_backend *cfg = b->pool->backend->cfg;
-    uint64_t silent = now - b->heard;
-    bool unheard = b->answer_by != 0 && now >= b->answer_by;
-    if (unheard || (silent >= cfg->health_timeout && health_is_silent(b->pool->health, cfg))) {
-        send_on(b);
-    } else if (b->answer_by == 0 && silent >= PING_AFTER_MS && any_can_move(b)) {
-        ask_if_alive(b);
-    }
-    if (list_empty(&b->streams) && list_empty(&b->waiting) && b->closing) {
-        back_h2_destroy(b, false);
-    } else {
-        look_later(b);
-    }
-}
-
-static void time_out(struct back_h2 *b)
-{
-    if (!b->settings_seen) {
-        pool_connect_failed(b->pool, &b->probes, true, "no SETTINGS in time");
-    } else {
-        LOG(WARN, "backend %s: nothing was heard in time; the connection is closed", b->pool->text);
-    }
-    fail_conn(b, EXCHANGE_BACKEND_TIMEOUT);
-}
-
-void back_h2_on_timeout(struct timer *t)
-{
-    struct back_h2 *b = container_of(t, struct back_h2, timer);
-    assert(b->magic == BACK_H2_MAGIC);
-    uint64_t now = clock_ms(), most = b->pool->backend->read_timeout;
-    bool unused = list_empty(&b->streams);
-    if (b->answer_by != 0 && now >= b->answer_by && (unused || b->asked_unused)) {
-        LOG(NOTICE, "backend %s: an idle connection is dead, and closed", b->pool->text);
-        fail_conn(b, EXCHANGE_BACKEND_GONE);
-    } else if (!b->settings_seen && b->settings_by != 0 && now >= b->settings_by) {
-        send_on(b);
-        time_out(b);
-    } else if (unused && !h2_conn_settings_acked(b->engine)) {
-        time_out(b);
-    } else if (unused) {
-        if (b->answer_by == 0) {
-            ask_if_alive(b);
-        }
-        look_later(b);
-    } else if (!waits_for_backend(b)) {
-        touch(b);
-    } else if (most != 0 && now - b->moved >= most) {
-        time_out(b);
-    } else {
-        look_at_streams(b, now);
-    }
-}
+/* ---------------------------------------------------------------- time-outs of streams */
 
 static void on_stream_timer(struct timer *t);
 
@@ -306,7 +139,7 @@ static void on_stream_timer(struct timer *t)
         return;
     }
     (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
-    let_go(b, x);
+    back_h2_let_go(b, x);
     exchange_fail(x, EXCHANGE_BACKEND_TIMEOUT);
     conn_want_output(b->conn);
 }
@@ -318,7 +151,7 @@ static void submit_waiting(struct back_h2 *b);
 /* Both directions of a tunnel have ended, and the stream with them. */
 static void finish_tunnel(struct back_h2 *b, struct exchange *x)
 {
-    let_go(b, x);
+    back_h2_let_go(b, x);
     x->front_ops->body(x);
     submit_waiting(b);
 }
@@ -363,7 +196,7 @@ static bool submit(struct back_h2 *b, struct exchange *x)
         request_sent(x);
     }
     watch_stream(x);
-    touch(b);
+    back_h2_touch(b);
     conn_want_output(b->conn);
     return true;
 }
@@ -447,7 +280,7 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
     submit_waiting(b); /* a stream may have ended */
     size_t n = h2_body_output(b->engine, H2_BODY_REQUESTS, buf, cap, request_sent);
     if (n > 0) {
-        touch(b);
+        back_h2_touch(b);
     } else if (b->closing && list_empty(&b->streams) && list_empty(&b->waiting)) {
         back_h2_destroy(b, true);
     }
@@ -462,7 +295,7 @@ static void send_elsewhere(struct back_h2 *b)
 {
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        let_go(b, x);
+        back_h2_let_go(b, x);
         exchange_return(x);
     }
 }
@@ -475,7 +308,7 @@ static void takes_nothing(struct back_h2 *b)
     back_h2_stop_taking(b);
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        let_go(b, x);
+        back_h2_let_go(b, x);
         exchange_retry(x, EXCHANGE_BACKEND_CONNECT);
     }
     conn_want_output(b->conn);
@@ -491,7 +324,7 @@ static void refuse_websockets(struct back_h2 *b)
     {
         struct exchange *x = container_of(node, struct exchange, back_node);
         if (is_websocket(x)) {
-            let_go(b, x);
+            back_h2_let_go(b, x);
             exchange_retry(x, EXCHANGE_BACKEND_NO_WEBSOCKET);
         }
     }
@@ -512,7 +345,7 @@ static void end_tunnel_down(struct back_h2 *b, struct exchange *x)
 {
     bool over = x->request_sent;
     if (over) {
-        let_go(b, x);
+        back_h2_let_go(b, x);
     }
     exchange_end_down(x);
     if (over) {
@@ -534,7 +367,7 @@ static void finish(struct back_h2 *b, struct exchange *x)
                             H2_NO_ERROR); /* the rest of the request is not wanted */
     }
     b->served = true;
-    let_go(b, x);
+    back_h2_let_go(b, x);
     exchange_end_down(x);
     submit_waiting(b);
     pool_settle(b->pool);
@@ -548,7 +381,7 @@ static void take_head(struct back_h2 *b, struct exchange *x, const struct h2_eve
         if (++x->interim > EXCHANGE_MAX_INTERIM) {
             LOG(WARN, "backend %s: too many interim responses", b->pool->text);
             (void)h2_conn_reset(b->engine, x->back_stream, H2_ENHANCE_YOUR_CALM);
-            let_go(b, x);
+            back_h2_let_go(b, x);
             exchange_fail(x, EXCHANGE_BACKEND_PROTOCOL);
             return;
         }
@@ -589,7 +422,7 @@ static void take_data(struct back_h2 *b, struct exchange *x, const struct h2_eve
 
 static void take_reset(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
 {
-    let_go(b, x);
+    back_h2_let_go(b, x);
     if (ev->by_peer && ev->code == H2_REFUSED_STREAM && exchange_can_start_over(x)) {
         exchange_retry(x, EXCHANGE_BACKEND_RESET); /* not processed (RFC 9113, 8.7) */
     } else {
@@ -606,7 +439,7 @@ static void take_goaway(struct back_h2 *b, uint32_t last)
         struct exchange *x = container_of(node, struct exchange, back_node);
         if (x->back_stream > last) {
             (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
-            let_go(b, x);
+            back_h2_let_go(b, x);
             if (exchange_can_start_over(x)) {
                 exchange_retry(x, EXCHANGE_BACKEND_GONE);
             } else {
@@ -616,7 +449,7 @@ static void take_goaway(struct back_h2 *b, uint32_t last)
     }
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        let_go(b, x);
+        back_h2_let_go(b, x);
         exchange_retry(x, EXCHANGE_BACKEND_GONE);
     }
 }
@@ -700,7 +533,7 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
     size_t unread = h2_conn_unread(b->engine);
     b->answer_by = 0;
     b->heard = now;
-    touch(b);
+    back_h2_touch(b);
     if (b->probes && b->settings_seen && h2_conn_settings_acked(b->engine)) {
         end_probe(b);
     }
@@ -717,7 +550,7 @@ void back_h2_begin(struct back_h2 *b)
     b->heard = clock_ms();
     b->settings_by = ms != 0 ? clock_ms() + ms : 0;
     submit_waiting(b);
-    touch(b);
+    back_h2_touch(b);
     conn_want_output(b->conn);
 }
 
@@ -727,7 +560,7 @@ static void ready(struct conn *c)
     if (!pool_agrees(c, CFG_PROTO_HTTP2)) {
         char why[POOL_WHY_SIZE];
         pool_connect_failed(b->pool, &b->probes, false, pool_disagreement(c, "h2", why));
-        fail_conn(b, EXCHANGE_BACKEND_TLS);
+        back_h2_fail(b, EXCHANGE_BACKEND_TLS);
         return;
     }
     back_h2_begin(b);
@@ -736,7 +569,7 @@ static void ready(struct conn *c)
 static void eof(struct conn *c, bool clean)
 {
     (void)clean;
-    fail_conn(back_h2_checked(c->user), EXCHANGE_BACKEND_GONE);
+    back_h2_fail(back_h2_checked(c->user), EXCHANGE_BACKEND_GONE);
 }
 
 static void failed(struct conn *c, enum conn_error why)
@@ -747,7 +580,7 @@ static void failed(struct conn *c, enum conn_error why)
         pool_connect_failed(b->pool, &b->probes, why == CONN_ERR_CONNECT_TIMEOUT,
                             conn_error_detail(c, why));
     }
-    fail_conn(b, back_error(why));
+    back_h2_fail(b, back_error(why));
 }
 
 const struct conn_ops back_h2_conn_ops = {
@@ -784,7 +617,7 @@ static void on_abort(struct exchange *x, enum exchange_error why)
     if (x->back_stream != 0) {
         (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
     }
-    let_go(b, x);
+    back_h2_let_go(b, x);
     conn_want_output(b->conn);
 }
 

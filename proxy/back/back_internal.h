@@ -1,6 +1,6 @@
 /*
  * What the files of back/ share and nobody else sees: what a pool does for its connections, and
- * what each kind of connection does for its pool (back_h1.c, back_h2.c with back_h2_pool.c,
+ * what each kind of connection does for its pool (back_h1.c, back_h2.c and its kin,
  * back_auto.c).
  */
 #ifndef BACK_BACK_INTERNAL_H
