@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "back/probe.h"
+#include "net/clock.h"
 #include "route/targets.h"
 
 #define KEPT "backend-keep-alive-timeout=60s"
@@ -394,6 +395,75 @@ static void a_request_leaves_a_backend_that_is_silent_for_good(void **state)
     }
 }
 
+/* Each request stays with the silent one, since it would find nobody else. */
+static void a_request_that_could_go_nowhere_stays(void **state)
+{
+    (void)state;
+    enum obstacle { BUDGET, BLOCKED, OFFLINE, FULL, TRIED, OBSTACLES };
+    for (int obstacle = 0; obstacle < OBSTACLES; obstacle++) {
+        struct stage s;
+        stage_open(&s, 2, ";fall=1;health-path=/h;health-timeout=100ms;max-conns=1",
+                   "backend-read-timeout=300ms", false);
+        probe_stop(stage_pool(&s, 0));
+        probe_stop(stage_pool(&s, 1));
+        struct exchange *x = stage_request(&s, STAGE_GET);
+        struct peer *p = stage_accept(&s);
+        peer_until_requests(p, 1);
+        struct pool *pool = stage_pool(&s, p->server), *other = stage_pool(&s, 1 - p->server);
+        switch ((enum obstacle)obstacle) {
+        case BUDGET:
+            s.rig.worker->retries.retries = 1000;
+            break;
+        case BLOCKED:
+            atomic_store(&other->health->slot->blocked_until, clock_ms() + 60000);
+            break;
+        case OFFLINE:
+            health_checked(other->health, other->backend->cfg, HEALTH_ILL);
+            break;
+        case FULL:
+            assert_true(health_take_conn(other->health, 1));
+            break;
+        case TRIED:
+            x->tried[x->tries++] = other->id;
+            break;
+        case OBSTACLES:
+            break;
+        }
+        assert_false(exchange_can_move(x));
+        health_checked(pool->health, pool->backend->cfg, HEALTH_SILENT);
+        peer_until_gone(p);
+        assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_TIMEOUT);
+        assert_int_equal(s.npeers, 1);
+        if (obstacle == FULL) {
+            health_give_conn(other->health);
+        }
+        stage_close(&s);
+    }
+}
+
+static void a_request_that_moves_takes_its_body_along(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 2, ";fall=1;health-path=/h;health-timeout=100ms", "", false);
+    probe_stop(stage_pool(&s, 0));
+    probe_stop(stage_pool(&s, 1));
+    struct exchange *x = stage_request(&s, "PUT / HTTP/1.1\nhost: a\ncontent-length: 4\n");
+    exchange_push_up(x, (const uint8_t *)"abc", 3);
+    struct peer *p = stage_accept(&s);
+    peer_until_requests(p, 1);
+    struct pool *pool = stage_pool(&s, p->server);
+    health_checked(pool->health, pool->backend->cfg, HEALTH_SILENT);
+    struct peer *other = stage_accept(&s);
+    peer_until_requests(other, 1);
+    exchange_push_up(x, (const uint8_t *)"d", 1);
+    exchange_end_up(x);
+    peer_until_seen(other, "\r\n\r\nabcd");
+    peer_say(other, PEER_OK);
+    stage_until_done(&s, 0);
+    stage_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +481,8 @@ int main(void)
         cmocka_unit_test(idle_connections_end_after_the_keep_alive_time),
         cmocka_unit_test(an_exchange_that_leaves_takes_its_connection_along),
         cmocka_unit_test(a_request_leaves_a_backend_that_is_silent_for_good),
+        cmocka_unit_test(a_request_that_could_go_nowhere_stays),
+        cmocka_unit_test(a_request_that_moves_takes_its_body_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

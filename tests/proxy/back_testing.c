@@ -289,6 +289,22 @@ void peer_until_requests(struct peer *p, size_t n)
     rig_until(&p->stage->rig, has_requests, &(struct so_many){.p = p, .n = n});
 }
 
+struct seen {
+    const struct peer *p;
+    const char *text;
+};
+
+static bool has_seen(const void *ctx)
+{
+    const struct seen *w = ctx;
+    return w->p->seen != NULL && strstr(w->p->seen, w->text) != NULL;
+}
+
+void peer_until_seen(struct peer *p, const char *text)
+{
+    rig_until(&p->stage->rig, has_seen, &(struct seen){p, text});
+}
+
 static bool has_streams(const void *ctx)
 {
     const struct so_many *w = ctx;

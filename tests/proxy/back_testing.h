@@ -75,6 +75,8 @@ void stage_until_done(struct stage *s, size_t i);
 void peer_until_gone(struct peer *p);
 /** HTTP/1: until so many request heads have come over it. */
 void peer_until_requests(struct peer *p, size_t n);
+/** Until it has got this. */
+void peer_until_seen(struct peer *p, const char *text);
 /** HTTP/2: until so many streams, resets, PINGs have come. */
 void peer_until_streams(struct peer *p, size_t n);
 void peer_until_resets(struct peer *p, unsigned n);
