@@ -391,6 +391,11 @@ static void what_another_backend_can_answer_leaves_one_that_answers_no_ping(void
     struct back_h2 *b = first_back(&s, p->server);
     pass(p, b, 10000);
     peer_until_pings(p, 1);
+    uint64_t moved = b->moved;
+    exchange_push_up(s.x[2], (const uint8_t *)"a", 1);
+    rig_turn(&s.rig);
+    assert_int_equal(s.x[2]->up.taken, 1);
+    assert_int_equal(b->moved, moved); /* --backend-read-timeout goes on */
     pass(p, b, 5000);
     peer_until_streams(other, 3);
     assert_int_equal(stage_pool(&s, p->server)->load, 1); /* POST may have been done */
