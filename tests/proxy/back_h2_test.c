@@ -323,6 +323,25 @@ static void settings_that_do_not_come_end_the_connection(void **state)
     stage_close(&s);
 }
 
+static void settings_that_come_end_a_back_off(void **state)
+{
+    (void)state;
+    struct stage s;
+    bool probes = false;
+    stage_open(&s, 1, H2, "", false);
+    struct health *h = stage_pool(&s, 0)->health;
+    pool_connect_failed(stage_pool(&s, 0), &probes, false, "for a test");
+    stage_request(&s, STAGE_GET); /* there is no other one */
+    struct peer *p = stage_accept(&s);
+    peer_until_streams(p, 1);
+    assert_true(health_blocked_until(h) > 0);
+    peer_flush(p);
+    peer_answer(p, 0);
+    stage_until_done(&s, 0);
+    assert_int_equal(health_blocked_until(h), 0);
+    stage_close(&s);
+}
+
 static void a_response_that_stalls_times_out_with_its_stream(void **state)
 {
     (void)state;
@@ -536,6 +555,7 @@ int main(void)
         cmocka_unit_test(interim_responses_have_a_limit),
         cmocka_unit_test(an_exchange_that_leaves_resets_its_stream_only),
         cmocka_unit_test(settings_that_do_not_come_end_the_connection),
+        cmocka_unit_test(settings_that_come_end_a_back_off),
         cmocka_unit_test(a_response_that_stalls_times_out_with_its_stream),
         cmocka_unit_test(a_ping_that_is_answered_changes_nothing),
         cmocka_unit_test(what_another_backend_can_answer_leaves_one_that_answers_no_ping),

@@ -96,6 +96,12 @@ static void of_http2_connections_in_use_one_at_a_time_is_given(void **state)
     struct pool *p = stage_pool(&s, 0);
     pool_yield(p);
     pool_yield(p); /* the one is on its way */
+    size_t takes = 0;
+    list_each(node, &p->h2)
+    {
+        takes++;
+    }
+    assert_int_equal(takes, 2);
     finish(&s, peers[0], 0);
     peer_until_gone(peers[0]);
     assert_int_equal(p->nconns, 2);
