@@ -565,14 +565,14 @@ static void ready(struct conn *c)
         fail(b, EXCHANGE_BACKEND_TLS);
         return;
     }
-    pool_connected(b->pool);
     /* What a backend says before it was asked must not become an answer; input() has not looked
      * yet. (With TLS there may be session tickets.) */
     if (c->tls == NULL && !conn_is_silent(c)) {
-        LOG(WARN, "backend %s: it speaks before it was asked", b->pool->text);
+        pool_connect_failed(b->pool, &b->probes, false, "it speaks or ends before it was asked");
         fail(b, EXCHANGE_BACKEND_PROTOCOL);
         return;
     }
+    pool_connected(b->pool);
     if (b->x == NULL) {
         ready_unasked(b);
         return;

@@ -259,7 +259,7 @@ static void check(struct probe *pr)
     }
     pr->decided = false;
     pr->body = 0;
-    pr->x = pool_has_room(p, NULL) ? make_check(pr) : NULL;
+    pr->x = make_check(pr);
     if (pr->x == NULL) {
         skip(pr);
         return;

@@ -270,23 +270,31 @@ static void a_body_that_was_not_asked_for_spoils_the_connection(void **state)
     }
 }
 
-static void one_that_speaks_before_it_was_asked_is_no_backend(void **state)
+static void one_that_speaks_or_ends_before_it_was_asked_is_no_backend(void **state)
 {
     (void)state;
     struct stage s;
-    stage_open(&s, 1, "", "", true);
-    struct exchange *x = stage_request(&s, STAGE_GET);
-    assert_non_null(x->back_ops);
-    /* Accepted by hand, before the worker has seen that it is connected. */
-    ev_invoke(s.rig.worker->loop, &s.ios[0], EV_READ);
-    struct peer *p = stage_accept(&s);
-    peer_say(p, PEER_OK);
-    peer_until_requests(stage_accept(&s), 1); /* nothing was written: once more */
-    peer_until_gone(p);
-    assert_int_equal(p->nseen, 0);
-    assert_int_equal(s.told[0].heads, 0);
-    assert_int_equal(stage_pool(&s, 0)->nconns, 1);
-    stage_close(&s);
+    static const char *const says[] = {PEER_OK, NULL};
+    for (size_t i = 0; i < COUNT(says); i++) {
+        stage_open(&s, 2, "", "", true);
+        struct exchange *x = stage_request(&s, STAGE_POST);
+        assert_non_null(x->back_ops);
+        /* Accepted by hand, before the worker has seen that it is connected. */
+        size_t server = x->pool == stage_pool(&s, 1);
+        ev_invoke(s.rig.worker->loop, &s.ios[server], EV_READ);
+        struct peer *p = stage_accept(&s);
+        if (says[i] != NULL) {
+            peer_say(p, says[i]);
+        } else {
+            peer_close(p);
+        }
+        peer_until_requests(stage_accept(&s), 1); /* nothing was written: another one gets it */
+        assert_int_equal(p->nseen, 0);
+        assert_int_equal(s.told[0].heads, 0);
+        assert_int_equal(stage_pool(&s, server)->nconns, 0);
+        assert_true(health_blocked_until(stage_pool(&s, server)->health) > clock_ms());
+        stage_close(&s);
+    }
 }
 
 static void interim_responses_have_a_limit(void **state)
@@ -475,7 +483,7 @@ int main(void)
         cmocka_unit_test(a_second_try_does_not_get_a_kept_connection),
         cmocka_unit_test(when_a_connection_is_kept),
         cmocka_unit_test(a_body_that_was_not_asked_for_spoils_the_connection),
-        cmocka_unit_test(one_that_speaks_before_it_was_asked_is_no_backend),
+        cmocka_unit_test(one_that_speaks_or_ends_before_it_was_asked_is_no_backend),
         cmocka_unit_test(interim_responses_have_a_limit),
         cmocka_unit_test(a_backend_that_says_nothing_gets_its_time_and_no_more),
         cmocka_unit_test(idle_connections_end_after_the_keep_alive_time),

@@ -453,6 +453,21 @@ static void a_full_table_gives_slots_of_their_own(void **state)
     free(h);
 }
 
+static void who_comes_back_is_counted_anew(void **state)
+{
+    (void)state;
+    const struct cfg_backend cfg = {.outlier = 3};
+    struct health *h = fresh(&cfg);
+    uint64_t now = 1000;
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(health_answered(h, &cfg, 503, now), HEALTH_SAME);
+        assert_int_equal(health_answered(h, &cfg, 503, now), HEALTH_SAME);
+        assert_int_equal(health_answered(h, &cfg, 503, now), HEALTH_OUTED);
+        now += health_ejected_for(h, now);
+    }
+    health_put(h);
+}
+
 /* ---------------------------------------------------------------- silence */
 
 static void what_was_found_last_says_whether_it_is_silent(void **state)
@@ -549,6 +564,7 @@ static void the_end_of_an_ejection_is_told_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_comes_back_is_counted_anew),
         cmocka_unit_test(what_was_found_last_says_whether_it_is_silent),
         cmocka_unit_test(connects_that_time_out_are_silence_and_refused_ones_are_not),
         cmocka_unit_test(the_end_of_a_back_off_is_told_once),

@@ -78,6 +78,25 @@ static void the_status_of_a_check_decides(void **state)
     }
 }
 
+static void a_body_that_is_too_long_is_cut_off(void **state)
+{
+    (void)state;
+    struct stage s;
+    char body[70000];
+    memset(body, 'x', sizeof(body));
+    stage_open(&s, 1, ";fall=1;rise=1;health-path=/h;health-interval=1h;health-timeout=1h", QUICK,
+               false);
+    struct peer *p = next_check(&s);
+    peer_say(p, "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n");
+    peer_send(p, body, 60000);
+    rig_turn(&s.rig);
+    assert_int_equal(stage_pool(&s, 0)->nconns, 1);
+    peer_send(p, body, 10000);
+    peer_until_gone(p);
+    assert_false(is_offline(stage_pool(&s, 0)));
+    stage_close(&s);
+}
+
 static void fall_and_rise_count_checks_in_a_row(void **state)
 {
     (void)state;
@@ -303,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_status_of_a_check_decides),
+        cmocka_unit_test(a_body_that_is_too_long_is_cut_off),
         cmocka_unit_test(fall_and_rise_count_checks_in_a_row),
         cmocka_unit_test(a_check_without_an_answer_fails_in_time_and_is_silence),
         cmocka_unit_test(checks_over_http2_are_streams_beside_others),
