@@ -323,6 +323,22 @@ static void settings_that_do_not_come_end_the_connection(void **state)
     stage_close(&s);
 }
 
+static void who_stays_silent_is_not_asked_a_second_time(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 2, H2, "backend-http2-settings-timeout=100ms", false);
+    for (int i = 0; i < 4; i++) {
+        stage_request(&s, STAGE_POST); /* to each, one that goes ahead and one that waits */
+    }
+    for (size_t i = 0; i < 4; i++) {
+        stage_until_failed(&s, i);
+        assert_int_equal(s.told[i].why, EXCHANGE_BACKEND_TIMEOUT);
+        assert_true(s.x[i]->tries <= 2);
+    }
+    stage_close(&s);
+}
+
 static void settings_that_come_end_a_back_off(void **state)
 {
     (void)state;
@@ -555,6 +571,7 @@ int main(void)
         cmocka_unit_test(interim_responses_have_a_limit),
         cmocka_unit_test(an_exchange_that_leaves_resets_its_stream_only),
         cmocka_unit_test(settings_that_do_not_come_end_the_connection),
+        cmocka_unit_test(who_stays_silent_is_not_asked_a_second_time),
         cmocka_unit_test(settings_that_come_end_a_back_off),
         cmocka_unit_test(a_response_that_stalls_times_out_with_its_stream),
         cmocka_unit_test(a_ping_that_is_answered_changes_nothing),
