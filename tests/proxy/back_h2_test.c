@@ -425,8 +425,8 @@ static void what_another_backend_can_answer_leaves_one_that_answers_no_ping(void
     peer_until_streams(other, 2);
     struct back_h2 *b = first_back(&s, p->server);
     pass(p, b, 10000);
-    peer_until_pings(p, 1);
     uint64_t moved = b->moved;
+    peer_until_pings(p, 1);
     exchange_push_up(s.x[2], (const uint8_t *)"a", 1);
     rig_turn(&s.rig);
     assert_int_equal(s.x[2]->up.taken, 1);

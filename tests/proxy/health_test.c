@@ -453,6 +453,24 @@ static void a_full_table_gives_slots_of_their_own(void **state)
     free(h);
 }
 
+static const struct health *one_of(const void *user, size_t i)
+{
+    return ((struct health *const *)user)[i];
+}
+
+/* Half of them exactly: none has to be let in. */
+static void one_of_two_may_be_left_out(void **state)
+{
+    (void)state;
+    const struct cfg_backend cfg = {.outlier = 1};
+    struct health *two[] = {fresh(&cfg), fresh(&cfg)};
+    struct health_group g = {0};
+    assert_int_equal(health_answered(two[0], &cfg, 503, 1000), HEALTH_OUTED);
+    assert_int_equal(health_let_in(&g, 2, one_of, two, 1001), 0);
+    health_put(two[0]);
+    health_put(two[1]);
+}
+
 static void who_comes_back_is_counted_anew(void **state)
 {
     (void)state;
@@ -564,6 +582,7 @@ static void the_end_of_an_ejection_is_told_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_of_two_may_be_left_out),
         cmocka_unit_test(who_comes_back_is_counted_anew),
         cmocka_unit_test(what_was_found_last_says_whether_it_is_silent),
         cmocka_unit_test(connects_that_time_out_are_silence_and_refused_ones_are_not),
