@@ -517,7 +517,7 @@ static void a_request_leaves_a_backend_that_is_silent_for_good(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct stage s;
         stage_open(&s, cases[i].nservers, ";proto=h2;fall=1;health-path=/h;health-timeout=100ms",
-                   "backend-read-timeout=300ms", false);
+                   cases[i].moves ? "" : "backend-read-timeout=300ms", false);
         for (size_t j = 0; j < cases[i].nservers; j++) {
             probe_stop(stage_pool(&s, j)); /* what is found is said below */
         }
@@ -544,7 +544,7 @@ static void a_new_connection_that_stays_silent_loses_no_request(void **state)
 {
     (void)state;
     struct stage s;
-    stage_open(&s, 2, H2, "backend-http2-settings-timeout=100ms", false);
+    stage_open(&s, 2, H2, "backend-http2-settings-timeout=400ms", false);
     stage_request(&s, STAGE_GET);
     struct peer *p = stage_accept(&s);
     peer_until_streams(p, 1);

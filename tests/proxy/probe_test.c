@@ -233,7 +233,7 @@ static void a_probe_of_http2_without_settings_is_a_bad_one(void **state)
 {
     (void)state;
     struct stage s;
-    stage_open(&s, 1, ";fall=1;rise=1;proto=h2", QUICK "\nbackend-http2-settings-timeout=100ms",
+    stage_open(&s, 1, ";fall=1;rise=1;proto=h2", QUICK "\nbackend-http2-settings-timeout=400ms",
                false);
     fall(&s);
     struct peer *p = stage_accept(&s);
