@@ -52,7 +52,7 @@ struct stage {
 };
 
 /** Backends that listen, with `params` behind the address of each; `options` as for rig_open().
- * `unix`: on UNIX sockets, where what was sent is there at once. */
+ * `is_unix`: on UNIX sockets, where what was sent is there at once. */
 void stage_open(struct stage *s, size_t nservers, const char *params, const char *options,
                 bool is_unix);
 void stage_close(struct stage *s);
