@@ -138,14 +138,16 @@ static void fail(struct back_h1 *b, enum exchange_error why)
     }
 }
 
-/* With `fall` it is looked now and then whether the backend is still thought to be alive. */
+/* With `fall` it is looked now and then whether the backend is still thought to be alive; while it
+ * is being connected to, that is all (conn has its own time-out). */
 static void look_later(struct back_h1 *b)
 {
     const struct cfg_backend *cfg = b->pool->backend->cfg;
     uint64_t ms = b->pool->worker->cfg->backend_keep_alive_timeout;
     if (b->x != NULL) {
         uint64_t most = b->x->group->group->read_timeout, passed = clock_ms() - b->moved;
-        ms = most == 0 ? 0 : passed < most ? most - passed : 1;
+        bool never = most == 0 || b->conn->state != CONN_OPEN;
+        ms = never ? 0 : passed < most ? most - passed : 1;
         ms = cfg->fall > 0 && (ms == 0 || ms > cfg->health_timeout) ? cfg->health_timeout : ms;
     }
     timer_set(&b->pool->worker->wheel, &b->timer, ms);
@@ -161,7 +163,7 @@ static void touch(struct back_h1 *b)
 static bool is_hopeless(const struct back_h1 *b)
 {
     return !b->any_input && health_is_silent(b->pool->health, b->pool->backend->cfg) &&
-           exchange_can_move(b->x);
+           exchange_can_move(b->x, b->tx != TX_HEAD);
 }
 
 static void send_elsewhere(struct back_h1 *b)
@@ -183,7 +185,7 @@ static void on_timeout(struct timer *t)
     uint64_t most = b->x->group->group->read_timeout;
     if ((b->conn->paused & CONN_PAUSE_BODY) != 0) {
         touch(b); /* it is the client that does not read; the front watches it */
-    } else if (most != 0 && clock_ms() - b->moved >= most) {
+    } else if (b->conn->state == CONN_OPEN && most != 0 && clock_ms() - b->moved >= most) {
         fail(b, EXCHANGE_BACKEND_TIMEOUT);
     } else if (is_hopeless(b)) {
         send_elsewhere(b);
@@ -255,8 +257,8 @@ static void begin(struct back_h1 *b, struct exchange *x)
         (struct h1_writer){.chunked = x->request.m.has_body && x->request.m.content_length < 0};
     begin_response(b);
     exchange_attach_back(x, b->pool, &exchange_ops, b);
+    touch(b);
     if (b->conn->state == CONN_OPEN) {
-        touch(b);
         conn_want_output(b->conn);
     }
 }

@@ -271,6 +271,7 @@ bool back_h2_take(struct pool *p, struct exchange *x)
     }
     b->nwaiting++;
     list_append(&b->waiting, &x->back_node);
+    back_h2_touch(b);
     return true;
 }
 

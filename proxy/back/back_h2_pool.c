@@ -7,6 +7,7 @@
 #include "config.h"
 #include "exchange/h2_body.h"
 #include "net/block.h"
+#include "net/clock.h"
 #include "process/worker.h"
 
 /* ---------------------------------------------------------------- opening */
@@ -35,6 +36,7 @@ static struct back_h2 *new_back(struct pool *p)
     list_init(&b->waiting);
     list_init(&b->streams);
     timer_init(&b->timer, back_h2_on_timeout);
+    b->heard = clock_ms();
     b->engine = h2_conn_new(H2_CLIENT, &o);
     if (b->engine == NULL) {
         free(b);

@@ -29,13 +29,33 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* When to look at it again, ms from now. */
+/* The next of such steps from when something came: what goes out does not put it off. */
+static uint64_t next_step(const struct back_h2 *b, uint64_t step, uint64_t now)
+{
+    return step == 0 ? 0 : step - (now - b->heard) % step;
+}
+
+static bool is_used(const struct back_h2 *b)
+{
+    return !list_empty(&b->streams) || !list_empty(&b->waiting);
+}
+
+static bool awaits_settings(const struct back_h2 *b)
+{
+    return b->ready && !b->settings_seen && b->settings_by != 0;
+}
+
+/* When to look at it again, ms from now; 0: never. */
 static uint64_t patience(const struct back_h2 *b)
 {
     const struct cfg_backend *cfg = b->pool->backend->cfg;
     uint64_t now = clock_ms();
-    if (b->ready && !b->settings_seen && b->settings_by != 0) {
-        return left_of(b->settings_by, 0, now); /* nothing that it says gives it more time */
+    uint64_t health = cfg->fall > 0 && is_used(b) ? next_step(b, cfg->health_timeout, now) : 0;
+    if (!b->ready) {
+        return health; /* conn has its own time-out */
+    }
+    if (awaits_settings(b)) { /* nothing that it says gives it more time */
+        return sooner(health, left_of(b->settings_by, 0, now));
     }
     if (list_empty(&b->streams) && b->answer_by == 0) {
         uint64_t settings = b->pool->worker->cfg->backend_http2_settings_timeout;
@@ -44,10 +64,8 @@ static uint64_t patience(const struct back_h2 *b)
     if (list_empty(&b->streams)) {
         return left_of(b->answer_by, 0, now);
     }
-    /* What goes out does not put this off: it is looked at in steps from when something came. */
-    uint64_t step = cfg->fall > 0 ? sooner(LOOK_MS, cfg->health_timeout) : LOOK_MS;
-    uint64_t look = sooner(left_of(b->pool->backend->read_timeout, b->moved, now),
-                           step - (now - b->heard) % step);
+    uint64_t look = sooner(health, next_step(b, LOOK_MS, now));
+    look = sooner(look, left_of(b->pool->backend->read_timeout, b->moved, now));
     return b->answer_by > now ? sooner(look, b->answer_by - now) : look;
 }
 
@@ -92,7 +110,7 @@ static bool any_can_move(const struct back_h2 *b)
 {
     list_each(node, &b->streams)
     {
-        if (exchange_can_move(container_of(node, struct exchange, back_node))) {
+        if (exchange_can_move(container_of(node, struct exchange, back_node), true)) {
             return true;
         }
     }
@@ -108,8 +126,17 @@ static void send_on(struct back_h2 *b)
     list_each_safe(node, &b->streams)
     {
         struct exchange *x = container_of(node, struct exchange, back_node);
-        if (exchange_can_move(x)) {
+        if (exchange_can_move(x, true)) {
             (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
+            back_h2_let_go(b, x);
+            exchange_retry(x, EXCHANGE_BACKEND_TIMEOUT);
+            n++;
+        }
+    }
+    list_each_safe(node, &b->waiting)
+    {
+        struct exchange *x = container_of(node, struct exchange, back_node);
+        if (exchange_can_move(x, false)) {
             back_h2_let_go(b, x);
             exchange_retry(x, EXCHANGE_BACKEND_TIMEOUT);
             n++;
@@ -120,18 +147,23 @@ static void send_on(struct back_h2 *b)
     }
 }
 
-/* Streams wait for something. */
-static void look_at_streams(struct back_h2 *b, uint64_t now)
+/* Requests may wait for something. */
+static void look_at_users(struct back_h2 *b, uint64_t now)
 {
+    if (!is_used(b)) {
+        look_later(b);
+        return;
+    }
     const struct cfg_backend *cfg = b->pool->backend->cfg;
     uint64_t silent = now - b->heard;
     bool unheard = b->answer_by != 0 && now >= b->answer_by;
     if (unheard || (silent >= cfg->health_timeout && health_is_silent(b->pool->health, cfg))) {
         send_on(b);
-    } else if (b->answer_by == 0 && silent >= PING_AFTER_MS && any_can_move(b)) {
+    } else if (b->settings_seen && b->answer_by == 0 && silent >= PING_AFTER_MS &&
+               any_can_move(b)) {
         ask_if_alive(b);
     }
-    if (list_empty(&b->streams) && list_empty(&b->waiting) && b->closing) {
+    if (!is_used(b)) {
         back_h2_destroy(b, false);
     } else {
         look_later(b);
@@ -157,9 +189,11 @@ void back_h2_on_timeout(struct timer *t)
     if (b->answer_by != 0 && now >= b->answer_by && (unused || b->asked_unused)) {
         LOG(NOTICE, "backend %s: an idle connection is dead, and closed", b->pool->text);
         back_h2_fail(b, EXCHANGE_BACKEND_GONE);
-    } else if (!b->settings_seen && b->settings_by != 0 && now >= b->settings_by) {
+    } else if (awaits_settings(b) && now >= b->settings_by) {
         send_on(b);
         time_out(b);
+    } else if (!b->ready || awaits_settings(b)) {
+        look_at_users(b, now);
     } else if (unused && !h2_conn_settings_acked(b->engine)) {
         time_out(b);
     } else if (unused) {
@@ -172,6 +206,6 @@ void back_h2_on_timeout(struct timer *t)
     } else if (most != 0 && now - b->moved >= most) {
         time_out(b);
     } else {
-        look_at_streams(b, now);
+        look_at_users(b, now);
     }
 }

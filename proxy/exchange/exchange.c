@@ -290,10 +290,10 @@ bool exchange_is_idempotent(const struct exchange *x)
            m == H1_METHOD_TRACE || m == H1_METHOD_PUT || m == H1_METHOD_DELETE;
 }
 
-bool exchange_can_move(struct exchange *x)
+bool exchange_can_move(struct exchange *x, bool sent)
 {
     return !x->is_check && x->tries < EXCHANGE_MAX_TRIES && exchange_can_start_over(x) &&
-           exchange_is_idempotent(x) && budget_has(&x->worker->retries, clock_ms()) &&
+           (!sent || exchange_is_idempotent(x)) && budget_has(&x->worker->retries, clock_ms()) &&
            targets_have_other(x);
 }
 

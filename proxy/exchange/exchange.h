@@ -217,10 +217,10 @@ static inline bool exchange_can_start_over(const struct exchange *x)
 bool exchange_is_idempotent(const struct exchange *x);
 
 /**
- * Whether a request that waits for its answer can be taken from a backend that says nothing any
- * more, and would find another one: if not, it is better left where it is.
+ * Whether a request can be taken from a backend that says nothing any more, and would find another
+ * one: if not, it is better left where it is. `sent`: the backend may have begun with it.
  */
-bool exchange_can_move(struct exchange *x);
+bool exchange_can_move(struct exchange *x, bool sent);
 
 /** By the back: a response head is in. */
 void exchange_take_head(struct exchange *x);

@@ -323,6 +323,33 @@ static void settings_that_do_not_come_end_the_connection(void **state)
     stage_close(&s);
 }
 
+/* One POST has gone ahead and may have been done; the other one has not been sent. */
+static void who_waits_for_settings_leaves_a_silent_backend(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 2, H2 ";fall=1;health-path=/h;health-timeout=100ms",
+               "backend-http2-settings-timeout=60s", false);
+    probe_stop(stage_pool(&s, 0));
+    probe_stop(stage_pool(&s, 1));
+    for (int i = 0; i < 4; i++) {
+        stage_request(&s, STAGE_POST);
+    }
+    struct peer *p = stage_accept(&s), *other = stage_accept(&s);
+    peer_flush(other);
+    peer_until_streams(other, 2);
+    peer_until_streams(p, 1);
+    struct pool *pool = stage_pool(&s, p->server);
+    health_checked(pool->health, pool->backend->cfg, HEALTH_SILENT);
+    peer_until_streams(other, 3);
+    assert_int_equal(pool->load, 1);
+    assert_true(list_empty(&pool->h2));
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(s.told[i].aborts, 0);
+    }
+    stage_close(&s);
+}
+
 static void who_stays_silent_is_not_asked_a_second_time(void **state)
 {
     (void)state;
@@ -571,6 +598,7 @@ int main(void)
         cmocka_unit_test(interim_responses_have_a_limit),
         cmocka_unit_test(an_exchange_that_leaves_resets_its_stream_only),
         cmocka_unit_test(settings_that_do_not_come_end_the_connection),
+        cmocka_unit_test(who_waits_for_settings_leaves_a_silent_backend),
         cmocka_unit_test(who_stays_silent_is_not_asked_a_second_time),
         cmocka_unit_test(settings_that_come_end_a_back_off),
         cmocka_unit_test(a_response_that_stalls_times_out_with_its_stream),

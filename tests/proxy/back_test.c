@@ -2,6 +2,7 @@
  * them. */
 #include "back_testing.h"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,9 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "back/probe.h"
 #include "net/clock.h"
 #include "ops/log.h"
 #include "route/targets.h"
@@ -237,6 +241,50 @@ static void a_closed_pool_has_nothing_left(void **state)
     }
 }
 
+/* Its queue of connections is full: another one is not answered (and not refused). */
+static int fill_queue(struct stage *s, size_t server)
+{
+    struct sockaddr_in addr;
+    socklen_t len = sizeof(addr);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ev_io_stop(s->rig.worker->loop, &s->ios[server]);
+    assert_int_equal(listen(s->listeners[server], 0), 0);
+    assert_int_equal(getsockname(s->listeners[server], (struct sockaddr *)&addr, &len), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, len), 0);
+    return fd;
+}
+
+static void who_is_not_connected_yet_leaves_a_silent_backend_whatever_it_asks(void **state)
+{
+    (void)state;
+    static const char *const protos[] = {"", ";proto=h2"};
+    for (size_t i = 0; i < COUNT(protos); i++) {
+        struct stage s;
+        struct peer *p;
+        char params[100];
+        snprintf(params, sizeof(params), ";fall=1;health-path=/h;health-timeout=100ms%s",
+                 protos[i]);
+        stage_open(&s, 2, params, "", false);
+        probe_stop(stage_pool(&s, 0));
+        probe_stop(stage_pool(&s, 1));
+        busy(&s, &p, 1);
+        int fd = fill_queue(&s, 1 - p->server);
+        stage_request(&s, STAGE_POST);
+        struct pool *full = stage_pool(&s, 1 - p->server);
+        assert_ptr_equal(s.x[1]->pool, full);
+        health_checked(full->health, full->backend->cfg, HEALTH_SILENT);
+        if (s.h2) {
+            peer_until_streams(p, 2);
+        } else {
+            peer_until_requests(stage_accept(&s), 1);
+        }
+        assert_int_equal(s.told[1].aborts, 0);
+        assert_int_equal(full->nconns, 0);
+        stage_close(&s);
+        close(fd);
+    }
+}
+
 /* ---------------------------------------------------------------- what failures mean */
 
 static void what_a_closed_connection_means(void **state)
@@ -376,6 +424,7 @@ int main(void)
         cmocka_unit_test(who_waits_is_served_when_a_connection_is_free),
         cmocka_unit_test(a_clients_own_connections_go_with_it),
         cmocka_unit_test(a_closed_pool_has_nothing_left),
+        cmocka_unit_test(who_is_not_connected_yet_leaves_a_silent_backend_whatever_it_asks),
         cmocka_unit_test(what_a_closed_connection_means),
         cmocka_unit_test(failed_connects_are_told_ever_less_often),
         cmocka_unit_test(who_comes_back_is_told_once),
