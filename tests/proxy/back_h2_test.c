@@ -472,6 +472,23 @@ static void what_another_backend_can_answer_leaves_one_that_answers_no_ping(void
     stage_close(&s);
 }
 
+static void whoever_left_does_not_take_a_new_connection_along(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 2, H2, "backend-http2-settings-timeout=60s", false);
+    stage_request(&s, STAGE_GET);
+    struct peer *p = stage_accept(&s);
+    struct back_h2 *b = first_back(&s, p->server);
+    peer_until_streams(p, 1);
+    pass(p, b, 20000);
+    assert_int_equal(b->answer_by, 0); /* no PING before the SETTINGS, which have their own time */
+    stage_end(&s, 0);
+    pass(p, b, 20000);
+    assert_int_equal(stage_pool(&s, p->server)->nconns, 1);
+    stage_close(&s);
+}
+
 static void nobody_is_pinged_for_what_could_go_nowhere(void **state)
 {
     (void)state;
@@ -554,6 +571,9 @@ static void a_request_leaves_a_backend_that_is_silent_for_good(void **state)
         peer_until_streams(p, 1);
         struct pool *pool = stage_pool(&s, p->server);
         health_checked(pool->health, pool->backend->cfg, cases[i].found);
+        first_back(&s, p->server)->heard = clock_ms();
+        back_h2_on_timeout(&first_back(&s, p->server)->timer);
+        assert_int_equal(pool->load, 1); /* it has just said something */
         peer_until_gone(p);
         assert_int_equal(s.told[0].aborts, !cases[i].moves);
         if (cases[i].moves) {
@@ -598,6 +618,7 @@ int main(void)
         cmocka_unit_test(interim_responses_have_a_limit),
         cmocka_unit_test(an_exchange_that_leaves_resets_its_stream_only),
         cmocka_unit_test(settings_that_do_not_come_end_the_connection),
+        cmocka_unit_test(whoever_left_does_not_take_a_new_connection_along),
         cmocka_unit_test(who_waits_for_settings_leaves_a_silent_backend),
         cmocka_unit_test(who_stays_silent_is_not_asked_a_second_time),
         cmocka_unit_test(settings_that_come_end_a_back_off),

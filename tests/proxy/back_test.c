@@ -241,6 +241,11 @@ static void a_closed_pool_has_nothing_left(void **state)
     }
 }
 
+static bool has_come(const void *ctx)
+{
+    return clock_ms() >= *(const uint64_t *)ctx;
+}
+
 /* Its queue of connections is full: another one is not answered (and not refused). */
 static int fill_queue(struct stage *s, size_t server)
 {
@@ -264,7 +269,8 @@ static void who_is_not_connected_yet_leaves_a_silent_backend_whatever_it_asks(vo
         char params[100];
         snprintf(params, sizeof(params), ";fall=1;health-path=/h;health-timeout=100ms%s",
                  protos[i]);
-        stage_open(&s, 2, params, "", false);
+        /* While it is being connected to, there is nothing to be read. */
+        stage_open(&s, 2, params, i == 0 ? "backend-read-timeout=50ms" : "", false);
         probe_stop(stage_pool(&s, 0));
         probe_stop(stage_pool(&s, 1));
         busy(&s, &p, 1);
@@ -272,6 +278,8 @@ static void who_is_not_connected_yet_leaves_a_silent_backend_whatever_it_asks(vo
         stage_request(&s, STAGE_POST);
         struct pool *full = stage_pool(&s, 1 - p->server);
         assert_ptr_equal(s.x[1]->pool, full);
+        uint64_t later = clock_ms() + 250;
+        rig_until(&s.rig, has_come, &later);
         health_checked(full->health, full->backend->cfg, HEALTH_SILENT);
         if (s.h2) {
             peer_until_streams(p, 2);
