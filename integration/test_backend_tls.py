@@ -395,14 +395,14 @@ def test_bad_files_are_told_by_a_check_and_by_a_start(certs, free_ports, case):
     args = ["--conf=/dev/null", f"-f127.0.0.1,{port};no-tls", f"-b127.0.0.1,1;;tls;{params}"]
     for more in (["--check-config"], []):
         status, out, err = run_to_end(args + more)
-        assert status == 1 and f"backend=127.0.0.1,1: " in err and said in err
+        assert status == 1 and f"backend 127.0.0.1,1: " in err and said in err
 
 
 def test_a_unix_socket_needs_a_name_to_verify(certs, free_ports):
     (port,) = free_ports(1)
     args = ["--conf=/dev/null", f"-f127.0.0.1,{port};no-tls", "--check-config"]
     status, _, err = run_to_end(args + ["-bunix:/tmp/x.sock;;tls"])
-    assert status == 1 and "backend=unix:/tmp/x.sock: a UNIX socket has no name to verify; expected sni=NAME" in err
+    assert status == 1 and "backend unix:/tmp/x.sock: a UNIX socket has no name to verify; expected sni=NAME" in err
     assert run_to_end(args + ["-bunix:/tmp/x.sock;;tls;sni=backend.test"])[0] == 0
     assert run_to_end(args + ["-bunix:/tmp/x.sock;;tls;insecure"])[0] == 0
 

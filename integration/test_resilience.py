@@ -126,6 +126,65 @@ def test_no_request_is_lost_while_one_backend_is_healthy(start_proxy, certs, tmp
             server.stop()
 
 
+@pytest.mark.parametrize("front,proto", [("h1", "h1"), ("h2", "h1"), ("h2", "h2")])
+def test_no_request_is_lost_when_a_backend_freezes_for_good(start_proxy, certs, tmp_path, front, proto):
+    """Checks find it out: requests leave it, also those that are only being connected."""
+    servers = [OneServer(str(tmp_path / f"s{i}"), certs, proto).start() for i in range(3)]
+    extra = ";proto=h2" if proto == "h2" else ""
+    extra += ";health-path=/small;health-interval=300ms;health-timeout=300ms;fall=2"
+    backs = [f"127.0.0.1,{s.port};/{extra}" for s in servers]
+    proxy = start_proxy(backs, fronts=("clear",), args=["--workers=2", "--backlog=4096"])
+    total, rate = 5000, 1000
+    protocol = ["--h1", "-m1"] if front == "h1" else ["-m20"]
+    load = subprocess.Popen(
+        ["h2load", *protocol, f"-n{total}", "-c40", f"--rps={rate // 40}", "-t1",
+         f"http://127.0.0.1:{proxy.clear_port}/small"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )
+    try:
+        time.sleep(1.5)  # of the five seconds: budget for retries is earned
+        assert load.poll() is None
+        servers[1].freeze()
+        begun = time.monotonic()
+        out = load.communicate(timeout=60)[0]
+        took = time.monotonic() - begun
+        done = re.search(r"requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored", out)
+        assert done and done.groups() == (str(total), str(total), "0", "0"), out
+        assert took < 20, took  # nobody waits for a time-out of the connection's
+        proxy.wait_log("offline: 2 checks failed in a row, the last one: no answer in time")
+    finally:
+        servers[1].thaw()
+        if load.poll() is None:
+            load.kill()
+            load.wait()
+        for server in servers:
+            server.stop()
+
+
+def test_a_ping_finds_a_backend_that_freezes_for_good(start_proxy, certs, tmp_path):
+    """Without checks, over HTTP/2: after ten to fifteen seconds, and five more."""
+    servers = [OneServer(str(tmp_path / f"s{i}"), certs, "h2").start() for i in range(3)]
+    proxy = start_proxy([f"127.0.0.1,{s.port};/;proto=h2" for s in servers], fronts=("clear",), args=["--workers=2"])
+    clients = [fronts.connect("h2-prior", proxy, "front.test") for _ in range(4)]
+    try:
+        for client in clients:
+            for _ in range(6):  # there are connections to each of them
+                assert client.request("GET", "/small").status == 200
+        servers[1].freeze()
+        begun = time.monotonic()
+        sids = [(client, client.start("GET", "/small")) for client in clients for _ in range(12)]
+        for client in clients:
+            client.pump(0)
+        assert [client.wait(sid, 25).status for client, sid in sids] == [200] * len(sids)
+        assert 8 < time.monotonic() - begun < 25
+    finally:
+        servers[1].thaw()
+        for client in clients:
+            client.close()
+        for server in servers:
+            server.stop()
+
+
 class Talker(threading.Thread):
     """A client with its own connections; each answer has to carry the token of its request."""
 

@@ -1,5 +1,5 @@
 /* Pools: opening connections to an address, and standing back from one that does not answer. */
-#include "back/back.h"
+#include "back/back_internal.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -323,7 +323,10 @@ const char *pool_disagreement(const struct conn *c, const char *wanted, char buf
 
 void pool_connected(struct pool *p)
 {
-    health_connected(p->health);
+    unsigned n = health_connected(p->health);
+    if (n > 0) {
+        LOG(NOTICE, "backend %s: connected again, after %u failures in a row", p->text, n);
+    }
 }
 
 struct health_backoff pool_backoff(struct pool *p)
@@ -332,12 +335,24 @@ struct health_backoff pool_backoff(struct pool *p)
                                    .random = (double)rand_r(&p->worker->seed) / (double)RAND_MAX};
 }
 
-void pool_connect_failed(struct pool *p, const char *why)
+void pool_probed(struct pool *p, bool *probes, bool good, const char *why)
 {
+    if (*probes) {
+        *probes = false;
+        probe_done(p, good, why);
+    }
+}
+
+void pool_connect_failed(struct pool *p, bool *probes, bool silent, const char *why)
+{
+    if (*probes) {
+        pool_probed(p, probes, false, why);
+        return;
+    }
     unsigned n;
     const struct cfg_backend *cfg = p->backend->cfg;
     enum health_change change =
-        health_connect_failed(p->health, cfg, clock_ms(), pool_backoff(p), &n);
+        health_connect_failed(p->health, cfg, clock_ms(), pool_backoff(p), silent, &n);
     if (n != 0 && (n & (n - 1)) == 0) { /* the 1st, 2nd, 4th …: an outage must not flood the log */
         LOG(WARN, "backend %s: no connection: %s (%u in a row)", p->text, why, n);
     }
@@ -352,7 +367,13 @@ void pool_answered(struct pool *p, int status)
 {
     const struct cfg_backend *cfg = p->backend->cfg;
     uint64_t now = clock_ms();
-    if (cfg->outlier != 0 && health_answered(p->health, cfg, status, now) == HEALTH_OUTED) {
+    if (cfg->outlier == 0) {
+        return;
+    }
+    if (health_returned(p->health, now)) {
+        LOG(NOTICE, "backend %s: not left out any more", p->text);
+    }
+    if (health_answered(p->health, cfg, status, now) == HEALTH_OUTED) {
         LOG(WARN, "backend %s: left out for %llu s: %u responses with 5xx in a row", p->text,
             (unsigned long long)(health_ejected_for(p->health, now) + 999) / 1000, cfg->outlier);
     }

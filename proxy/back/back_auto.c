@@ -6,12 +6,11 @@
  * last: HTTP/1.1 takes one, HTTP/2 many. A guess that turns out wrong costs the others a round trip
  * and nothing else: they are routed anew, by what is known then.
  */
-#include "back/back.h"
+#include "back/back_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "back/probe.h"
 #include "net/block.h"
 #include "process/worker.h"
 
@@ -23,7 +22,7 @@ struct back_auto {
     struct pool *pool;
     struct list node; /* pool->undecided */
     struct queue waiting;
-    bool probes; /* probe_done() has to be told what comes of it */
+    bool probes; /* the prober waits for what becomes of it */
     struct reap reap;
 };
 
@@ -44,18 +43,10 @@ static void free_back(struct reap *r)
     free(b);
 }
 
-static void tell_prober(struct back_auto *b, bool good, const char *why)
-{
-    if (b->probes) {
-        b->probes = false;
-        probe_done(b->pool, good, why);
-    }
-}
-
 /* Its connection is somebody else's now, or closed. */
 static void leave(struct back_auto *b)
 {
-    tell_prober(b, false, "the connection ended");
+    pool_probed(b->pool, &b->probes, false, "the connection ended");
     list_remove(&b->node);
     worker_reap(b->pool->worker, &b->reap, free_back);
 }
@@ -93,6 +84,7 @@ static void become_h1(struct back_auto *b)
 {
     struct exchange *x = take_waiting(b);
     b->pool->speaks = CFG_PROTO_HTTP1;
+    pool_connected(b->pool);
     back_h1_adopt(b->pool, b->conn, x);
     while ((x = take_waiting(b)) != NULL) {
         exchange_return(x);
@@ -126,15 +118,6 @@ static void become_h2(struct back_auto *b)
     }
 }
 
-static void connect_failed(struct back_auto *b, const char *why)
-{
-    if (b->probes) {
-        tell_prober(b, false, why);
-    } else {
-        pool_connect_failed(b->pool, why);
-    }
-}
-
 static void ready(struct conn *c)
 {
     struct back_auto *b = checked(c->user);
@@ -142,12 +125,12 @@ static void ready(struct conn *c)
     list_remove(&b->node); /* nobody joins any more */
     if (!h2 && !pool_agrees(c, CFG_PROTO_HTTP1)) {
         char why[POOL_WHY_SIZE];
-        connect_failed(b, pool_disagreement(c, "h2 or http/1.1", why));
+        pool_connect_failed(b->pool, &b->probes, false,
+                            pool_disagreement(c, "h2 or http/1.1", why));
         fail(b, EXCHANGE_BACKEND_TLS);
         return;
     }
-    pool_connected(b->pool);
-    tell_prober(b, true, NULL);
+    pool_probed(b->pool, &b->probes, true, NULL);
     if (b->waiting.n == 0 && health_is_offline(b->pool->health, b->pool->backend->cfg)) {
         destroy(b); /* it takes more than one good probe */
         return;
@@ -162,7 +145,8 @@ static void ready(struct conn *c)
 static void failed(struct conn *c, enum conn_error why)
 {
     struct back_auto *b = checked(c->user);
-    connect_failed(b, conn_error_detail(c, why));
+    pool_connect_failed(b->pool, &b->probes, why == CONN_ERR_CONNECT_TIMEOUT,
+                        conn_error_detail(c, why));
     fail(b, back_error(why));
 }
 

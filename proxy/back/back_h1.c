@@ -6,17 +6,17 @@
  * its end, and not a byte came behind it. On an idle connection any byte, and the end of it, closes
  * it: what a backend says unasked must never become the next client's response.
  */
-#include "back/back.h"
+#include "back/back_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "back/probe.h"
 #include "config.h"
 #include "exchange/h1_receiver.h"
 #include "exchange/h1_writer.h"
 #include "exchange/message.h"
 #include "exchange/tunnel.h"
+#include "net/clock.h"
 #include "ops/log.h"
 #include "process/worker.h"
 #include "route/targets.h"
@@ -41,7 +41,8 @@ struct back_h1 {
     bool continued;     /**< 100 (Continue) has come */
     struct h1_receiver receiver;
     struct h1_writer writer;
-    struct timer timer; /**< read time-out, or the keep-alive one while idle */
+    uint64_t moved;     /**< clock_ms(), when an octet went or came last */
+    struct timer timer; /**< the next look at it; the keep-alive time-out while idle */
     struct reap reap;
 };
 
@@ -90,10 +91,7 @@ static void destroy(struct back_h1 *b)
     leave_idle(b);
     timer_stop(&b->timer);
     conn_close(b->conn);
-    if (b->probes) {
-        b->probes = false;
-        probe_done(b->pool, false, "the connection ended");
-    }
+    pool_probed(b->pool, &b->probes, false, "the connection ended");
     worker_reap(b->pool->worker, &b->reap, free_back);
     pool_conn_gone(b->pool);
 }
@@ -111,21 +109,27 @@ static bool may_go_elsewhere(const struct back_h1 *b, enum exchange_error why)
     return b->tx == TX_HEAD || (back_is_death(why) && exchange_is_idempotent(b->x));
 }
 
+static struct exchange *let_go(struct back_h1 *b)
+{
+    struct exchange *x = b->x;
+    exchange_detach_back(x);
+    b->x = NULL;
+    return x;
+}
+
 /* The exchange, if there is one, cannot be finished here. */
 static void fail(struct back_h1 *b, enum exchange_error why)
 {
-    struct exchange *x = b->x;
-    if (x == NULL) {
+    if (b->x == NULL) {
         destroy(b);
         return;
     }
     why = back_death(why, b->reused, b->any_input);
     bool again = may_go_elsewhere(b, why);
-    if (x->tunnel.open) {
+    if (b->x->tunnel.open) {
         conn_reset_on_close(b->conn); /* nobody is to take it for the tunnel's regular end */
     }
-    exchange_detach_back(x);
-    b->x = NULL;
+    struct exchange *x = let_go(b);
     destroy(b);
     if (again) {
         exchange_retry(x, why);
@@ -134,23 +138,59 @@ static void fail(struct back_h1 *b, enum exchange_error why)
     }
 }
 
+/* With `fall` it is looked now and then whether the backend is still thought to be alive; while it
+ * is being connected to, that is all (conn has its own time-out). */
+static void look_later(struct back_h1 *b)
+{
+    const struct cfg_backend *cfg = b->pool->backend->cfg;
+    uint64_t ms = b->pool->worker->cfg->backend_keep_alive_timeout;
+    if (b->x != NULL) {
+        uint64_t most = b->x->group->group->read_timeout, passed = clock_ms() - b->moved;
+        bool never = most == 0 || b->conn->state != CONN_OPEN;
+        ms = never ? 0 : passed < most ? most - passed : 1;
+        ms = cfg->fall > 0 && (ms == 0 || ms > cfg->health_timeout) ? cfg->health_timeout : ms;
+    }
+    timer_set(&b->pool->worker->wheel, &b->timer, ms);
+}
+
 static void touch(struct back_h1 *b)
 {
-    timer_set(&b->pool->worker->wheel, &b->timer,
-              b->x != NULL ? b->x->group->group->read_timeout
-                           : b->pool->worker->cfg->backend_keep_alive_timeout);
+    b->moved = clock_ms();
+    look_later(b);
+}
+
+/* The backend is offline, and silent: there is no use in waiting for its answer. */
+static bool is_hopeless(const struct back_h1 *b)
+{
+    return !b->any_input && health_is_silent(b->pool->health, b->pool->backend->cfg) &&
+           exchange_can_move(b->x, b->tx != TX_HEAD);
+}
+
+static void send_elsewhere(struct back_h1 *b)
+{
+    LOG(INFO, "backend %s: it says nothing: a request goes elsewhere", b->pool->text);
+    struct exchange *x = let_go(b);
+    destroy(b);
+    exchange_retry(x, EXCHANGE_BACKEND_TIMEOUT);
 }
 
 static void on_timeout(struct timer *t)
 {
     struct back_h1 *b = container_of(t, struct back_h1, timer);
     assert(b->magic == BACK_MAGIC);
-    if (b->x != NULL && (b->conn->paused & CONN_PAUSE_BODY) != 0) {
-        touch(b); /* it is the client that does not read; the front watches it */
-    } else if (b->x != NULL) {
-        fail(b, EXCHANGE_BACKEND_TIMEOUT);
-    } else {
+    if (b->x == NULL) {
         destroy(b);
+        return;
+    }
+    uint64_t most = b->x->group->group->read_timeout;
+    if ((b->conn->paused & CONN_PAUSE_BODY) != 0) {
+        touch(b); /* it is the client that does not read; the front watches it */
+    } else if (b->conn->state == CONN_OPEN && most != 0 && clock_ms() - b->moved >= most) {
+        fail(b, EXCHANGE_BACKEND_TIMEOUT);
+    } else if (is_hopeless(b)) {
+        send_elsewhere(b);
+    } else {
+        look_later(b);
     }
 }
 
@@ -160,9 +200,7 @@ static void on_timeout(struct timer *t)
  */
 static void finish_tunnel(struct back_h1 *b)
 {
-    struct exchange *x = b->x;
-    exchange_detach_back(x);
-    b->x = NULL;
+    struct exchange *x = let_go(b);
     timer_stop(&b->timer);
     conn_finish(b->conn);
     worker_reap(b->pool->worker, &b->reap, free_back);
@@ -219,8 +257,8 @@ static void begin(struct back_h1 *b, struct exchange *x)
         (struct h1_writer){.chunked = x->request.m.has_body && x->request.m.content_length < 0};
     begin_response(b);
     exchange_attach_back(x, b->pool, &exchange_ops, b);
+    touch(b);
     if (b->conn->state == CONN_OPEN) {
-        touch(b);
         conn_want_output(b->conn);
     }
 }
@@ -375,8 +413,7 @@ static void finish(struct back_h1 *b, size_t left_over)
     bool body_is_loose = x->request.expect_continue && x->request.m.has_body && !b->continued;
     bool reusable = b->keep_alive && !body_is_loose && left_over == 0 && b->tx == TX_DONE &&
                     !conn_blocked(b->conn) && !b->conn->eof_seen;
-    exchange_detach_back(x);
-    b->x = NULL;
+    (void)let_go(b);
     exchange_end_down(x);
     if (reusable && may_wait(b)) {
         become_idle(b);
@@ -513,24 +550,11 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 /* A probe, or one that was opened ahead of any request. */
 static void ready_unasked(struct back_h1 *b)
 {
-    if (b->probes) {
-        b->probes = false;
-        probe_done(b->pool, true, NULL);
-    }
+    pool_probed(b->pool, &b->probes, true, NULL);
     if (may_wait(b) && !health_is_offline(b->pool->health, b->pool->backend->cfg)) {
         become_idle(b);
     } else {
         destroy(b);
-    }
-}
-
-static void connect_failed(struct back_h1 *b, const char *why)
-{
-    if (b->probes) {
-        b->probes = false;
-        probe_done(b->pool, false, why);
-    } else {
-        pool_connect_failed(b->pool, why);
     }
 }
 
@@ -539,18 +563,18 @@ static void ready(struct conn *c)
     struct back_h1 *b = of_conn(c);
     if (!pool_agrees(c, CFG_PROTO_HTTP1)) {
         char why[POOL_WHY_SIZE];
-        connect_failed(b, pool_disagreement(c, "http/1.1", why));
+        pool_connect_failed(b->pool, &b->probes, false, pool_disagreement(c, "http/1.1", why));
         fail(b, EXCHANGE_BACKEND_TLS);
         return;
     }
-    pool_connected(b->pool);
     /* What a backend says before it was asked must not become an answer; input() has not looked
      * yet. (With TLS there may be session tickets.) */
     if (c->tls == NULL && !conn_is_silent(c)) {
-        LOG(WARN, "backend %s: it speaks before it was asked", b->pool->text);
+        pool_connect_failed(b->pool, &b->probes, false, "it speaks or ends before it was asked");
         fail(b, EXCHANGE_BACKEND_PROTOCOL);
         return;
     }
+    pool_connected(b->pool);
     if (b->x == NULL) {
         ready_unasked(b);
         return;
@@ -578,7 +602,8 @@ static void failed(struct conn *c, enum conn_error why)
     /* With TLS 1.3 our certificate is judged when the handshake is over for us. */
     bool rejected = why == CONN_ERR_TLS && !b->reused && !b->any_input;
     if (c->state == CONN_CONNECTING || c->state == CONN_HANDSHAKE || rejected) {
-        connect_failed(b, conn_error_detail(c, why));
+        pool_connect_failed(b->pool, &b->probes, why == CONN_ERR_CONNECT_TIMEOUT,
+                            conn_error_detail(c, why));
     }
     fail(b, back_error(why));
 }
@@ -608,8 +633,7 @@ static void on_abort(struct exchange *x, enum exchange_error why)
     if (x->tunnel.open) {
         conn_reset_on_close(b->conn); /* RFC 9113, 8.5 */
     }
-    exchange_detach_back(x);
-    b->x = NULL;
+    (void)let_go(b);
     destroy(b);
 }
 

@@ -3,12 +3,11 @@
  * come while it is being opened wait for it; when its streams are used up the pool opens another
  * one.
  */
-#include "back/back_h2.h"
+#include "back/back_h2_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "back/probe.h"
 #include "config.h"
 #include "exchange/h2_body.h"
 #include "exchange/message.h"
@@ -17,11 +16,6 @@
 #include "ops/log.h"
 #include "process/worker.h"
 #include "route/routes.h"
-
-/* One that nobody uses is asked after this long whether it is still there, and has this long to say
- * so: what has died is found before a request is sent on it. */
-#define PING_AFTER_MS  10000u
-#define PING_ANSWER_MS 5000u
 
 static const struct exchange_ops exchange_ops;
 
@@ -36,12 +30,6 @@ static void free_back(struct reap *r)
     free(b);
 }
 
-static void tell_prober(struct back_h2 *b, bool good, const char *why)
-{
-    b->probes = false;
-    probe_done(b->pool, good, why);
-}
-
 void back_h2_destroy(struct back_h2 *b, bool say_goodbye)
 {
     assert(list_empty(&b->waiting) && list_empty(&b->streams));
@@ -54,9 +42,7 @@ void back_h2_destroy(struct back_h2 *b, bool say_goodbye)
     } else {
         conn_close(b->conn);
     }
-    if (b->probes) {
-        tell_prober(b, false, "the connection ended");
-    }
+    pool_probed(b->pool, &b->probes, false, "the connection ended");
     worker_reap(b->pool->worker, &b->reap, free_back);
     pool_conn_gone(b->pool);
 }
@@ -67,8 +53,7 @@ void back_h2_stop_taking(struct back_h2 *b)
     list_remove(&b->node);
 }
 
-/* Takes the exchange off this connection; its stream, if any, must be ended by the caller. */
-static void let_go(struct back_h2 *b, struct exchange *x)
+void back_h2_let_go(struct back_h2 *b, struct exchange *x)
 {
     if (x->back_stream != 0) {
         h2_stream_set_user(b->engine, x->back_stream, NULL);
@@ -95,7 +80,7 @@ static void fail_all(struct back_h2 *b, enum exchange_error why)
         struct exchange *x = container_of(b->streams.next, struct exchange, back_node);
         enum exchange_error what = back_death(why, b->served, x->response.status != 0);
         bool again = may_go_elsewhere(x, what);
-        let_go(b, x);
+        back_h2_let_go(b, x);
         if (again) {
             exchange_retry(x, what);
         } else {
@@ -104,90 +89,18 @@ static void fail_all(struct back_h2 *b, enum exchange_error why)
     }
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        let_go(b, x);
+        back_h2_let_go(b, x);
         exchange_retry(x, why);
     }
 }
 
-static void fail_conn(struct back_h2 *b, enum exchange_error why)
+void back_h2_fail(struct back_h2 *b, enum exchange_error why)
 {
     fail_all(b, why);
     back_h2_destroy(b, false);
 }
 
-/* ---------------------------------------------------------------- timers */
-
-static void touch(struct back_h2 *b)
-{
-    const struct config *cfg = b->pool->worker->cfg;
-    uint64_t ms = PING_AFTER_MS, now = clock_ms();
-    if (b->asked) {
-        return; /* a request that came meanwhile does not give it more time */
-    }
-    if (b->ready && !b->settings_seen && b->settings_by != 0) {
-        timer_set(&b->pool->worker->wheel, &b->timer,
-                  b->settings_by > now ? b->settings_by - now : 1);
-        return; /* nor does anything else that it says */
-    }
-    if (!list_empty(&b->streams)) {
-        ms = b->pool->backend->read_timeout;
-    } else if (!h2_conn_settings_acked(b->engine)) {
-        ms = cfg->backend_http2_settings_timeout;
-    }
-    timer_set(&b->pool->worker->wheel, &b->timer, ms);
-}
-
-/* Whether it is the backend that some exchange waits for, not a client that does not read. */
-static bool waits_for_backend(const struct back_h2 *b)
-{
-    list_each(node, &b->streams)
-    {
-        const struct exchange *x = container_of(node, struct exchange, back_node);
-        if (x->down.len == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* RFC 9113, 6.7: whoever gets a PING answers at once. Whatever comes is a sign of life. */
-static void ask_if_alive(struct back_h2 *b)
-{
-    static const uint8_t opaque[8];
-    if (h2_conn_ping(b->engine, opaque) != H2_OK) {
-        touch(b); /* it is ending */
-        return;
-    }
-    timer_set(&b->pool->worker->wheel, &b->timer, PING_ANSWER_MS);
-    b->asked = true;
-    conn_want_output(b->conn);
-}
-
-void back_h2_on_timeout(struct timer *t)
-{
-    struct back_h2 *b = container_of(t, struct back_h2, timer);
-    assert(b->magic == BACK_H2_MAGIC);
-    if (b->asked) {
-        LOG(NOTICE, "backend %s: an idle connection is dead, and closed", b->pool->text);
-        fail_conn(b, EXCHANGE_BACKEND_GONE);
-        return;
-    }
-    if (list_empty(&b->streams) && h2_conn_settings_acked(b->engine)) {
-        ask_if_alive(b);
-        return;
-    }
-    bool overdue = !b->settings_seen && b->settings_by != 0 && clock_ms() >= b->settings_by;
-    if (!list_empty(&b->streams) && !waits_for_backend(b) && !overdue) {
-        touch(b);
-        return;
-    }
-    if (b->probes) {
-        tell_prober(b, false, "no SETTINGS in time");
-    } else {
-        LOG(WARN, "backend %s: nothing was heard in time; the connection is closed", b->pool->text);
-    }
-    fail_conn(b, EXCHANGE_BACKEND_TIMEOUT);
-}
+/* ---------------------------------------------------------------- time-outs of streams */
 
 static void on_stream_timer(struct timer *t);
 
@@ -226,7 +139,7 @@ static void on_stream_timer(struct timer *t)
         return;
     }
     (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
-    let_go(b, x);
+    back_h2_let_go(b, x);
     exchange_fail(x, EXCHANGE_BACKEND_TIMEOUT);
     conn_want_output(b->conn);
 }
@@ -238,7 +151,7 @@ static void submit_waiting(struct back_h2 *b);
 /* Both directions of a tunnel have ended, and the stream with them. */
 static void finish_tunnel(struct back_h2 *b, struct exchange *x)
 {
-    let_go(b, x);
+    back_h2_let_go(b, x);
     x->front_ops->body(x);
     submit_waiting(b);
 }
@@ -283,7 +196,7 @@ static bool submit(struct back_h2 *b, struct exchange *x)
         request_sent(x);
     }
     watch_stream(x);
-    touch(b);
+    back_h2_touch(b);
     conn_want_output(b->conn);
     return true;
 }
@@ -358,6 +271,7 @@ bool back_h2_take(struct pool *p, struct exchange *x)
     }
     b->nwaiting++;
     list_append(&b->waiting, &x->back_node);
+    back_h2_touch(b);
     return true;
 }
 
@@ -367,7 +281,7 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
     submit_waiting(b); /* a stream may have ended */
     size_t n = h2_body_output(b->engine, H2_BODY_REQUESTS, buf, cap, request_sent);
     if (n > 0) {
-        touch(b);
+        back_h2_touch(b);
     } else if (b->closing && list_empty(&b->streams) && list_empty(&b->waiting)) {
         back_h2_destroy(b, true);
     }
@@ -382,7 +296,7 @@ static void send_elsewhere(struct back_h2 *b)
 {
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        let_go(b, x);
+        back_h2_let_go(b, x);
         exchange_return(x);
     }
 }
@@ -391,11 +305,11 @@ static void send_elsewhere(struct back_h2 *b)
  * hear the same. */
 static void takes_nothing(struct back_h2 *b)
 {
-    pool_connect_failed(b->pool, "it takes no streams");
+    pool_connect_failed(b->pool, &b->probes, false, "it takes no streams");
     back_h2_stop_taking(b);
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        let_go(b, x);
+        back_h2_let_go(b, x);
         exchange_retry(x, EXCHANGE_BACKEND_CONNECT);
     }
     conn_want_output(b->conn);
@@ -411,7 +325,7 @@ static void refuse_websockets(struct back_h2 *b)
     {
         struct exchange *x = container_of(node, struct exchange, back_node);
         if (is_websocket(x)) {
-            let_go(b, x);
+            back_h2_let_go(b, x);
             exchange_retry(x, EXCHANGE_BACKEND_NO_WEBSOCKET);
         }
     }
@@ -432,7 +346,7 @@ static void end_tunnel_down(struct back_h2 *b, struct exchange *x)
 {
     bool over = x->request_sent;
     if (over) {
-        let_go(b, x);
+        back_h2_let_go(b, x);
     }
     exchange_end_down(x);
     if (over) {
@@ -454,7 +368,7 @@ static void finish(struct back_h2 *b, struct exchange *x)
                             H2_NO_ERROR); /* the rest of the request is not wanted */
     }
     b->served = true;
-    let_go(b, x);
+    back_h2_let_go(b, x);
     exchange_end_down(x);
     submit_waiting(b);
     pool_settle(b->pool);
@@ -468,7 +382,7 @@ static void take_head(struct back_h2 *b, struct exchange *x, const struct h2_eve
         if (++x->interim > EXCHANGE_MAX_INTERIM) {
             LOG(WARN, "backend %s: too many interim responses", b->pool->text);
             (void)h2_conn_reset(b->engine, x->back_stream, H2_ENHANCE_YOUR_CALM);
-            let_go(b, x);
+            back_h2_let_go(b, x);
             exchange_fail(x, EXCHANGE_BACKEND_PROTOCOL);
             return;
         }
@@ -509,7 +423,7 @@ static void take_data(struct back_h2 *b, struct exchange *x, const struct h2_eve
 
 static void take_reset(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
 {
-    let_go(b, x);
+    back_h2_let_go(b, x);
     if (ev->by_peer && ev->code == H2_REFUSED_STREAM && exchange_can_start_over(x)) {
         exchange_retry(x, EXCHANGE_BACKEND_RESET); /* not processed (RFC 9113, 8.7) */
     } else {
@@ -526,7 +440,7 @@ static void take_goaway(struct back_h2 *b, uint32_t last)
         struct exchange *x = container_of(node, struct exchange, back_node);
         if (x->back_stream > last) {
             (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
-            let_go(b, x);
+            back_h2_let_go(b, x);
             if (exchange_can_start_over(x)) {
                 exchange_retry(x, EXCHANGE_BACKEND_GONE);
             } else {
@@ -536,7 +450,7 @@ static void take_goaway(struct back_h2 *b, uint32_t last)
     }
     while (!list_empty(&b->waiting)) {
         struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        let_go(b, x);
+        back_h2_let_go(b, x);
         exchange_retry(x, EXCHANGE_BACKEND_GONE);
     }
 }
@@ -567,6 +481,9 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
         submit_waiting(b);
         break;
     case H2_EVENT_SETTINGS:
+        if (!b->settings_seen) {
+            pool_connected(b->pool); /* whoever only accepts is not there */
+        }
         b->settings_seen = true;
         refuse_websockets(b);
         submit_waiting(b);
@@ -592,7 +509,7 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
 /* Both sides' SETTINGS are agreed on: whoever speaks so much HTTP/2 is there. */
 static void end_probe(struct back_h2 *b)
 {
-    tell_prober(b, true, NULL);
+    pool_probed(b->pool, &b->probes, true, NULL);
     const struct pool *p = b->pool;
     if (b->closing || p->retired || p->worker->draining ||
         health_is_offline(p->health, p->backend->cfg)) {
@@ -615,8 +532,9 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
     }
     b->in_input = false;
     size_t unread = h2_conn_unread(b->engine);
-    b->asked = false;
-    touch(b);
+    b->answer_by = 0;
+    b->heard = now;
+    back_h2_touch(b);
     if (b->probes && b->settings_seen && h2_conn_settings_acked(b->engine)) {
         end_probe(b);
     }
@@ -626,22 +544,14 @@ static size_t input(struct conn *c, uint8_t *data, size_t len)
 
 /* ---------------------------------------------------------------- the connection's other news */
 
-static void connect_failed(struct back_h2 *b, const char *why)
-{
-    if (b->probes) {
-        tell_prober(b, false, why);
-    } else {
-        pool_connect_failed(b->pool, why);
-    }
-}
-
 void back_h2_begin(struct back_h2 *b)
 {
     uint64_t ms = b->pool->worker->cfg->backend_http2_settings_timeout;
     b->ready = true;
+    b->heard = clock_ms();
     b->settings_by = ms != 0 ? clock_ms() + ms : 0;
     submit_waiting(b);
-    touch(b);
+    back_h2_touch(b);
     conn_want_output(b->conn);
 }
 
@@ -650,18 +560,17 @@ static void ready(struct conn *c)
     struct back_h2 *b = back_h2_checked(c->user);
     if (!pool_agrees(c, CFG_PROTO_HTTP2)) {
         char why[POOL_WHY_SIZE];
-        connect_failed(b, pool_disagreement(c, "h2", why));
-        fail_conn(b, EXCHANGE_BACKEND_TLS);
+        pool_connect_failed(b->pool, &b->probes, false, pool_disagreement(c, "h2", why));
+        back_h2_fail(b, EXCHANGE_BACKEND_TLS);
         return;
     }
-    pool_connected(b->pool);
     back_h2_begin(b);
 }
 
 static void eof(struct conn *c, bool clean)
 {
     (void)clean;
-    fail_conn(back_h2_checked(c->user), EXCHANGE_BACKEND_GONE);
+    back_h2_fail(back_h2_checked(c->user), EXCHANGE_BACKEND_GONE);
 }
 
 static void failed(struct conn *c, enum conn_error why)
@@ -669,9 +578,10 @@ static void failed(struct conn *c, enum conn_error why)
     struct back_h2 *b = back_h2_checked(c->user);
     /* With TLS 1.3 our certificate is judged when the handshake is over for us. */
     if (!b->ready || (why == CONN_ERR_TLS && !b->settings_seen)) {
-        connect_failed(b, conn_error_detail(c, why));
+        pool_connect_failed(b->pool, &b->probes, why == CONN_ERR_CONNECT_TIMEOUT,
+                            conn_error_detail(c, why));
     }
-    fail_conn(b, back_error(why));
+    back_h2_fail(b, back_error(why));
 }
 
 const struct conn_ops back_h2_conn_ops = {
@@ -708,7 +618,7 @@ static void on_abort(struct exchange *x, enum exchange_error why)
     if (x->back_stream != 0) {
         (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
     }
-    let_go(b, x);
+    back_h2_let_go(b, x);
     conn_want_output(b->conn);
 }
 

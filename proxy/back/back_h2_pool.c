@@ -1,5 +1,5 @@
 /* What a pool does with its HTTP/2 connections. */
-#include "back/back_h2.h"
+#include "back/back_h2_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include "config.h"
 #include "exchange/h2_body.h"
 #include "net/block.h"
+#include "net/clock.h"
 #include "process/worker.h"
 
 /* ---------------------------------------------------------------- opening */
@@ -34,6 +35,7 @@ static struct back_h2 *new_back(struct pool *p)
     list_init(&b->waiting);
     list_init(&b->streams);
     timer_init(&b->timer, back_h2_on_timeout);
+    b->heard = clock_ms();
     b->engine = h2_conn_new(H2_CLIENT, &o);
     if (b->engine == NULL) {
         free(b);
@@ -122,19 +124,25 @@ static bool is_unused(const struct back_h2 *b)
 
 void back_h2_give_one(struct pool *p, bool in_use)
 {
-    struct back_h2 *chosen = NULL;
+    struct back_h2 *unused = NULL, *used = NULL;
     list_each(node, &p->connections)
     {
         struct back_h2 *b = container_of(node, struct back_h2, pool_node);
-        if (b->closing) {
-            return; /* one is on its way out */
+        if (b->closing && is_unused(b)) {
+            return; /* it is gone at the end of the turn */
         }
-        if (b->ready && !b->probes && (is_unused(b) || (in_use && chosen == NULL))) {
-            chosen = b;
+        if (b->closing) {
+            in_use = false; /* one at a time of those that somebody uses */
+        } else if (b->ready && !b->probes && is_unused(b)) {
+            unused = b;
+        } else if (b->ready && !b->probes) {
+            used = used != NULL ? used : b; /* the oldest */
         }
     }
-    if (chosen != NULL) {
-        end_soon(chosen);
+    if (unused != NULL) {
+        end_soon(unused);
+    } else if (in_use && used != NULL) {
+        end_soon(used);
     }
 }
 
@@ -163,7 +171,7 @@ void back_h2_close_unused(struct pool *p)
     }
 }
 
-void back_h2_client_gone(struct client_info *client)
+void back_client_gone(struct client_info *client)
 {
     list_each_safe(node, &client->backs)
     {

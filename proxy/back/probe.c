@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "back/back.h"
+#include "back/back_internal.h"
 #include "config.h"
 #include "exchange/message.h"
 #include "net/block.h"
@@ -107,13 +107,13 @@ static uint64_t pace(const struct probe *pr)
     return with_jitter(pr, cfg_of(pr)->health_interval);
 }
 
-static void decide(struct probe *pr, bool good, const char *why)
+static void decide(struct probe *pr, enum health_finding found, const char *why)
 {
     assert(pr->x != NULL && !pr->decided);
     const struct cfg_backend *cfg = cfg_of(pr);
     uint64_t next = pace(pr);
     pr->decided = true;
-    tell(pr, health_checked(pr->pool->health, cfg, good), "checks", why);
+    tell(pr, health_checked(pr->pool->health, cfg, found), "checks", why);
     (void)claim(pr, next + cfg->health_timeout);
     set(pr, &pr->timer, next);
 }
@@ -137,7 +137,7 @@ static void on_deadline(struct timer *t)
     struct probe *pr = container_of(t, struct probe, deadline);
     assert(pr->magic == PROBE_MAGIC && pr->x != NULL);
     if (!pr->decided) {
-        decide(pr, false, "no answer in time");
+        decide(pr, HEALTH_SILENT, "no answer in time");
     }
     end_check(pr, EXCHANGE_CLIENT_GONE);
 }
@@ -168,7 +168,7 @@ static void on_head(struct exchange *x)
     }
     char why[32];
     snprintf(why, sizeof(why), "status %d", status);
-    decide(pr, is_good(cfg_of(pr), status), why);
+    decide(pr, is_good(cfg_of(pr), status) ? HEALTH_WELL : HEALTH_ILL, why);
 }
 
 static void on_body(struct exchange *x)
@@ -194,7 +194,8 @@ static void on_abort(struct exchange *x, enum exchange_error why)
 {
     struct probe *pr = of(x);
     if (!pr->decided) {
-        decide(pr, false, exchange_error_text(why));
+        bool silent = why == EXCHANGE_BACKEND_TIMEOUT || why == EXCHANGE_BACKEND_CONNECT_TIMEOUT;
+        decide(pr, silent ? HEALTH_SILENT : HEALTH_ILL, exchange_error_text(why));
     }
     end_check(pr, why);
 }
@@ -258,7 +259,7 @@ static void check(struct probe *pr)
     }
     pr->decided = false;
     pr->body = 0;
-    pr->x = pool_has_room(p, NULL) ? make_check(pr) : NULL;
+    pr->x = make_check(pr);
     if (pr->x == NULL) {
         skip(pr);
         return;

@@ -242,8 +242,8 @@ void exchange_return(struct exchange *x)
 
 void exchange_retry(struct exchange *x, enum exchange_error why)
 {
-    /* Whoever closes new connections on a request will do so again. */
-    x->once = x->once || why == EXCHANGE_BACKEND_NO_ANSWER;
+    /* Whoever closes new connections on a request, or is silent, will be so again. */
+    x->once = x->once || why == EXCHANGE_BACKEND_NO_ANSWER || why == EXCHANGE_BACKEND_TIMEOUT;
     if (x->is_check) {
         repeat_check(x, why);
     } else if (may_try_again(x)) {
@@ -296,6 +296,13 @@ bool exchange_is_idempotent(const struct exchange *x)
     enum h1_method m = x->request.method;
     return m == H1_METHOD_GET || m == H1_METHOD_HEAD || m == H1_METHOD_OPTIONS ||
            m == H1_METHOD_TRACE || m == H1_METHOD_PUT || m == H1_METHOD_DELETE;
+}
+
+bool exchange_can_move(struct exchange *x, bool sent)
+{
+    return !x->is_check && x->tries < EXCHANGE_MAX_TRIES && exchange_can_start_over(x) &&
+           (!sent || exchange_is_idempotent(x)) && budget_has(&x->worker->retries, clock_ms()) &&
+           targets_have_other(x);
 }
 
 void exchange_take_head(struct exchange *x)

@@ -155,7 +155,7 @@ struct exchange {
     uint32_t affinity;
     uint8_t tries;
     uint8_t returned; /**< how often a connection turned out to have no room for it */
-    bool once;        /**< an address closed a new connection on it: none gets it a second time */
+    bool once; /**< an address closed a new connection on it, or was silent: none gets it twice */
     uint32_t tried[EXCHANGE_MAX_TRIES]; /**< ids of the pools */
     bool own_answer;                    /**< the response is the program's own, and no error */
     bool response_started;              /**< the front has sent a head that is not interim */
@@ -214,6 +214,12 @@ static inline bool exchange_can_start_over(const struct exchange *x)
 
 /** Whether doing the request twice is the same as once (RFC 9110, 9.2.2). */
 bool exchange_is_idempotent(const struct exchange *x);
+
+/**
+ * Whether a request can be taken from a backend that says nothing any more, and would find another
+ * one: if not, it is better left where it is. `sent`: the backend may have begun with it.
+ */
+bool exchange_can_move(struct exchange *x, bool sent);
 
 /** By the back: a response head is in. */
 void exchange_take_head(struct exchange *x);

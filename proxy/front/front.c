@@ -42,7 +42,7 @@ static void release(struct front *f)
 {
     list_remove(&f->node);
     timer_stop(&f->timer);
-    back_h2_client_gone(&f->client);
+    back_client_gone(&f->client);
     worker_reap(f->worker, &f->reap, free_front);
 }
 

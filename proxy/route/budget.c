@@ -21,13 +21,16 @@ void budget_earn(struct budget *b, uint64_t now)
     b->requests++;
 }
 
-bool budget_spend(struct budget *b, uint64_t now)
+bool budget_has(struct budget *b, uint64_t now)
 {
     move_on(b, now);
     uint64_t earned = ((uint64_t)b->requests + b->requests_before) / SHARE + BUDGET_FREE;
-    if ((uint64_t)b->retries + b->retries_before >= earned) {
-        return false;
-    }
-    b->retries++;
-    return true;
+    return (uint64_t)b->retries + b->retries_before < earned;
+}
+
+bool budget_spend(struct budget *b, uint64_t now)
+{
+    bool has = budget_has(b, now);
+    b->retries += has;
+    return has;
 }

@@ -21,6 +21,8 @@ struct budget {
 
 /** A request has come; `now` is clock_ms(). */
 void budget_earn(struct budget *b, uint64_t now);
+/** Whether there is a retry left. */
+bool budget_has(struct budget *b, uint64_t now);
 /** A retry is to be made. False: there is none left. */
 bool budget_spend(struct budget *b, uint64_t now);
 

@@ -84,6 +84,7 @@ static void clear(struct health_slot *s)
     atomic_store(&s->fives, 0);
     atomic_store(&s->ejections, 0);
     atomic_store(&s->generation, 0);
+    atomic_store(&s->outed, 0);
 }
 
 /* One user more, if the slot is of this hash. */
@@ -243,8 +244,10 @@ struct state {
     uint16_t failures; /* connects, or probes, that failed in a row */
     uint16_t bad;      /* active checks that failed in a row */
     uint16_t good;     /* probes, or checks, that succeeded in a row while it was offline */
-    uint16_t offline;
+    uint16_t offline;  /* ONLINE, OFFLINE or SILENT */
 };
+
+enum { ONLINE, OFFLINE, SILENT /* offline, too */ };
 
 static struct state unpack(uint64_t word)
 {
@@ -287,7 +290,7 @@ static enum health_change apply(struct health *h, const struct cfg_backend *cfg,
         new = f(old, cfg);
     } while (pack(new) != word && !atomic_compare_exchange_weak(&slot->state, &word, pack(new)));
     *after = new;
-    if (old.offline == new.offline) {
+    if (!old.offline == !new.offline) {
         return HEALTH_SAME;
     }
     if (new.offline) {
@@ -298,29 +301,25 @@ static enum health_change apply(struct health *h, const struct cfg_backend *cfg,
     return HEALTH_ROSE;
 }
 
-static struct state fall(struct state s)
-{
-    s.offline = 1;
-    s.good = 0;
-    return s;
-}
-
-static struct state on_connected(struct state s, const struct cfg_backend *cfg)
-{
-    (void)cfg;
-    if (!s.offline) {
-        s.failures = 0;
-    }
-    return s;
-}
-
-static struct state on_connect_failed(struct state s, const struct cfg_backend *cfg)
+static struct state failed_connect(struct state s, const struct cfg_backend *cfg, uint16_t how)
 {
     if (s.offline) {
         return s; /* it was on its way before; the probes have the word now */
     }
     s.failures = one_more(s.failures);
-    return reaches(s.failures, cfg->fall) ? fall(s) : s;
+    s.good = 0;
+    s.offline = reaches(s.failures, cfg->fall) ? how : ONLINE;
+    return s;
+}
+
+static struct state on_connect_failed(struct state s, const struct cfg_backend *cfg)
+{
+    return failed_connect(s, cfg, OFFLINE);
+}
+
+static struct state on_connect_timeout(struct state s, const struct cfg_backend *cfg)
+{
+    return failed_connect(s, cfg, SILENT);
 }
 
 static struct state on_good_probe(struct state s, const struct cfg_backend *cfg)
@@ -328,6 +327,7 @@ static struct state on_good_probe(struct state s, const struct cfg_backend *cfg)
     if (!s.offline) {
         return s;
     }
+    s.offline = OFFLINE;
     s.failures = 0;
     s.good = one_more(s.good);
     return reaches(s.good, cfg->rise) ? (struct state){0} : s;
@@ -349,11 +349,22 @@ static struct state on_good_check(struct state s, const struct cfg_backend *cfg)
     return on_good_probe(s, cfg);
 }
 
-static struct state on_bad_check(struct state s, const struct cfg_backend *cfg)
+static struct state failed_check(struct state s, const struct cfg_backend *cfg, uint16_t how)
 {
     s.good = 0;
     s.bad = one_more(s.bad);
-    return !s.offline && reaches(s.bad, cfg->fall) ? fall(s) : s;
+    s.offline = s.offline || reaches(s.bad, cfg->fall) ? how : ONLINE;
+    return s;
+}
+
+static struct state on_bad_check(struct state s, const struct cfg_backend *cfg)
+{
+    return failed_check(s, cfg, OFFLINE);
+}
+
+static struct state on_silent_check(struct state s, const struct cfg_backend *cfg)
+{
+    return failed_check(s, cfg, SILENT);
 }
 
 /* Offline for good (rise=0) means: until the operator reloads. */
@@ -368,7 +379,12 @@ static void forgive(struct health_slot *s, const struct cfg_backend *cfg)
 
 bool health_is_offline(const struct health *h, const struct cfg_backend *cfg)
 {
-    return cfg->fall > 0 && state_of(h).offline;
+    return cfg->fall > 0 && state_of(h).offline != ONLINE;
+}
+
+bool health_is_silent(const struct health *h, const struct cfg_backend *cfg)
+{
+    return cfg->fall > 0 && state_of(h).offline == SILENT;
 }
 
 /* 1.6^n s ±20 %; the tenth time is the longest. */
@@ -381,19 +397,26 @@ static uint64_t backoff(unsigned n, struct health_backoff b)
     return (uint64_t)ms < b.most ? (uint64_t)ms : b.most;
 }
 
-void health_connected(struct health *h)
+unsigned health_connected(struct health *h)
 {
-    struct state s = state_of(h);
-    if (!s.offline && s.failures > 0) { /* an address that is well is not written to */
-        apply(h, NULL, on_connected, &s);
-        if (!s.offline) {
-            atomic_store(&h->slot->blocked_until, 0);
+    uint64_t word = atomic_load(&h->slot->state);
+    struct state s;
+    unsigned failures;
+    do {
+        s = unpack(word);
+        failures = s.failures;
+        if (s.offline || failures == 0) { /* an address that is well is not written to */
+            return 0;
         }
-    }
+        s.failures = 0;
+    } while (!atomic_compare_exchange_weak(&h->slot->state, &word, pack(s)));
+    atomic_store(&h->slot->blocked_until, 0);
+    return failures;
 }
 
 enum health_change health_connect_failed(struct health *h, const struct cfg_backend *cfg,
-                                         uint64_t now, struct health_backoff b, unsigned *failures)
+                                         uint64_t now, struct health_backoff b, bool silent,
+                                         unsigned *failures)
 {
     struct state s = state_of(h);
     uint64_t until = atomic_load(&h->slot->blocked_until);
@@ -404,7 +427,7 @@ enum health_change health_connect_failed(struct health *h, const struct cfg_back
                                         now + backoff(s.failures + 1u, b))) {
         return HEALTH_SAME;
     }
-    enum health_change change = apply(h, cfg, on_connect_failed, &s);
+    enum health_change change = apply(h, cfg, silent ? on_connect_timeout : on_connect_failed, &s);
     *failures = s.failures;
     return change;
 }
@@ -421,10 +444,14 @@ uint64_t health_next_probe(const struct health *h, struct health_backoff b)
     return backoff(s.failures, b);
 }
 
-enum health_change health_checked(struct health *h, const struct cfg_backend *cfg, bool good)
+enum health_change health_checked(struct health *h, const struct cfg_backend *cfg,
+                                  enum health_finding found)
 {
+    static const transition transitions[] = {[HEALTH_WELL] = on_good_check,
+                                             [HEALTH_ILL] = on_bad_check,
+                                             [HEALTH_SILENT] = on_silent_check};
     struct state s;
-    return apply(h, cfg, good ? on_good_check : on_bad_check, &s);
+    return apply(h, cfg, transitions[found], &s);
 }
 
 /* ---------------------------------------------------------------- outliers */
@@ -454,6 +481,7 @@ static enum health_change eject(struct health_slot *s, uint64_t now)
         return HEALTH_SAME;
     }
     atomic_store(&s->ejections, doublings < MOST_DOUBLINGS ? doublings + 1 : doublings);
+    atomic_store(&s->outed, 1);
     atomic_fetch_add(all_ejections(), 1);
     return HEALTH_OUTED;
 }
@@ -477,6 +505,12 @@ enum health_change health_answered(struct health *h, const struct cfg_backend *c
     }
     atomic_store(&s->fives, 0);
     return eject(s, now);
+}
+
+bool health_returned(struct health *h, uint64_t now)
+{
+    return atomic_load(&h->slot->outed) != 0 && health_ejected_for(h, now) == 0 &&
+           atomic_exchange(&h->slot->outed, 0) != 0;
 }
 
 uint64_t health_ejected_for(const struct health *h, uint64_t now)

@@ -45,7 +45,8 @@ struct health_slot {
     atomic_uint fives;              /**< responses with 5xx in a row */
     atomic_uint ejections;          /**< how often it was ejected lately */
     atomic_uint generation;         /**< in which it went offline */
-    uint32_t unused[3];             /**< so that two do not share a cache line */
+    atomic_uint outed;  /**< it was ejected, and nobody has said yet that this is over */
+    uint32_t unused[2]; /**< so that two do not share a cache line */
 };
 
 /** An address, as one process has it; the worker threads share it. */
@@ -80,6 +81,9 @@ enum health_change {
 };
 
 bool health_is_offline(const struct health *h, const struct cfg_backend *cfg);
+/** It is offline, and what was found out last is that it says nothing at all. What waits for it to
+ * answer may wait for ever. */
+bool health_is_silent(const struct health *h, const struct cfg_backend *cfg);
 /** `let_in`: of health_let_in(); 0 where there is no group. */
 enum health_use health_use(const struct health *h, const struct cfg_backend *cfg, uint64_t now,
                            uint64_t let_in);
@@ -94,25 +98,36 @@ struct health_backoff {
     double random;
 };
 
-/** A connect of a request, or one ahead of any, has succeeded. */
-void health_connected(struct health *h);
+/** A connect of a request, or one ahead of any, has succeeded. Returns how many had failed in a row
+ * before, to the one only who is to say so; 0: none. */
+unsigned health_connected(struct health *h);
 /**
  * One has failed: blocked for 1.6^n s ±20 %. What fails while it is blocked began before, and is of
- * the same failure. *failures: how many there were in a row, 0 when this one did not count.
+ * the same failure. `silent`: it timed out. *failures: how many there were in a row, 0 when this
+ * one did not count.
  */
 enum health_change health_connect_failed(struct health *h, const struct cfg_backend *cfg,
-                                         uint64_t now, struct health_backoff b, unsigned *failures);
+                                         uint64_t now, struct health_backoff b, bool silent,
+                                         unsigned *failures);
 /** The outcome of a probe of an address that is offline. */
 enum health_change health_probed(struct health *h, const struct cfg_backend *cfg, bool good);
 /** When the next probe may be, in ms from now: as after a connect that failed. */
 uint64_t health_next_probe(const struct health *h, struct health_backoff b);
+enum health_finding {
+    HEALTH_WELL,
+    HEALTH_ILL,    /**< it has answered, or refused to */
+    HEALTH_SILENT, /**< nothing came in time */
+};
 /** The outcome of an active check. */
-enum health_change health_checked(struct health *h, const struct cfg_backend *cfg, bool good);
+enum health_change health_checked(struct health *h, const struct cfg_backend *cfg,
+                                  enum health_finding found);
 /** A client's request was answered with this status. */
 enum health_change health_answered(struct health *h, const struct cfg_backend *cfg, int status,
                                    uint64_t now);
 /** For the one that was told HEALTH_OUTED, ms. */
 uint64_t health_ejected_for(const struct health *h, uint64_t now);
+/** Whether an ejection is over: told once, to one. */
+bool health_returned(struct health *h, uint64_t now);
 
 /**
  * Never more than half of a group is left out as outliers, unless all are: then none is. Which ones

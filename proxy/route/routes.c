@@ -76,7 +76,7 @@ static bool resolve_name(struct backend *b, const char *host, uint16_t number, i
     snprintf(port, sizeof(port), "%u", number);
     int rc = getaddrinfo(host, port, &hints, &list);
     if (rc != 0) {
-        LOG(FATAL, "backend: %s: the address %s does not resolve: %s", b->label, host,
+        LOG(FATAL, "backend %s: the address %s does not resolve: %s", b->label, host,
             gai_strerror(rc));
         return false;
     }

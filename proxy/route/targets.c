@@ -615,6 +615,18 @@ enum target_choice targets_choose(struct exchange *x, struct pool **pool)
                             : TARGET_NONE;
 }
 
+bool targets_have_other(struct exchange *x)
+{
+    const struct target_group *g = x->group;
+    struct question q = {.x = x, .now = clock_ms(), .let_in = UINT64_MAX};
+    for (size_t i = 0; i < g->npools; i++) {
+        if (is_usable(g->pools[i], &q)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---------------------------------------------------------------- waiting */
 
 /*

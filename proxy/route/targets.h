@@ -89,6 +89,9 @@ enum target_choice {
  */
 enum target_choice targets_choose(struct exchange *x, struct pool **pool);
 
+/** Whether there is one that it has not tried, and that is fit for use and has room. */
+bool targets_have_other(struct exchange *x);
+
 /** The exchange waits until there is room; the queue is its back meanwhile. False: the queue is
  * full. */
 bool targets_wait(struct exchange *x);

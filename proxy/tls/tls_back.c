@@ -159,7 +159,7 @@ static bool set_cas(struct tls_backs *all, SSL_CTX *ctx, const struct settings *
         return false;
     }
     if (SSL_CTX_load_verify_file(ctx, s->ca) != 1) {
-        LOG(FATAL, "backend=%s: ca: %s: no certificates could be read: %s", label, s->ca,
+        LOG(FATAL, "backend %s: ca: %s: no certificates could be read: %s", label, s->ca,
             tls_first_error());
         return false;
     }
@@ -208,8 +208,8 @@ static bool set_pair(SSL_CTX *ctx, const struct config *cfg, const struct settin
         return tls_load_key_pair(ctx, "client-cert-file", s->cert, "client-private-key-file",
                                  s->key);
     }
-    snprintf(cert, sizeof(cert), "backend=%s: cert", label);
-    snprintf(key, sizeof(key), "backend=%s: key", label);
+    snprintf(cert, sizeof(cert), "backend %s: cert", label);
+    snprintf(key, sizeof(key), "backend %s: key", label);
     return tls_load_key_pair(ctx, cert, s->cert, key, s->key);
 }
 
@@ -237,7 +237,7 @@ static bool can_verify(const struct settings *s, const struct cfg_backend *b, co
 {
     bool can = s->trust.insecure || b->sni != NULL || b->addr.path == NULL;
     if (!can) {
-        LOG(FATAL, "backend=%s: a UNIX socket has no name to verify; expected sni=NAME", label);
+        LOG(FATAL, "backend %s: a UNIX socket has no name to verify; expected sni=NAME", label);
     }
     return can;
 }

@@ -373,7 +373,7 @@ static void what_is_offline_is_said_unless_something_was_tried(void **state)
     struct pool *p = rig_pool(&r, 0);
     struct exchange *x = begun(&r, &told, GET);
     struct health_backoff now = {.most = 0};
-    assert_int_equal(health_connect_failed(p->health, p->backend->cfg, clock_ms(), now, &n),
+    assert_int_equal(health_connect_failed(p->health, p->backend->cfg, clock_ms(), now, false, &n),
                      HEALTH_FELL);
     fails(x, EXCHANGE_BACKEND_TLS);
     expect_failure(x, &told, EXCHANGE_BACKEND_TLS);

@@ -37,7 +37,7 @@ static enum health_change fail_connect(struct health *h, const struct cfg_backen
     unsigned n;
     uint64_t until = health_blocked_until(h);
     *now = until > *now ? until : *now;
-    return health_connect_failed(h, cfg, *now, calm, &n);
+    return health_connect_failed(h, cfg, *now, calm, false, &n);
 }
 
 /* ---------------------------------------------------------------- connects */
@@ -52,7 +52,7 @@ static void a_failed_connect_blocks_for_1_6_to_the_n_seconds(void **state)
     uint64_t now = 5000;
     for (unsigned i = 0; i < COUNT(expected); i++) {
         unsigned n;
-        assert_int_equal(health_connect_failed(h, &cfg, now, calm, &n), HEALTH_SAME);
+        assert_int_equal(health_connect_failed(h, &cfg, now, calm, false, &n), HEALTH_SAME);
         assert_int_equal(n, i + 1);
         assert_in_range(health_blocked_until(h) - now, expected[i] - 2, expected[i] + 2);
         assert_int_equal(health_use(h, &cfg, now, 0), HEALTH_BLOCKED);
@@ -80,10 +80,10 @@ static void the_back_off_varies_and_has_a_longest(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct health *h = fresh(&cfg);
         unsigned n;
-        health_connect_failed(h, &cfg, 1, cases[i].b, &n);
+        health_connect_failed(h, &cfg, 1, cases[i].b, false, &n);
         assert_in_range(health_blocked_until(h) - 1, cases[i].first, cases[i].first + 1);
         uint64_t now = health_blocked_until(h);
-        health_connect_failed(h, &cfg, now, cases[i].b, &n);
+        health_connect_failed(h, &cfg, now, cases[i].b, false, &n);
         assert_int_equal(n, 2);
         assert_in_range(health_blocked_until(h) - now, cases[i].second, cases[i].second + 1);
         health_put(h);
@@ -96,10 +96,10 @@ static void connects_that_fail_together_are_one_failure(void **state)
     const struct cfg_backend cfg = {.fall = 2, .rise = 1};
     struct health *h = fresh(&cfg);
     unsigned n;
-    assert_int_equal(health_connect_failed(h, &cfg, 100, calm, &n), HEALTH_SAME);
+    assert_int_equal(health_connect_failed(h, &cfg, 100, calm, false, &n), HEALTH_SAME);
     assert_int_equal(n, 1);
     for (int i = 0; i < 50; i++) {
-        assert_int_equal(health_connect_failed(h, &cfg, 100 + i, calm, &n), HEALTH_SAME);
+        assert_int_equal(health_connect_failed(h, &cfg, 100 + i, calm, false, &n), HEALTH_SAME);
         assert_int_equal(n, 0);
     }
     assert_false(health_is_offline(h, &cfg));
@@ -192,22 +192,22 @@ static void checks_fall_and_rise_too(void **state)
     struct health *h = fresh(&cfg);
     uint64_t now = 1;
     assert_int_equal(health_use(h, &cfg, now, 0), HEALTH_GOOD); /* before the first result */
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, true), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_WELL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
     health_connected(h); /* says nothing of the health endpoint */
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_FELL);
-    assert_int_equal(health_checked(h, &cfg, true), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, true), HEALTH_SAME);
-    assert_int_equal(health_checked(h, &cfg, true), HEALTH_ROSE);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_FELL);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_WELL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_WELL), HEALTH_SAME);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_WELL), HEALTH_ROSE);
     assert_int_equal(health_use(h, &cfg, now, 0), HEALTH_GOOD);
     for (int i = 0; i < 2; i++) { /* the counters begin anew */
-        assert_int_equal(health_checked(h, &cfg, false), HEALTH_SAME);
+        assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_SAME);
     }
-    assert_int_equal(health_checked(h, &cfg, false), HEALTH_FELL);
+    assert_int_equal(health_checked(h, &cfg, HEALTH_ILL), HEALTH_FELL);
     health_put(h);
 }
 
@@ -453,9 +453,141 @@ static void a_full_table_gives_slots_of_their_own(void **state)
     free(h);
 }
 
+static const struct health *one_of(const void *user, size_t i)
+{
+    return ((struct health *const *)user)[i];
+}
+
+/* Half of them exactly: none has to be let in. */
+static void one_of_two_may_be_left_out(void **state)
+{
+    (void)state;
+    const struct cfg_backend cfg = {.outlier = 1};
+    struct health *two[] = {fresh(&cfg), fresh(&cfg)};
+    struct health_group g = {0};
+    assert_int_equal(health_answered(two[0], &cfg, 503, 1000), HEALTH_OUTED);
+    assert_int_equal(health_let_in(&g, 2, one_of, two, 1001), 0);
+    health_put(two[0]);
+    health_put(two[1]);
+}
+
+static void who_comes_back_is_counted_anew(void **state)
+{
+    (void)state;
+    const struct cfg_backend cfg = {.outlier = 3};
+    struct health *h = fresh(&cfg);
+    uint64_t now = 1000;
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(health_answered(h, &cfg, 503, now), HEALTH_SAME);
+        assert_int_equal(health_answered(h, &cfg, 503, now), HEALTH_SAME);
+        assert_int_equal(health_answered(h, &cfg, 503, now), HEALTH_OUTED);
+        now += health_ejected_for(h, now);
+    }
+    health_put(h);
+}
+
+/* ---------------------------------------------------------------- silence */
+
+static void what_was_found_last_says_whether_it_is_silent(void **state)
+{
+    (void)state;
+    static const struct {
+        enum health_finding found[4];
+        size_t n;
+        bool offline, silent; /* with fall=2, rise=2 */
+    } cases[] = {
+        {{HEALTH_SILENT}, 1, false, false},
+        {{HEALTH_SILENT, HEALTH_SILENT}, 2, true, true},
+        {{HEALTH_ILL, HEALTH_SILENT}, 2, true, true},
+        {{HEALTH_SILENT, HEALTH_ILL}, 2, true, false},
+        {{HEALTH_ILL, HEALTH_ILL, HEALTH_SILENT}, 3, true, true},
+        {{HEALTH_SILENT, HEALTH_SILENT, HEALTH_ILL}, 3, true, false},
+        {{HEALTH_SILENT, HEALTH_SILENT, HEALTH_WELL}, 3, true, false},
+        {{HEALTH_SILENT, HEALTH_SILENT, HEALTH_WELL, HEALTH_WELL}, 4, false, false},
+        {{HEALTH_SILENT, HEALTH_WELL, HEALTH_SILENT}, 3, false, false},
+    };
+    const struct cfg_backend cfg = {.fall = 2, .rise = 2}, other = {0};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct health *h = fresh(&cfg);
+        unsigned fell = 0, rose = 0;
+        for (size_t j = 0; j < cases[i].n; j++) {
+            enum health_change change = health_checked(h, &cfg, cases[i].found[j]);
+            fell += change == HEALTH_FELL;
+            rose += change == HEALTH_ROSE;
+        }
+        assert_int_equal(health_is_offline(h, &cfg), cases[i].offline);
+        assert_int_equal(health_is_silent(h, &cfg), cases[i].silent);
+        assert_false(health_is_silent(h, &other)); /* a line without `fall` */
+        assert_int_equal(fell - rose, cases[i].offline);
+        assert_true(fell <= 1);
+        health_put(h);
+    }
+}
+
+static void connects_that_time_out_are_silence_and_refused_ones_are_not(void **state)
+{
+    (void)state;
+    const struct cfg_backend cfg = {.fall = 1, .rise = 2};
+    for (int silent = 0; silent < 2; silent++) {
+        struct health *h = fresh(&cfg);
+        unsigned n;
+        assert_int_equal(health_connect_failed(h, &cfg, 1, calm, silent, &n), HEALTH_FELL);
+        assert_int_equal(health_is_silent(h, &cfg), silent);
+        assert_int_equal(health_probed(h, &cfg, false), HEALTH_SAME);
+        assert_int_equal(health_is_silent(h, &cfg), silent);
+        assert_int_equal(health_probed(h, &cfg, true), HEALTH_SAME);
+        assert_true(health_is_offline(h, &cfg));
+        assert_false(health_is_silent(h, &cfg));
+        health_put(h);
+    }
+}
+
+/* ---------------------------------------------------------------- who is told of an end */
+
+static void the_end_of_a_back_off_is_told_once(void **state)
+{
+    (void)state;
+    const struct cfg_backend cfg = {.fall = 3};
+    struct health *h = fresh(&cfg);
+    uint64_t now = 1;
+    assert_int_equal(health_connected(h), 0);
+    fail_connect(h, &cfg, &now);
+    fail_connect(h, &cfg, &now);
+    assert_int_equal(health_connected(h), 2);
+    assert_int_equal(health_connected(h), 0);
+    for (int i = 0; i < 3; i++) {
+        fail_connect(h, &cfg, &now);
+    }
+    assert_int_equal(health_connected(h), 0); /* offline: the probes say when it is back */
+    assert_true(health_is_offline(h, &cfg));
+    health_put(h);
+}
+
+static void the_end_of_an_ejection_is_told_once(void **state)
+{
+    (void)state;
+    const struct cfg_backend cfg = {.outlier = 1};
+    struct health *h = fresh(&cfg);
+    assert_false(health_returned(h, 1000));
+    for (uint64_t now = 1000; now < 400000; now += 200000) {
+        assert_int_equal(health_answered(h, &cfg, 503, now), HEALTH_OUTED);
+        uint64_t end = now + health_ejected_for(h, now);
+        assert_false(health_returned(h, end - 1));
+        assert_true(health_returned(h, end));
+        assert_false(health_returned(h, end));
+    }
+    health_put(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_of_two_may_be_left_out),
+        cmocka_unit_test(who_comes_back_is_counted_anew),
+        cmocka_unit_test(what_was_found_last_says_whether_it_is_silent),
+        cmocka_unit_test(connects_that_time_out_are_silence_and_refused_ones_are_not),
+        cmocka_unit_test(the_end_of_a_back_off_is_told_once),
+        cmocka_unit_test(the_end_of_an_ejection_is_told_once),
         cmocka_unit_test(a_failed_connect_blocks_for_1_6_to_the_n_seconds),
         cmocka_unit_test(the_back_off_varies_and_has_a_longest),
         cmocka_unit_test(connects_that_fail_together_are_one_failure),

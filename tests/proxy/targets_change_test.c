@@ -1,7 +1,7 @@
 /* What becomes of addresses, and of those who wait for them, when the routes or names change. */
 #include "route/targets.h"
 
-#include "back/back.h"
+#include "back/back_internal.h"
 #include "dns_testing.h"
 #include "net/clock.h"
 #include "proxy_testing.h"

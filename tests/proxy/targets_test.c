@@ -1,7 +1,7 @@
 /* The choice among pools, what stays when the routes change, and the queue. */
 #include "route/targets.h"
 
-#include "back/back.h"
+#include "back/back_internal.h"
 #include "cert_testing.h"
 #include "conn_testing.h"
 #include "net/clock.h"
@@ -607,7 +607,7 @@ static void go_offline(struct rig *r, size_t backend)
     struct pool *p = rig_pool(r, backend);
     unsigned n;
     assert_int_equal(health_connect_failed(p->health, p->backend->cfg, clock_ms(),
-                                           (struct health_backoff){.most = 0}, &n),
+                                           (struct health_backoff){.most = 0}, false, &n),
                      HEALTH_FELL);
 }
 

@@ -19,7 +19,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "back/back.h"
+#include "back/back_internal.h"
 #include "net/conn.h"
 #include "ops/log.h"
 #include "tls/tls_store.h"
@@ -379,12 +379,12 @@ static void files_that_cannot_be_loaded_are_named(void **state)
         struct cfg_backend b;
         const char *said;
     } cases[] = {
-        {"", {.ca = missing}, "backend=h,1: ca: /nonexistent: no certificates could be read: "},
+        {"", {.ca = missing}, "backend h,1: ca: /nonexistent: no certificates could be read: "},
         {"", {.ca = key}, "ca: "},
-        {"", {.cert = missing, .key = key}, "backend=h,1: cert: /nonexistent: no certificate "},
-        {"", {.cert = good, .key = missing}, "backend=h,1: key: /nonexistent: no private key "},
+        {"", {.cert = missing, .key = key}, "backend h,1: cert: /nonexistent: no certificate "},
+        {"", {.cert = good, .key = missing}, "backend h,1: key: /nonexistent: no private key "},
         {"", {.cert = good, .key = other_key}, "is not the key of the certificate in "},
-        {"", {.addr = {.path = missing}}, "backend=h,1: a UNIX socket has no name to verify"},
+        {"", {.addr = {.path = missing}}, "backend h,1: a UNIX socket has no name to verify"},
         {options[0], {.insecure = true}, "cacert: "},
         {options[2], {.insecure = true}, "cacert: "},
         {options[1], {.insecure = true}, "client-private-key-file: /nonexistent: no private key "},

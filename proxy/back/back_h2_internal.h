@@ -1,11 +1,12 @@
 /*
- * The inside of HTTP/2 connections to backends, for the two files that are about them: back_h2.c,
- * the connection, and back_h2_pool.c, what a pool does with those that it has.
+ * The inside of HTTP/2 connections to backends, for the files that are about them: back_h2.c, the
+ * connection, back_h2_watch.c, whether its backend is still there, and back_h2_pool.c, what a pool
+ * does with those that it has.
  */
-#ifndef BACK_BACK_H2_H
-#define BACK_BACK_H2_H
+#ifndef BACK_BACK_H2_INTERNAL_H
+#define BACK_BACK_H2_INTERNAL_H
 
-#include "back/back.h"
+#include "back/back_internal.h"
 
 #include <assert.h>
 
@@ -23,16 +24,18 @@ struct back_h2 {
     struct list client_node; /**< client->backs */
     struct list waiting;     /**< exchanges without a stream yet */
     uint32_t nwaiting;
-    struct list streams;  /**< exchanges with a stream */
-    bool ready;           /**< connected */
-    uint64_t settings_by; /**< clock_ms(): when they must be here; 0: whenever */
-    bool settings_seen;   /**< the peer has said how many streams it takes */
-    bool served;          /**< a response has come to its end */
-    bool in_input;        /**< what has come is being handled */
-    bool closing;         /**< no new exchanges; goes with its last stream */
-    bool probes;          /**< the prober waits for what becomes of it */
-    bool asked;           /**< a PING is on its way, and nothing was heard since */
-    struct timer timer;   /**< the peer is silent, or does not acknowledge our settings */
+    struct list streams;   /**< exchanges with a stream */
+    bool ready;            /**< connected */
+    uint64_t settings_by;  /**< clock_ms(): when they must be here; 0: whenever */
+    bool settings_seen;    /**< the peer has said how many streams it takes */
+    bool served;           /**< a response has come to its end */
+    bool in_input;         /**< what has come is being handled */
+    bool closing;          /**< no new exchanges; goes with its last stream */
+    bool probes;           /**< the prober waits for what becomes of it */
+    uint64_t heard, moved; /**< clock_ms(), when octets came last, and when they came or went */
+    uint64_t answer_by;    /**< a PING is on its way, and nothing was heard since; 0: none is */
+    bool asked_unused;     /**< nobody used it when that was sent */
+    struct timer timer;    /**< the next look whether the peer is there */
     struct reap reap;
 };
 
@@ -44,7 +47,10 @@ static inline struct back_h2 *back_h2_checked(void *p)
 }
 
 extern const struct conn_ops back_h2_conn_ops;
+/** Of `timer`. */
 void back_h2_on_timeout(struct timer *t);
+/** Octets have come or gone, or the first are to go: the timer is set anew. */
+void back_h2_touch(struct back_h2 *b);
 
 /** A connection that is being opened, in its pool. `client`: whose it is with send-proxy; NULL: the
  * program's own. NULL: none can be had. */
@@ -53,6 +59,10 @@ struct back_h2 *back_h2_connect(struct pool *p, struct client_info *client);
 void back_h2_begin(struct back_h2 *b);
 /** Closes it, after a GOAWAY if there is time for one. Nobody may wait for it or have a stream. */
 void back_h2_destroy(struct back_h2 *b, bool say_goodbye);
+/** The connection is over for all of them. */
+void back_h2_fail(struct back_h2 *b, enum exchange_error why);
+/** Takes the exchange off it; its stream, if any, must be ended by the caller. */
+void back_h2_let_go(struct back_h2 *b, struct exchange *x);
 /** It takes no new exchanges, and goes with its last stream. */
 void back_h2_stop_taking(struct back_h2 *b);
 /** Whether it takes another exchange. */
