@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 
 from .ports import free_port, release_port
@@ -58,10 +57,10 @@ class Proxy:
 
     running = []  # all that were started and not yet stopped; the report of a failed test looks here
 
-    def __init__(self, certs, backs, fronts=("tls", "clear"), args=(), folder=None, keys=True, conf="/dev/null"):
+    def __init__(self, certs, backs, folder, fronts=("tls", "clear"), args=(), keys=True, conf="/dev/null"):
         self.certs, self.backs, self.fronts = certs, list(backs), fronts
         self.args, self.keys, self.conf = list(args), keys, conf
-        self.folder = folder or tempfile.mkdtemp(prefix="nghttpx-test-")
+        self.folder = folder
         self.stderr_file = os.path.join(self.folder, "stderr")
         self.tls_port = self.clear_port = None
         self.process = None
