@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from .ports import free_port, release_port
-from .waiting import wait_for
+from .waiting import PATIENCE, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.path.abspath(os.environ.get("NGHTTPX") or os.path.join(ROOT, "build", "release", "proxy", "nghttpx"))
@@ -227,5 +227,5 @@ class Proxy:
         assert not report, f"sanitizer or assertion:\n{report[-6000:]}"
         assert status == 0, f"exit status {status}\n{self.stderr()[-3000:]}"
 
-    def wait_log(self, text, timeout=5):
+    def wait_log(self, text, timeout=PATIENCE):
         wait_for(lambda: text in self.stderr(), f"{text!r} on stderr", timeout)

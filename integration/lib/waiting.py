@@ -2,8 +2,11 @@
 
 import time
 
+# Seconds. Only a test that fails waits so long, so it may be more than a busy machine needs.
+PATIENCE = 10.0
 
-def wait_for(condition, what, timeout=5.0, interval=0.01):
+
+def wait_for(condition, what, timeout=PATIENCE, interval=0.01):
     """Calls `condition` until it returns something true and returns that. `what`, or what it returns, is told of the
     condition that never was."""
     deadline = time.monotonic() + timeout
