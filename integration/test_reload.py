@@ -146,12 +146,9 @@ def test_a_killed_worker_process_is_replaced(start_proxy, make_origin):
     assert status_of(get(proxy.clear_port)) == 200
     (worker,) = serving(proxy.stderr())
     os.kill(worker, signal.SIGKILL)
-    started = time.monotonic()
     assert status_of(get(proxy.clear_port)) == 200  # it waits in the backlog meanwhile
-    took = time.monotonic() - started
-    assert took < (2 if is_sanitized() else 0.5)
     proxy.wait_log(f"worker process {worker} was ended by signal 9 (SIGKILL)")
-    proxy.wait_log("is started again")
+    proxy.wait_log("is started again at once")
     wait_for(lambda: len(serving(proxy.stderr())) == 2, "another worker process")
 
 
