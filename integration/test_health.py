@@ -7,10 +7,10 @@ import threading
 import time
 
 import pytest
-from test_reload import children, get, reload, status_of
 
 from lib.behaviours import route, simple
 from lib.ports import free_port, release_port
+from lib.processes import children, get, reload, status_of
 from lib.rawh2 import frame
 from lib.waiting import wait_for, wait_stable
 
