@@ -236,8 +236,8 @@ def token():
 class Grid:
     """One proxy in front of every kind of backend, told apart by host name. Shared by the tests of a worker."""
 
-    def __init__(self, certs, make_origin):
-        self.certs = certs
+    def __init__(self, certs, make_origin, folder):
+        self.certs, self.folder = certs, folder
         self.origins = {
             name: make_origin(proto=proto, tls=tls, unix=unix) for name, (proto, tls, unix) in BACKS.items()
         }
@@ -252,7 +252,7 @@ class Grid:
         if self.proxy is None or not self.proxy.alive():
             if self.proxy is not None:
                 self.proxy.kill()
-            self.proxy = Proxy(self.certs, self.backs()).start()
+            self.proxy = Proxy(self.certs, self.backs(), tempfile.mkdtemp(dir=self.folder)).start()
         return self
 
     def stop(self):
@@ -265,8 +265,8 @@ class Grid:
 
 
 @pytest.fixture(scope="session")
-def _grid(certs, make_session_origin):
-    grid = Grid(certs, make_session_origin)
+def _grid(certs, make_session_origin, workdir):
+    grid = Grid(certs, make_session_origin, workdir)
     yield grid
     grid.stop()
 

@@ -7,7 +7,6 @@ import re
 import resource
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -551,12 +550,11 @@ def test_ten_thousand_backends(start_proxy, make_origin, clients, tmp_path, port
     conf = many_backends(tmp_path / "many.conf", 10000, port)
     with open(conf, "a") as file:
         file.write(f"backend={origin.backend('mine.test/')}\n")
-    begin = time.monotonic()
     proxy = start_proxy([], fronts=(), conf=conf)
     wait_for(lambda: listens(port), "the listener")
     proxy.clear_port = port
     resp = clients.connect("h1", proxy, "mine.test").request("GET", "/hello")
-    took = time.monotonic() - begin
+    took = proxy.cpu_seconds()
     proxy.clear_port = None
     assert resp.status == 200
     assert took < 1, f"{took:.2f} s"
@@ -566,8 +564,9 @@ def test_ten_thousand_backends(start_proxy, make_origin, clients, tmp_path, port
 @pytest.mark.skipif(is_sanitized(), reason="a sanitizer's time is no measure")
 def test_check_of_a_hundred_thousand_lines(tmp_path):
     conf = many_backends(tmp_path / "many.conf", 100000, 1)
-    begin = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     status, _, err = check(f"--conf={conf}")
-    took = time.monotonic() - begin
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert status == 0, err
     assert took < 2, f"{took:.2f} s"

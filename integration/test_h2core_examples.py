@@ -321,41 +321,41 @@ def test_upgrade_with_python_h2(servers, clients):
 GOOD = base64.urlsafe_b64encode(rawh2.settings_payload({4: 1000})).rstrip(b"=").decode()
 
 
-@pytest.mark.parametrize(
-    "lines, expected",
-    [
-        (["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", f"HTTP2-Settings: {GOOD}"], b"HTTP/1.1 101 "),
-        (
-            ["Connection: upgrade", "Connection: http2-settings", "Upgrade: x, h2c", f"HTTP2-Settings: {GOOD}"],
-            b"HTTP/1.1 101 ",
-        ),
-        (["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: ?"], b"HTTP/1.1 400 "),
-        (["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAQ"], b"HTTP/1.1 400 "),
-        (["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"], b"HTTP/1.1 200 "),
-        (["Connection: Upgrade", "Upgrade: h2c", f"HTTP2-Settings: {GOOD}"], b"HTTP/1.1 200 "),
-        (["Connection: HTTP2-Settings", "Upgrade: h2c", f"HTTP2-Settings: {GOOD}"], b"HTTP/1.1 200 "),
-        (["Connection: Upgrade, HTTP2-Settings", "Upgrade: websocket", f"HTTP2-Settings: {GOOD}"], b"HTTP/1.1 200 "),
-        (["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"] + [f"HTTP2-Settings: {GOOD}"] * 2, b"HTTP/1.1 200 "),
-        (
-            ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", f"HTTP2-Settings: {GOOD}", "Content-Length: 3"],
-            b"HTTP/1.1 200 ",
-        ),
-        (["Bad Header: x"], b"HTTP/1.1 400 "),
-        (["X: " + "x" * 9000], b"HTTP/1.1 431 "),
-    ],
-)
+UPGRADES = [
+    (["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", f"HTTP2-Settings: {GOOD}"], b"HTTP/1.1 101 "),
+    (
+        ["Connection: upgrade", "Connection: http2-settings", "Upgrade: x, h2c", f"HTTP2-Settings: {GOOD}"],
+        b"HTTP/1.1 101 ",
+    ),
+    (["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: ?"], b"HTTP/1.1 400 "),
+    (["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAQ"], b"HTTP/1.1 400 "),
+    (["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"], b"HTTP/1.1 200 "),
+    (["Connection: Upgrade", "Upgrade: h2c", f"HTTP2-Settings: {GOOD}"], b"HTTP/1.1 200 "),
+    (["Connection: HTTP2-Settings", "Upgrade: h2c", f"HTTP2-Settings: {GOOD}"], b"HTTP/1.1 200 "),
+    (["Connection: Upgrade, HTTP2-Settings", "Upgrade: websocket", f"HTTP2-Settings: {GOOD}"], b"HTTP/1.1 200 "),
+    (["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"] + [f"HTTP2-Settings: {GOOD}"] * 2, b"HTTP/1.1 200 "),
+    (
+        ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", f"HTTP2-Settings: {GOOD}", "Content-Length: 3"],
+        b"HTTP/1.1 200 ",
+    ),
+    (["Bad Header: x"], b"HTTP/1.1 400 "),
+    (["X: " + "x" * 9000], b"HTTP/1.1 431 "),
+]
+
+
 @pytest.mark.parametrize("pieces", [1, 7])
-def test_upgrade_or_not(servers, clients, lines, expected, pieces):
+def test_upgrade_or_not(servers, clients, pieces):
     server = servers.start("server_upgrade")
-    wire = clients.add(servers.wire(server))
-    head = "\r\n".join(["GET / HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
-    for at in range(0, len(head), len(head) // pieces + 1):
-        wire.send(head[at : at + len(head) // pieces + 1])
-        wire.flush()
-    wait_for(lambda: wire.pump(0.1) or len(wire.inbuf) > 13, "an answer")
-    assert wire.inbuf.startswith(expected), bytes(wire.inbuf)
-    clients.close()
-    alive(servers, server)
+    for lines, expected in UPGRADES:
+        wire = clients.add(servers.wire(server))
+        head = "\r\n".join(["GET / HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
+        for at in range(0, len(head), len(head) // pieces + 1):
+            wire.send(head[at : at + len(head) // pieces + 1])
+            wire.flush()
+        wait_for(lambda: wire.pump(0.1) or len(wire.inbuf) > 13, "an answer")
+        assert wire.inbuf.startswith(expected), (lines, bytes(wire.inbuf))
+        clients.close()
+        alive(servers, server)
 
 
 def test_upgrade_with_the_preface_right_behind_the_request(servers, clients):

@@ -7,10 +7,10 @@ import threading
 import time
 
 import pytest
-from test_reload import children, get, reload, status_of
 
 from lib.behaviours import route, simple
 from lib.ports import free_port, release_port
+from lib.processes import children, get, reload, status_of
 from lib.rawh2 import frame
 from lib.waiting import wait_for, wait_stable
 
@@ -194,6 +194,23 @@ def test_the_state_stays_over_a_reload(start_proxy, make_origin, port):
         assert status_of(get(proxy.clear_port)) == 503  # a process that knew nothing would say 502
     make_origin(port=port)
     proxy.wait_log("online")  # the new process probes
+    assert status_of(get(proxy.clear_port)) == 200
+
+
+def test_who_probed_may_leave_late(start_proxy, make_origin, port):
+    """The new worker process looks who probes while the old one still does: it must look again soon."""
+    proxy = start_proxy([value_of(port, extra="fall=1;rise=1")], args=QUICK)
+    assert status_of(get(proxy.clear_port)) == 502
+    [old] = children(proxy.process.pid)
+    os.kill(old, signal.SIGSTOP)
+    reload(proxy)
+    since = time.monotonic()
+    while time.monotonic() - since < 0.3:  # it looks as soon as it serves, and says nothing of it
+        assert status_of(get(proxy.clear_port)) == 503
+    os.kill(old, signal.SIGCONT)
+    wait_for(lambda: children(proxy.process.pid) != [] and old not in children(proxy.process.pid), "the old one's end")
+    make_origin(port=port)
+    proxy.wait_log("online")
     assert status_of(get(proxy.clear_port)) == 200
 
 

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 
 import pytest
 
@@ -141,22 +140,23 @@ def test_reloads_and_swaps_under_load_lose_nothing(start_proxy, make_origin, tmp
         assert after[1] < before[1] * 1.25 + 2048, "resident KiB"
 
 
-def test_a_killed_worker_process_is_replaced(start_proxy, make_origin):
-    proxy = start_proxy([make_origin()], fronts=("clear",))
+def test_a_killed_worker_process_is_replaced(start_proxy, make_origin, tmp_path):
+    pid_file = tmp_path / "pid"
+    proxy = start_proxy([make_origin()], fronts=("clear",), args=[f"--pid-file={pid_file}"])
+    wait_for(pid_file.exists, "the main process knows that it serves")
     assert status_of(get(proxy.clear_port)) == 200
     (worker,) = serving(proxy.stderr())
     os.kill(worker, signal.SIGKILL)
-    started = time.monotonic()
     assert status_of(get(proxy.clear_port)) == 200  # it waits in the backlog meanwhile
-    took = time.monotonic() - started
-    assert took < (2 if is_sanitized() else 0.5)
     proxy.wait_log(f"worker process {worker} was ended by signal 9 (SIGKILL)")
-    proxy.wait_log("is started again")
+    proxy.wait_log("is started again at once")
     wait_for(lambda: len(serving(proxy.stderr())) == 2, "another worker process")
 
 
-def test_one_that_dies_again_and_again_is_started_with_delays(start_proxy, make_origin):
-    proxy = start_proxy([make_origin()], fronts=("clear",))
+def test_one_that_dies_again_and_again_is_started_with_delays(start_proxy, make_origin, tmp_path):
+    pid_file = tmp_path / "pid"
+    proxy = start_proxy([make_origin()], fronts=("clear",), args=[f"--pid-file={pid_file}"])
+    wait_for(pid_file.exists, "the main process knows that it serves")  # before, a death ends the program
     for n in range(3):
         wait_for(lambda n=n: len(serving(proxy.stderr())) == n + 1, "a worker process that serves")
         worker = serving(proxy.stderr())[-1]

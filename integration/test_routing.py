@@ -59,12 +59,13 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def routed(make_session_origin, certs):
+def routed(make_session_origin, certs, tmp_path_factory):
     """A proxy with one origin for each pattern."""
     from lib.proxy import Proxy
 
     origins = {name: make_session_origin() for name in PATTERNS}
-    proxy = Proxy(certs, [o.backend(PATTERNS[name]) for name, o in origins.items()]).start()
+    backs = [o.backend(PATTERNS[name]) for name, o in origins.items()]
+    proxy = Proxy(certs, backs, str(tmp_path_factory.mktemp("routed"))).start()
     yield proxy, origins
     try:
         proxy.stop()

@@ -8,7 +8,8 @@ import tempfile
 
 import pytest
 
-from lib.processes import get, reload, status_of, swap
+from lib.processes import get, is_running, reload, status_of, swap
+from lib.waiting import wait_for
 
 
 def test_a_frontend_that_is_there_twice(program):
@@ -76,6 +77,25 @@ def test_a_unix_socket_of_another_kind_is_left_alone(program, unix_path):
         assert "a socket of another kind" in refused(program)
         s.sendto(b"x", unix_path)
         assert other.recv(10) == b"x"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "*", "unix"])
+def test_an_address_comes_back_before_its_worker_has_left_it(program, free_ports, unix_path, host):
+    """Who listens there is no other program, though it may take its time to leave."""
+    port = free_ports(1)[0]
+    with_it = f"frontend={f'unix:{unix_path}' if host == 'unix' else f'{host},{port}'};no-tls\n"
+    program.write(with_it)
+    program.start()
+    (worker,) = program.serving()
+    os.kill(worker, signal.SIGSTOP)
+    program.write("")
+    reload(program, program.pid)
+    program.write(with_it)
+    reload(program, program.pid)
+    os.kill(worker, signal.SIGCONT)
+    wait_for(lambda: not is_running(worker), "the end of the worker", 20)
+    assert serves(unix_path) if host == "unix" else status_of(get(port)) == 200
+    program.end()
 
 
 def test_a_unix_socket_whose_queue_is_full_is_served(program, unix_path):

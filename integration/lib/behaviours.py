@@ -291,7 +291,7 @@ async def die(origin, req, body, rep):
 async def token(origin, req, body, rep):
     """The token of the request, twenty times; one connection in thirty dies at a random place on the way."""
     text = req.q["t"].encode() * 20
-    dies = random.choice(["before", "head", "body", "after"]) if random.random() < 1 / 30 else None
+    req.dies = dies = random.choice(["before", "head", "body", "after"]) if random.random() < 1 / 30 else None
     if dies == "before":
         await rep.drop_connection()
     await rep.head(200, [("content-length", str(len(text))), ("x-token", req.q["t"])])

@@ -4,6 +4,7 @@ import re
 import time
 
 from .message import Response
+from .waiting import PATIENCE
 from .wire import Closed
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) (\d{3}) ([\t -~\x80-\xff]*)\Z")
@@ -97,7 +98,7 @@ class H1Client:
                 raise BadResponse(f"bad field line {line!r}")
             fields.append((match[1].decode().lower(), match[2].decode("latin-1")))
 
-    def read_head(self, timeout=5.0):
+    def read_head(self, timeout=PATIENCE):
         """The next response head: (minor version, status, reason, headers)."""
         deadline = time.monotonic() + timeout
         line = self._line(deadline)
@@ -106,7 +107,7 @@ class H1Client:
             raise BadResponse(f"bad status line {line!r}")
         return int(match[1]), int(match[2]), match[3].decode("latin-1"), self._fields(deadline)
 
-    def read_final_head(self, timeout=5.0):
+    def read_final_head(self, timeout=PATIENCE):
         """A Response with its head and the interim ones before it; the body is not read."""
         resp = Response()
         while True:
@@ -118,7 +119,7 @@ class H1Client:
             resp.headers = headers
             return resp
 
-    def read_some(self, resp, n, timeout=5.0):
+    def read_some(self, resp, n, timeout=PATIENCE):
         """Up to n raw octets into the body, for those who read slowly."""
         deadline = time.monotonic() + timeout
         buf = self.wire.inbuf
@@ -150,7 +151,7 @@ class H1Client:
             if self._line(deadline) != b"":
                 raise BadResponse("no CRLF behind a chunk")
 
-    def read_body(self, resp, method="GET", timeout=5.0):
+    def read_body(self, resp, method="GET", timeout=PATIENCE):
         """Reads the body as RFC 9112, 6.3 has it. A cut connection is recorded, not raised."""
         deadline = time.monotonic() + timeout
         coding, length = resp.get("transfer-encoding"), resp.get("content-length")
@@ -177,11 +178,11 @@ class H1Client:
             resp.error = "reset" if self.wire.error else "eof"
         return resp
 
-    def finish(self, method="GET", timeout=5.0):
+    def finish(self, method="GET", timeout=PATIENCE):
         """Reads the response to the request that was started."""
         return self.read_body(self.read_final_head(timeout), method, timeout)
 
-    def request(self, method, target, timeout=5.0, expect=False, **kw):
+    def request(self, method, target, timeout=PATIENCE, expect=False, **kw):
         payload = self.start(method, target, expect=expect, **kw)
         if not expect:
             return self.finish(method, timeout)

@@ -12,6 +12,7 @@ import h2.exceptions
 from .h1client import H1Client, render_head
 from .h2patch import set_local_settings
 from .message import Response
+from .waiting import PATIENCE
 from .wire import Closed, Timeout
 
 WINDOW = 1 << 20
@@ -226,7 +227,7 @@ class H2Client:
                     stream.done = True
                     stream.resp.error = stream.resp.error or "eof"
 
-    def wait_until(self, condition, what, timeout=5.0):
+    def wait_until(self, condition, what, timeout=PATIENCE):
         deadline = time.monotonic() + timeout
         while not condition():
             if self.wire.eof and not self.wire.inbuf:
@@ -236,27 +237,27 @@ class H2Client:
                 raise Timeout(f"waited {timeout} s in vain: {what}")
             self.pump(min(left, 0.5))
 
-    def wait(self, sid, timeout=5.0):
+    def wait(self, sid, timeout=PATIENCE):
         stream = self.streams[sid]
         if not stream.done:
             self.wait_until(lambda: stream.done, f"the end of stream {sid} ({stream.resp})", timeout)
         return stream.resp
 
-    def wait_head(self, sid, timeout=5.0):
+    def wait_head(self, sid, timeout=PATIENCE):
         stream = self.streams[sid]
         self.wait_until(
             lambda: stream.resp.status or stream.done, f"a response head on {sid}", timeout
         )
         return stream.resp
 
-    def wait_body(self, sid, n, timeout=5.0):
+    def wait_body(self, sid, n, timeout=PATIENCE):
         stream = self.streams[sid]
         self.wait_until(
             lambda: len(stream.resp.body) >= n or stream.done, f"{n} octets on {sid}", timeout
         )
         return stream.resp
 
-    def wait_eof(self, timeout=5.0):
+    def wait_eof(self, timeout=PATIENCE):
         deadline = time.monotonic() + timeout
         while not self.wire.eof:
             left = deadline - time.monotonic()
@@ -264,7 +265,7 @@ class H2Client:
                 raise Timeout(f"still open after {timeout} s")
             self.pump(left)
 
-    def request(self, method, target, timeout=5.0, **kw):
+    def request(self, method, target, timeout=PATIENCE, **kw):
         return self.wait(self.start(method, target, **kw), timeout)
 
     def close(self):

@@ -29,6 +29,7 @@ class Record:
         self.aborted = False  # the connection or the stream ended before that
         self.finished = False  # the handler has returned
         self.sent = 0  # octets of response body given to the socket
+        self.dies = None  # where the handler ended the connection (/token)
         self.blocked = False  # the handler waits for the proxy to take bytes
         split = urlsplit("http://x" + target if target.startswith("/") else "http://x/")
         self.path = split.path

@@ -1,30 +1,25 @@
 """Free TCP ports.
 
 The program under test listens with SO_REUSEPORT, so two of them on one port would not fail but share it. Ports are
-therefore taken from below the ephemeral range and held with a file lock for as long as this process lives: runs and
-xdist workers beside each other never get the same one.
+therefore taken from below the ephemeral range and held, by an abstract UNIX socket of their name, for as long as this
+process lives: runs and xdist workers beside each other never get the same one.
 """
 
-import fcntl
-import os
 import random
 import socket
-import tempfile
 
 FIRST, LAST = 10240, 32000
 _held = {}
 
 
-def _lock(port):
-    folder = os.path.join(tempfile.gettempdir(), f"nghttpx-test-ports-{os.getuid()}")
-    os.makedirs(folder, exist_ok=True)
-    handle = open(os.path.join(folder, str(port)), "w")
+def _hold(port):
+    name = socket.socket(socket.AF_UNIX)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        name.bind(f"\0nghttpx-test-port-{port}")
     except OSError:
-        handle.close()
+        name.close()
         return None
-    return handle
+    return name
 
 
 def _unused(port):
@@ -38,22 +33,20 @@ def _unused(port):
 
 
 def free_port():
-    """A port that nobody listens on, locked for this process until release_port()."""
+    """A port that nobody listens on, held for this process until release_port()."""
     for _ in range(2000):
         port = random.randint(FIRST, LAST)
-        if port in _held:
-            continue
-        lock = _lock(port)
-        if lock is None:
+        name = _hold(port)
+        if name is None:
             continue
         if _unused(port):
-            _held[port] = lock
+            _held[port] = name
             return port
-        lock.close()
+        name.close()
     raise RuntimeError("no free port")
 
 
 def release_port(port):
-    lock = _held.pop(port, None)
-    if lock is not None:
-        lock.close()
+    name = _held.pop(port, None)
+    if name is not None:
+        name.close()

@@ -36,10 +36,15 @@ def children(pid):
 
 def reload(proxy, pid=None):
     """Sends SIGHUP and waits until the new worker process serves and the old one is gone or leaving."""
-    before = len(RELOADED.findall(proxy.stderr()))
+    before = len(proxy.stderr())
+
+    def outcome():
+        said = proxy.stderr()[before:]
+        assert "reload failed" not in said, said
+        return RELOADED.findall(said)
+
     os.kill(pid or proxy.process.pid, signal.SIGHUP)
-    wait_for(lambda: len(RELOADED.findall(proxy.stderr())) > before, "the reload", 20)
-    return int(RELOADED.findall(proxy.stderr())[-1])
+    return int(wait_for(outcome, lambda: f"the reload; {proxy.stderr()[before:]}", 20)[-1])
 
 
 def swap(proxy, pid_file):

@@ -5,11 +5,10 @@ import re
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 
 from .ports import free_port, release_port
-from .waiting import wait_for
+from .waiting import PATIENCE, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.path.abspath(os.environ.get("NGHTTPX") or os.path.join(ROOT, "build", "release", "proxy", "nghttpx"))
@@ -62,9 +61,9 @@ class Proxy:
         self,
         certs,
         backs,
+        folder,
         fronts=("tls", "clear"),
         args=(),
-        folder=None,
         keys=True,
         conf="/dev/null",
         binary=BINARY,
@@ -72,7 +71,7 @@ class Proxy:
         self.binary = binary
         self.certs, self.backs, self.fronts = certs, list(backs), fronts
         self.args, self.keys, self.conf = list(args), keys, conf
-        self.folder = folder or tempfile.mkdtemp(prefix="nghttpx-test-")
+        self.folder = folder
         self.stderr_file = os.path.join(self.folder, "stderr")
         self.tls_port = self.clear_port = None
         self.process = None
@@ -190,6 +189,14 @@ class Proxy:
             total += int(found[1]) * 1024 if found else 0
         return total
 
+    def cpu_seconds(self):
+        """What all processes have computed so far: what it takes on a machine that has nothing else to do."""
+        ticks = 0
+        for pid in self.pids():
+            with open(f"/proc/{pid}/stat") as stat:
+                ticks += sum(map(int, stat.read().rsplit(")", 1)[1].split()[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def sanitizer_report(self):
         """What a sanitizer or an assertion has printed since the last call."""
         text = self.stderr()
@@ -239,5 +246,5 @@ class Proxy:
         assert not report, f"sanitizer or assertion:\n{report[-6000:]}"
         assert status == 0, f"exit status {status}\n{self.stderr()[-3000:]}"
 
-    def wait_log(self, text, timeout=5):
+    def wait_log(self, text, timeout=PATIENCE):
         wait_for(lambda: text in self.stderr(), f"{text!r} on stderr", timeout)

@@ -6,6 +6,7 @@ from collections import namedtuple
 
 import hpack
 
+from .waiting import PATIENCE
 from .wire import Timeout
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
@@ -87,7 +88,7 @@ class RawH2:
                 assert flags & END_HEADERS and not flags & PADDED, "this client reads plain HEADERS only"
                 self.heads.setdefault(sid, []).append(self.decoder.decode(payload))
 
-    def wait(self, wanted, what, timeout=5.0):
+    def wait(self, wanted, what, timeout=PATIENCE):
         """The first frame, received already or not, that `wanted` takes. None at the connection's end."""
         deadline = time.monotonic() + timeout
         seen = 0
@@ -104,7 +105,7 @@ class RawH2:
                 raise Timeout(f"waited {timeout} s in vain: {what}; got {self.frames}")
             self.wire.pump(left)
 
-    def outcome(self, sid, timeout=5.0):
+    def outcome(self, sid, timeout=PATIENCE):
         """How a stream ended: ("reset", code), ("goaway", code), ("response", status) or ("eof", 0)."""
         item = self.wait(
             lambda f: f.type == GOAWAY
@@ -120,14 +121,14 @@ class RawH2:
             return "goaway", int.from_bytes(item.payload[4:8], "big")
         return "response", int(dict(self.heads[sid][0])[":status"])
 
-    def goaway_code(self, timeout=5.0):
+    def goaway_code(self, timeout=PATIENCE):
         """The code of the GOAWAY with an error that has to come; None if the connection just ended."""
         item = self.wait(
             lambda f: f.type == GOAWAY and f.payload[4:8] != b"\0\0\0\0", "a GOAWAY", timeout
         )
         return None if item is None else int.from_bytes(item.payload[4:8], "big")
 
-    def ping(self, timeout=5.0):
+    def ping(self, timeout=PATIENCE):
         """A round trip: after it the server has handled everything sent before."""
         token = struct.pack(">Q", len(self.frames) + 1)
         self.send(PING, 0, 0, token)

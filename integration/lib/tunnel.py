@@ -23,7 +23,7 @@ from .h1client import H1Client, render_head
 from .h2client import Stream
 from .h2patch import set_local_settings
 from .ports import free_port, release_port
-from .waiting import wait_for
+from .waiting import PATIENCE, wait_for
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455, 1.3
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -325,7 +325,7 @@ class H1TunnelClient:
         self.wire.send(render_head(line, fields + list(headers)) + behind)
         self.wire.pump(0)
 
-    def read_head(self, timeout=5.0):
+    def read_head(self, timeout=PATIENCE):
         resp = self.client.read_final_head(timeout)
         self.status, self.headers, self.resp = resp.status, resp.headers, resp
         return resp
@@ -395,7 +395,7 @@ class H2TunnelClient:
         c._queue()
         c.wire.pump(0)
 
-    def read_head(self, timeout=5.0):
+    def read_head(self, timeout=PATIENCE):
         resp = self.client.wait_head(self.sid, timeout)
         self.status, self.headers, self.resp = resp.status, resp.headers, resp
         return resp
@@ -458,7 +458,7 @@ def tunnel_client(clients, front, proxy, host="front.test", **options):
     return H2TunnelClient(client) if fronts.is_h2(front) else H1TunnelClient(client)
 
 
-def wait_client(client, condition, what, timeout=5.0):
+def wait_client(client, condition, what, timeout=PATIENCE):
     """Pumps the client until the condition holds."""
     deadline = time.monotonic() + timeout
     while not condition():

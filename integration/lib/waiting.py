@@ -2,16 +2,20 @@
 
 import time
 
+# Seconds. Only a test that fails waits so long, so it may be more than a busy machine needs.
+PATIENCE = 10.0
 
-def wait_for(condition, what, timeout=5.0, interval=0.01):
-    """Calls `condition` until it returns something true and returns that."""
+
+def wait_for(condition, what, timeout=PATIENCE, interval=0.01):
+    """Calls `condition` until it returns something true and returns that. `what`, or what it returns, is told of the
+    condition that never was."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout} s in vain: {what}")
+            raise AssertionError(f"waited {timeout} s in vain: {what() if callable(what) else what}")
         time.sleep(interval)
 
 

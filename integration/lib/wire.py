@@ -9,6 +9,8 @@ import socket
 import ssl
 import time
 
+from .waiting import PATIENCE
+
 
 class Closed(Exception):
     """The peer closed the connection where more was expected."""
@@ -114,7 +116,7 @@ class Wire:
                 raise Timeout(f"no bytes in time; have {bytes(self.inbuf[-200:])!r}")
             self.pump(left)
 
-    def flush(self, timeout=5.0):
+    def flush(self, timeout=PATIENCE):
         """Waits until everything queued is written."""
         deadline = time.monotonic() + timeout
         while True:
@@ -127,7 +129,7 @@ class Wire:
             if self._poll(True, True, left)[0]:
                 self._read(1 << 18)
 
-    def wait_eof(self, timeout=5.0):
+    def wait_eof(self, timeout=PATIENCE):
         """Reads up to the end of the connection; returns everything that came."""
         deadline = time.monotonic() + timeout
         while not self.eof:

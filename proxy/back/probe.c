@@ -28,6 +28,10 @@
 /* Of a connect without a time-out of its own. */
 #define LONG_MS 60000u
 
+/* Whoever has the claim may give it up at any moment, as a worker process does that a reload
+ * replaces: so soon those that have none look again. */
+#define LOOK_MS 1000u
+
 struct probe {
     uint32_t magic;
     uint16_t id; /* of its claims */
@@ -71,14 +75,16 @@ static void set(struct probe *pr, struct timer *t, uint64_t ms)
     timer_set(&pr->pool->worker->wheel, t, ms);
 }
 
-/* True: this worker is the one who probes. False: it looks again when the other's claim ends. */
+/* True: this worker is the one who probes. False: it looks again later. */
 static bool claim(struct probe *pr, uint64_t ms)
 {
-    uint64_t now = clock_ms(), other;
+    const struct cfg_backend *cfg = cfg_of(pr);
+    uint64_t now = clock_ms(), other, look = checks(cfg) ? cfg->health_interval : LOOK_MS;
     if (health_claim(pr->pool->health, pr->id, now, now + ms + SLACK_MS, &other)) {
         return true;
     }
-    set(pr, &pr->timer, with_jitter(pr, other - now + SLACK_MS / 2));
+    uint64_t end = other - now + SLACK_MS / 2;
+    set(pr, &pr->timer, with_jitter(pr, end < look ? end : look));
     return false;
 }
 

@@ -18,6 +18,13 @@
 #include "net/block.h"
 #include "ops/log.h"
 
+/* Where a listening socket is. */
+struct bound {
+    struct sockaddr_storage name;
+    bool both; /* IPv6 and IPv4 */
+    struct socket_file file;
+};
+
 /* What is being made. */
 struct making {
     struct sockets *set;
@@ -101,6 +108,11 @@ static bool is_any(const struct sockaddr *place)
     }
 }
 
+static const struct sockaddr *name_of(const struct bound *b)
+{
+    return (const struct sockaddr *)&b->name;
+}
+
 /* An inherited [::] may serve IPv4 too (ipv6(7)); systemd's BindIPv6Only=default is such a one. */
 static bool serves_both(int fd, const struct sockaddr *own)
 {
@@ -110,39 +122,52 @@ static bool serves_both(int fd, const struct sockaddr *own)
            getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len) == 0 && v6only == 0;
 }
 
-static bool is_at(int fd, const struct sockaddr *place)
+/* False: not to be had. */
+static bool bound_to(const struct listen_socket *one, struct bound *b)
 {
-    struct sockaddr_storage name = {0};
-    const struct sockaddr *own = (const struct sockaddr *)&name;
-    socklen_t len = sizeof(name);
-    if (getsockname(fd, (struct sockaddr *)&name, &len) != 0) {
+    socklen_t len = sizeof(b->name);
+    *b = (struct bound){.file = one->file};
+    if (getsockname(one->fd, (struct sockaddr *)&b->name, &len) != 0) {
         return false;
     }
-    return same_place(own, place) || (place->sa_family == AF_INET && is_any(place) &&
-                                      port_of(own) == port_of(place) && serves_both(fd, own));
+    b->both = serves_both(one->fd, name_of(b));
+    return true;
 }
 
-/* Whether a connection to the place could reach the socket: it is no wonder then that the place is
- * not free. */
-static bool overlaps(int fd, const struct sockaddr *place)
+static bool is_at(const struct listen_socket *one, const struct sockaddr *place)
 {
-    struct sockaddr_storage name = {0};
-    const struct sockaddr *own = (const struct sockaddr *)&name;
-    socklen_t len = sizeof(name);
-    if (getsockname(fd, (struct sockaddr *)&name, &len) != 0 || port_of(own) == 0 ||
-        port_of(own) != port_of(place)) {
+    struct bound b;
+    if (!bound_to(one, &b)) {
+        return false;
+    }
+    return same_place(name_of(&b), place) || (place->sa_family == AF_INET && is_any(place) &&
+                                              b.both && port_of(name_of(&b)) == port_of(place));
+}
+
+/* Whether a connection to the place could reach that socket: it is no wonder then that the place is
+ * not free. */
+static bool overlaps(const struct bound *b, const struct sockaddr *place)
+{
+    const struct sockaddr *own = name_of(b);
+    if (port_of(own) == 0 || port_of(own) != port_of(place)) {
         return false;
     }
     if (own->sa_family != place->sa_family) {
-        return serves_both(fd, own);
+        return b->both;
     }
     return is_any(own) || is_any(place) || same_place(own, place);
 }
 
 static bool any_overlaps(const struct sockets *s, const struct sockaddr *place)
 {
+    struct bound b;
     for (size_t i = 0; i < s->n; i++) {
-        if (overlaps(s->list[i].fd, place)) {
+        if (bound_to(&s->list[i], &b) && overlaps(&b, place)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < s->nleft; i++) {
+        if (overlaps(&s->left[i], place)) {
             return true;
         }
     }
@@ -166,11 +191,23 @@ static bool is_file_at(const char *path, struct socket_file file)
     return there.inode != 0 && there.inode == file.inode && there.device == file.device;
 }
 
+/* Whether the file is one that was given up. */
+static bool has_left_file(const struct sockets *s, const struct sockaddr_un *un)
+{
+    for (size_t i = 0; i < s->nleft; i++) {
+        if (same_place(name_of(&s->left[i]), (const struct sockaddr *)un) &&
+            is_file_at(un->sun_path, s->left[i].file)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the set has at the place; NULL: nothing. */
 static const struct listen_socket *find(const struct sockets *s, const struct sockaddr *place)
 {
     for (size_t i = 0; i < s->n; i++) {
-        if (is_at(s->list[i].fd, place)) {
+        if (is_at(&s->list[i], place)) {
             return &s->list[i];
         }
     }
@@ -183,7 +220,7 @@ static size_t take_over(struct making *m, const struct sockaddr *place)
     size_t taken = 0;
     for (size_t i = 0; i < m->old->n; i++) {
         const struct listen_socket *one = &m->old->list[i];
-        if (contains(m->set, one->fd) || !is_at(one->fd, place)) {
+        if (contains(m->set, one->fd) || !is_at(one, place)) {
             continue;
         }
         if (place->sa_family == AF_UNIX &&
@@ -291,7 +328,9 @@ static bool open_unix(struct making *m, const char *path)
     if (take_over(m, (struct sockaddr *)&un) > 0) {
         return true;
     }
-    if (!make_way(where, &un)) {
+    if (has_left_file(m->old, &un)) {
+        (void)unlink(un.sun_path);
+    } else if (!make_way(where, &un)) {
         return false;
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -470,13 +509,38 @@ void sockets_forget(struct sockets *s)
         munmap(s->gone, s->n * sizeof(*s->gone));
     }
     free(s->list);
+    free(s->left);
     *s = (struct sockets){0};
 }
 
-void sockets_retire(struct sockets *old, const struct sockets *now)
+static bool same_bound(const struct bound *a, const struct bound *b)
 {
+    return same_place(name_of(a), name_of(b)) && a->both == b->both &&
+           a->file.device == b->file.device && a->file.inode == b->file.inode;
+}
+
+static void put_left(struct sockets *s, const struct bound *b)
+{
+    for (size_t i = 0; i < s->nleft; i++) {
+        if (same_bound(&s->left[i], b)) {
+            return; /* it comes and goes with every reload */
+        }
+    }
+    s->left = xrealloc(s->left, (s->nleft + 1) * sizeof(*s->left));
+    s->left[s->nleft++] = *b;
+}
+
+void sockets_retire(struct sockets *old, struct sockets *now)
+{
+    for (size_t i = 0; i < old->nleft; i++) {
+        put_left(now, &old->left[i]);
+    }
     for (size_t i = 0; i < old->n; i++) {
         if (!contains(now, old->list[i].fd)) {
+            struct bound b;
+            if (bound_to(&old->list[i], &b)) {
+                put_left(now, &b);
+            }
             if (old->gone != NULL) {
                 atomic_store(&old->gone[i], true);
             }
@@ -484,6 +548,13 @@ void sockets_retire(struct sockets *old, const struct sockets *now)
         }
     }
     sockets_forget(old);
+}
+
+void sockets_forget_left(struct sockets *s)
+{
+    free(s->left);
+    s->left = NULL;
+    s->nleft = 0;
 }
 
 void sockets_leave(struct sockets *other, const struct sockets *own)

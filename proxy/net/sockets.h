@@ -32,12 +32,17 @@ struct listen_socket {
     const atomic_bool *gone; /**< set in sockets->gone; NULL: it is never given up */
 };
 
+struct bound; /* sockets.c */
+
 struct sockets {
     struct listen_socket *list;
     size_t n;
     /** One for each of the list, in memory that worker processes share: the main process has given
      * that socket up, and who closes it as the last one resets what waits in it. */
     atomic_bool *gone;
+    /** Addresses that were given up. A worker process may listen there until it has heard of it. */
+    struct bound *left;
+    size_t nleft;
 };
 
 /** Puts an inherited descriptor into a set, for others to take over. `file` with an inode of 0: the
@@ -52,7 +57,9 @@ bool sockets_adopt(struct sockets *s, int fd, struct socket_file file);
 bool sockets_open(struct sockets *s, const struct config *cfg, const struct sockets *old);
 
 /** `now` is in force: gives up what only `old` has, and empties `old`. */
-void sockets_retire(struct sockets *old, const struct sockets *now);
+void sockets_retire(struct sockets *old, struct sockets *now);
+/** Nobody listens any more at addresses that were given up: who does is another program. */
+void sockets_forget_left(struct sockets *s);
 /** Closes what only `other` has, and empties it: a worker process has no use for it. */
 void sockets_leave(struct sockets *other, const struct sockets *own);
 /** The set does not come into force: closes what it opened itself, removes the files that it made,

@@ -404,6 +404,18 @@ static void on_said(struct ev_loop *loop, ev_io *io, int revents)
 
 /* ---------------------------------------------------------------- reload */
 
+/* None of the worker processes is one that may still listen where the others do not. */
+static bool all_stay(const struct master *m)
+{
+    list_each(node, &m->children)
+    {
+        if (container_of(node, struct child, node)->leaving) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool load_next(struct master *m)
 {
     if (cfg_load_again(m->argc, m->argv, stdout, stderr, &m->next_cfg, cfg_has_file(m->cfg)) !=
@@ -413,6 +425,9 @@ static bool load_next(struct master *m)
     const char *fixed;
     while ((fixed = cfg_keep_fixed(m->next_cfg, m->cfg)) != NULL) {
         LOG(WARN, "%s cannot change at a reload; it stays as it was", fixed);
+    }
+    if (all_stay(m)) {
+        sockets_forget_left(&m->sockets);
     }
     return system_check_user(m->next_cfg) && system_check_pid_file(m->next_cfg) &&
            sockets_open(&m->next_sockets, m->next_cfg, &m->sockets);

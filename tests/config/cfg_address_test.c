@@ -141,11 +141,7 @@ static void backends(void **state)
         {"h,80;a.b:8080", "h", "a.b/ 8080/", CFG_PROTO_HTTP1, false, NULL, "patterns have no port"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct said s;
-        struct cfg_backend b = {0};
-        said_begin(&s, cases[i].text);
-        assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
-        said_end(&s, 0, cases[i].warning);
+        struct cfg_backend b = backend_of(cases[i].text, cases[i].warning);
         assert_string_equal(b.addr.host, cases[i].host);
         assert_int_equal(b.addr.port, 80);
         char joined[200] = "";
@@ -163,11 +159,7 @@ static void backends(void **state)
 static void bad_backends(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        size_t errors;
-        const char *why;
-    } cases[] = {
+    static const struct refusal cases[] = {
         {"*,80", 1, "* is no address to connect to"},
         {"h", 1, "has no port"},
         {"h,80;/a b;", 1, "a byte that no path has"},
@@ -204,14 +196,7 @@ static void bad_backends(void **state)
         {"h,80;;redirect-if-nto-tls", 1, "did you mean \"redirect-if-not-tls\"?"},
         {"h,0;/?:[;tsl", 4, "did you mean"},
     };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct said s;
-        struct cfg_backend b = {0};
-        said_begin(&s, cases[i].text);
-        assert_false(cfg_parse_backend(&s.report, s.report.at.text, &b));
-        assert_null(b.patterns);
-        said_end(&s, cases[i].errors, cases[i].why);
-    }
+    assert_backends_refused(cases, COUNT(cases));
 }
 
 static void parameters_of_frontends(void **state)
@@ -285,12 +270,8 @@ static void traps_of_backends_are_warned_of(void **state)
         {"h,80;;mruby=/x.rb", "warning: mruby: it has no effect: there is no scripting"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct said s;
-        struct cfg_backend b = {0};
-        said_begin(&s, cases[i].text);
-        assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
+        struct cfg_backend b = backend_of(cases[i].text, cases[i].why);
         cfg_backend_clear(&b);
-        said_end(&s, 0, cases[i].why);
     }
 }
 

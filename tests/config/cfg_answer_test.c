@@ -27,10 +27,7 @@ static void answers(void **state)
         {"redirect=301,https://[::1]:8443$path", CFG_KIND_REDIRECT, 301, "https://[::1]:8443$path"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct said s;
-        struct cfg_backend b = {0};
-        said_begin(&s, cases[i].text);
-        assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
+        struct cfg_backend b = backend_of(cases[i].text, NULL);
         assert_int_equal(b.kind, cases[i].kind);
         assert_int_equal(b.status, cases[i].status);
         assert_true(b.addr.host == NULL && b.addr.path == NULL && b.npatterns > 0);
@@ -42,7 +39,6 @@ static void answers(void **state)
             assert_string_equal(b.location, cases[i].location);
         }
         cfg_backend_clear(&b);
-        said_end(&s, 0, NULL);
     }
 }
 
@@ -50,34 +46,24 @@ static void the_body_is_read_with_the_configuration(void **state)
 {
     (void)state;
     char text[160];
-    struct said s;
-    struct cfg_backend b;
     test_file(page, "page", "back\0soon", 9);
     snprintf(text, sizeof(text), "respond=503,%s;/a", page);
-    said_begin(&s, text);
-    assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
+    struct cfg_backend b = backend_of(text, NULL);
     assert_string_equal(b.file, page);
     assert_int_equal(b.body_len, 9);
     assert_memory_equal(b.body, "back\0soon", 9);
     cfg_backend_clear(&b);
-    said_end(&s, 0, NULL);
     test_file(page, "page", "", 0);
-    said_begin(&s, text);
-    assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
+    b = backend_of(text, NULL);
     assert_int_equal(b.body_len, 0);
     assert_non_null(b.body);
     cfg_backend_clear(&b);
-    said_end(&s, 0, NULL);
 }
 
 static void bad_answers(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        size_t errors;
-        const char *why;
-    } cases[] = {
+    static const struct refusal cases[] = {
         {"respond", 1, "t:1:1: no value; expected respond=VALUE"},
         {"respond=", 1, "no value; expected respond=VALUE"},
         {"respond=;/a", 1, "no value; expected respond=VALUE"},
@@ -156,16 +142,7 @@ static void bad_answers(void **state)
         {"respond=200;;redirect-if-nto-tls", 1, "did you mean \"redirect-if-not-tls\"?"},
         {"respond=1;[;tls", 3, "is about a server"},
     };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct said s;
-        struct cfg_backend b = {0};
-        said_begin(&s, cases[i].text);
-        if (cfg_parse_backend(&s.report, s.report.at.text, &b)) {
-            fail_msg("%s", cases[i].text);
-        }
-        assert_null(b.patterns);
-        said_end(&s, cases[i].errors, cases[i].why);
-    }
+    assert_backends_refused(cases, COUNT(cases));
 }
 
 static void addresses_stay_addresses(void **state)
@@ -174,13 +151,9 @@ static void addresses_stay_addresses(void **state)
     static const char *const addresses[] = {"respond,80", "redirect,80", "unix:respond=200",
                                             "unix:/a=b", "h-respond,80"};
     for (size_t i = 0; i < COUNT(addresses); i++) {
-        struct said s;
-        struct cfg_backend b;
-        said_begin(&s, addresses[i]);
-        assert_true(cfg_parse_backend(&s.report, s.report.at.text, &b));
+        struct cfg_backend b = backend_of(addresses[i], NULL);
         assert_int_equal(b.kind, CFG_KIND_SERVER);
         cfg_backend_clear(&b);
-        said_end(&s, 0, NULL);
     }
 }
 

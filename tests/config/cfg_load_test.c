@@ -1,40 +1,7 @@
 /* The snapshot as a whole: what overrides what, and that nothing is left over, whichever allocation
  * fails. */
 #include "cfg_test.h"
-
-/* The linker gives the library these instead of libc's (-Wl,--wrap). */
-static long allocations_left = -1; /* -1: no end */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-static bool may_allocate(void)
-{
-    if (allocations_left > 0) {
-        allocations_left--;
-        return true;
-    }
-    return allocations_left < 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return may_allocate() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return may_allocate() ? __real_calloc(count, size) : NULL;
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-    return may_allocate() ? __real_realloc(p, size) : NULL;
-}
+#include "failing_memory.h"
 
 static void the_command_line_overrides_the_file(void **state)
 {

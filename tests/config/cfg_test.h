@@ -49,6 +49,37 @@ static inline void said_end(struct said *s, size_t errors, const char *part)
     free(s->text);
 }
 
+/** A backend that is good, and what is said of it: see said_end(). */
+static inline struct cfg_backend backend_of(const char *text, const char *part)
+{
+    struct said s;
+    struct cfg_backend b = {0};
+    said_begin(&s, text);
+    bool good = cfg_parse_backend(&s.report, s.report.at.text, &b);
+    said_end(&s, 0, part);
+    assert_true(good);
+    return b;
+}
+
+struct refusal {
+    const char *text;
+    size_t errors;
+    const char *why;
+};
+
+static inline void assert_backends_refused(const struct refusal *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct said s;
+        struct cfg_backend b = {0};
+        said_begin(&s, cases[i].text);
+        bool good = cfg_parse_backend(&s.report, s.report.at.text, &b);
+        said_end(&s, cases[i].errors, cases[i].why);
+        assert_false(good);
+        assert_null(b.patterns);
+    }
+}
+
 /** A folder of its own; the path is static. */
 static inline const char *test_folder(void)
 {

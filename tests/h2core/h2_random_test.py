@@ -7,7 +7,6 @@ content; nobody may find fault; in the end both must agree on every window and o
 usage: h2_random_test.py PATH_OF_H2_DRIVEN [ROUNDS [FIRST_SEED]]
 """
 import collections
-import os
 import random
 import sys
 
@@ -143,8 +142,7 @@ class Round:
 def main():
     engine = Engine(sys.argv[1])
     # Under valgrind it would be Python that is watched, at a fiftieth of its speed, and not the engine.
-    rounds = 4 if "vgpreload" in os.environ.get("LD_PRELOAD", "") else 80
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else rounds
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 80
     first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
     totals = collections.defaultdict(collections.Counter)
     for seed in range(first, first + rounds):

@@ -248,17 +248,24 @@ static void feed(struct h2_conn *c, const void *p, size_t len)
     }
 }
 
+/* A server at rest, whose memory is counted. */
+static struct h2_conn *quiet_server(struct counting *counting)
+{
+    struct h2_options opts;
+    counting_init(counting);
+    h2_options_init(&opts);
+    opts.alloc = &counting->alloc;
+    struct h2_conn *c = h2_conn_new(H2_SERVER, &opts);
+    feed(c, preface_and_settings, sizeof(preface_and_settings) - 1);
+    drain(c);
+    return c;
+}
+
 static void frames_that_come_whole_are_not_copied(void **state)
 {
     (void)state;
     struct counting counting;
-    struct h2_options opts;
-    counting_init(&counting);
-    h2_options_init(&opts);
-    opts.alloc = &counting.alloc;
-    struct h2_conn *c = h2_conn_new(H2_SERVER, &opts);
-    feed(c, preface_and_settings, sizeof(preface_and_settings) - 1);
-    drain(c);
+    struct h2_conn *c = quiet_server(&counting);
     size_t quiet = counting.bytes;
     size_t calls = counting.calls;
 
@@ -278,13 +285,7 @@ static void an_announced_length_takes_no_memory(void **state)
 {
     (void)state;
     struct counting counting;
-    struct h2_options opts;
-    counting_init(&counting);
-    h2_options_init(&opts);
-    opts.alloc = &counting.alloc;
-    struct h2_conn *c = h2_conn_new(H2_SERVER, &opts);
-    feed(c, preface_and_settings, sizeof(preface_and_settings) - 1);
-    drain(c);
+    struct h2_conn *c = quiet_server(&counting);
     size_t quiet = counting.bytes;
     feed(c, "\0\x40\0\1\4\0\0\0\1x", 10); /* HEADERS of 16384 octets, of which one has come */
     assert_true(counting.bytes <= quiet + 256);
@@ -297,13 +298,7 @@ static void an_idle_connection_is_small(void **state)
 {
     (void)state;
     struct counting counting;
-    struct h2_options opts;
-    counting_init(&counting);
-    h2_options_init(&opts);
-    opts.alloc = &counting.alloc;
-    struct h2_conn *c = h2_conn_new(H2_SERVER, &opts);
-    feed(c, preface_and_settings, sizeof(preface_and_settings) - 1);
-    drain(c);
+    struct h2_conn *c = quiet_server(&counting);
     print_message("idle: %zu octets in %zu blocks; connection %zu, stream %zu\n", counting.bytes,
                   counting.blocks, sizeof(struct h2_conn), sizeof(struct h2_stream));
     assert_true(counting.bytes <= 1536);
