@@ -19,6 +19,7 @@ from lib.processes import (
     finish,
     get,
     is_running,
+    listens,
     reload,
     serving,
     status_of,
@@ -215,8 +216,7 @@ def test_reload_changes_backends_frontends_and_workers(start_proxy, make_origin,
 def test_clients_are_told_to_go_after_a_reload(start_proxy, make_origin, clients, token):
     proxy = start_proxy([make_origin()])
     h2 = clients.connect("h2-prior", proxy)
-    h1 = clients.connect("h1", proxy)
-    h2.start("GET", f"/hold?n=100000&id={token}")
+    h2.wait_head(h2.start("GET", f"/hold?n=100000&id={token}"))  # it is with the worker before
     reload(proxy)
     wait_for(lambda: (h2.pump(0.05), h2.goaways)[1], "GOAWAY")
     assert h2.goaways[0] == (2**31 - 1, 0)
@@ -242,6 +242,8 @@ def test_the_oldest_are_ended_when_there_are_too_many(start_proxy, make_origin, 
         client.start("GET", f"/hold?n=1000000&id={token}")
         client.read_final_head()
         workers.append(reload(proxy))
+        # Until it has heard that it is to leave, the one before takes connections, too.
+        wait_for(lambda: not listens(workers[-2], proxy.clear_port), "the worker before to listen no more")
     wait_for(lambda: sorted(children(proxy.process.pid)) == sorted(workers[-2:]), "two worker processes")
 
 
