@@ -149,6 +149,41 @@ def test_backend_that_stops_in_the_body_is_cut(start_proxy, make_origin, clients
     assert resp.status == 200 and not resp.complete and len(resp.body) == 1000
 
 
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+@pytest.mark.parametrize("path", ["/never", "/hold-open"])
+def test_what_others_get_gives_a_request_no_more_time(start_proxy, make_origin, clients, token, proto, path):
+    """They share a connection to an HTTP/2 backend: that one is never silent."""
+    origin = make_origin(proto=proto)
+    proxy = start_proxy([origin], args=["--backend-read-timeout=1"])
+    waits, others = clients.connect("h2-prior", proxy), clients.connect("h1", proxy)
+    begun = time.monotonic()
+    sid = waits.start("GET", f"{path}?id={token}")
+    while not waits.streams[sid].done and time.monotonic() < begun + LATEST:
+        assert others.request("GET", "/hello").status == 200
+        waits.pump(0.1)
+    resp = waits.wait(sid, 0.1)
+    assert 0.5 < time.monotonic() - begun < LATEST
+    assert resp.status == 504 if path == "/never" else not resp.complete
+    wait_for(lambda: origin.one(token).finished, "the backend's side is closed")
+    assert others.request("GET", "/hello").status == 200
+
+
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+def test_an_upload_is_a_sign_of_life(start_proxy, make_origin, clients, token, proto):
+    origin = make_origin(proto=proto)
+    proxy = start_proxy([origin], args=["--backend-read-timeout=1"])
+    client = clients.connect("h2-prior", proxy)
+    sid = client.start("POST", f"/echo?id={token}", body=b"x" * 10, manual=True)
+    for _ in range(10):
+        client.send_piece(sid, 1)
+        deadline = time.monotonic() + 0.25
+        while time.monotonic() < deadline:
+            client.pump(0.05)
+    client.streams[sid].manual = False
+    resp = client.wait(sid)
+    assert resp.status == 200 and resp.body == b"x" * 10
+
+
 def test_read_timeout_of_one_backend(start_proxy, make_origin, clients, token):
     """The parameter of -b overrides the option."""
     origin = make_origin()

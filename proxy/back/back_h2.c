@@ -15,6 +15,7 @@
 #include "net/clock.h"
 #include "ops/log.h"
 #include "process/worker.h"
+#include "route/targets.h"
 #include "route/routes.h"
 
 static const struct exchange_ops exchange_ops;
@@ -104,23 +105,25 @@ void back_h2_fail(struct back_h2 *b, enum exchange_error why)
 
 static void on_stream_timer(struct timer *t);
 
-/* --backend-stream-write-timeout while request bytes wait for window, --backend-stream-read-timeout
- * while we wait. */
+/*
+ * --backend-stream-write-timeout while request bytes wait for window; while the backend is waited
+ * for --backend-stream-read-timeout or, as over HTTP/1.1, the read-timeout of the group: what it
+ * says on other streams of the connection is of no use to this one. An octet in either direction is
+ * a sign of life. A client that does not read is the front's business.
+ */
 static void watch_stream(struct exchange *x)
 {
     const struct config *cfg = x->worker->cfg;
     uint64_t ms = 0;
     bool sends = x->up.len > 0 && exchange_may_send_up(x);
     x->back_timer_reads = !sends;
-    if (x->tunnel.open && !sends) {
-        x->back_timer_mark = exchange_tunnel_moved(x) + 1; /* any octet, in any direction */
-        ms = x->down.len == 0 ? cfg->backend_stream_read_timeout : 0;
-    } else if (sends) {
+    if (sends) {
         x->back_timer_mark = x->up.taken + exchange_step(x->up.len);
         ms = cfg->backend_stream_write_timeout;
     } else if (x->down.len == 0) {
-        x->back_timer_mark = x->down.taken + 1;
-        ms = cfg->backend_stream_read_timeout;
+        uint64_t stream = cfg->backend_stream_read_timeout;
+        x->back_timer_mark = exchange_moved(x) + 1;
+        ms = stream != 0 ? stream : x->group->group->read_timeout;
     }
     x->back_timer.fire = on_stream_timer;
     timer_set(&x->worker->wheel, &x->back_timer, ms);
@@ -131,11 +134,13 @@ static void on_stream_timer(struct timer *t)
 {
     struct exchange *x = container_of(t, struct exchange, back_timer);
     struct back_h2 *b = back_h2_checked(x->back);
-    uint64_t moved = !x->back_timer_reads ? x->up.taken
-                     : x->tunnel.open     ? exchange_tunnel_moved(x)
-                                          : x->down.taken + x->down.len;
+    uint64_t moved = x->back_timer_reads ? exchange_moved(x) : x->up.taken;
     if (moved >= x->back_timer_mark) {
         watch_stream(x);
+        return;
+    }
+    if (x->back_timer_reads && back_h2_is_overdue(b)) {
+        back_h2_on_timeout(&b->timer); /* nothing has come on any stream: all of it is over */
         return;
     }
     (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
@@ -376,6 +381,7 @@ static void finish(struct back_h2 *b, struct exchange *x)
 
 static void take_head(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
 {
+    watch_stream(x); /* a sign of life, though no octet of a body */
     x->response.status = ev->status;
     message_set_fields_h2(x, &x->response.m, ev->fields, ev->nfields);
     if (ev->type == H2_EVENT_INFORMATIONAL) {
@@ -608,6 +614,9 @@ static void on_credit(struct exchange *x, size_t n)
 {
     struct back_h2 *b = back_h2_checked(x->back);
     (void)h2_conn_consume(b->engine, x->back_stream, (uint32_t)n);
+    if (x->back_timer.at == 0) { /* it is the backend again that is waited for */
+        watch_stream(x);
+    }
     conn_want_output(b->conn);
 }
 

@@ -49,6 +49,8 @@ static inline struct back_h2 *back_h2_checked(void *p)
 extern const struct conn_ops back_h2_conn_ops;
 /** Of `timer`. */
 void back_h2_on_timeout(struct timer *t);
+/** Streams wait, and nothing has moved on any of them within --backend-read-timeout. */
+bool back_h2_is_overdue(const struct back_h2 *b);
 /** Octets have come or gone, or the first are to go: the timer is set anew. */
 void back_h2_touch(struct back_h2 *b);
 

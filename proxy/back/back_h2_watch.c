@@ -180,11 +180,18 @@ static void time_out(struct back_h2 *b)
     back_h2_fail(b, EXCHANGE_BACKEND_TIMEOUT);
 }
 
+bool back_h2_is_overdue(const struct back_h2 *b)
+{
+    uint64_t most = b->pool->backend->read_timeout;
+    return b->ready && !awaits_settings(b) && most != 0 && waits_for_backend(b) &&
+           clock_ms() - b->moved >= most;
+}
+
 void back_h2_on_timeout(struct timer *t)
 {
     struct back_h2 *b = container_of(t, struct back_h2, timer);
     assert(b->magic == BACK_H2_MAGIC);
-    uint64_t now = clock_ms(), most = b->pool->backend->read_timeout;
+    uint64_t now = clock_ms();
     bool unused = list_empty(&b->streams);
     if (b->answer_by != 0 && now >= b->answer_by && (unused || b->asked_unused)) {
         LOG(NOTICE, "backend %s: an idle connection is dead, and closed", b->pool->text);
@@ -203,7 +210,7 @@ void back_h2_on_timeout(struct timer *t)
         look_later(b);
     } else if (!waits_for_backend(b)) {
         back_h2_touch(b);
-    } else if (most != 0 && now - b->moved >= most) {
+    } else if (back_h2_is_overdue(b)) {
         time_out(b);
     } else {
         look_at_users(b, now);

@@ -237,8 +237,8 @@ static inline bool exchange_tunnel_is_over(const struct exchange *x)
     return x->tunnel.open && x->tunnel.down_sent && x->up.ended && x->back_ops == NULL;
 }
 
-/** Octets that have moved through a tunnel so far, in either direction. */
-static inline uint64_t exchange_tunnel_moved(const struct exchange *x)
+/** Octets of bodies that have come so far, in either direction. */
+static inline uint64_t exchange_moved(const struct exchange *x)
 {
     return x->up.taken + x->up.len + x->down.taken + x->down.len;
 }

@@ -360,7 +360,7 @@ static size_t tunnel_output(struct front_h1 *h, uint8_t *buf, size_t cap)
 
 static void watch_tunnel(struct front_h1 *h)
 {
-    h->x->timer_mark = exchange_tunnel_moved(h->x);
+    h->x->timer_mark = exchange_moved(h->x);
     set_timer(h, h->front->worker->cfg->frontend_stream_read_timeout);
 }
 
@@ -370,7 +370,7 @@ static void tunnel_timeout(struct front_h1 *h)
 {
     struct exchange *x = h->x;
     bool waiting = x->up.len > 0 || x->down.len > 0 || conn_blocked(h->front->conn);
-    if (waiting || exchange_tunnel_moved(x) != x->timer_mark) {
+    if (waiting || exchange_moved(x) != x->timer_mark) {
         watch_tunnel(h);
         return;
     }

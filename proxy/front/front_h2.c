@@ -321,7 +321,7 @@ static void watch_client(struct exchange *x)
         ms = cfg->frontend_stream_write_timeout;
     } else if (x->tunnel.wanted != TUNNEL_NONE) {
         /* Any octet, in any direction; and none is expected before it is open. */
-        x->timer_mark = exchange_tunnel_moved(x) + 1;
+        x->timer_mark = exchange_moved(x) + 1;
         ms = x->tunnel.open && x->up.len == 0 ? cfg->frontend_stream_read_timeout : 0;
     } else if (!x->up.ended && x->up.len == 0) {
         x->timer_mark = x->up.taken + 1;
@@ -551,7 +551,7 @@ static void on_stream_timer(struct timer *t)
     struct front_h2 *h = checked(x->front);
     bool done = x->timer_reads && x->up.ended && !x->tunnel.open;
     uint64_t moved = !x->timer_reads  ? x->sent_bytes
-                     : x->tunnel.open ? exchange_tunnel_moved(x)
+                     : x->tunnel.open ? exchange_moved(x)
                                       : x->up.taken + x->up.len;
     if (moved >= x->timer_mark || done) {
         watch_client(x);

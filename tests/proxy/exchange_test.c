@@ -436,7 +436,7 @@ static void a_tunnel_is_over_when_both_ends_and_the_back_are(void **state)
     exchange_push_up(x, (const uint8_t *)"01", 2);
     exchange_push_down(x, (const uint8_t *)"abc", 3);
     pipe_drop(&x->down, 1);
-    assert_int_equal(exchange_tunnel_moved(x), 5);
+    assert_int_equal(exchange_moved(x), 5);
     exchange_end_up(x);
     assert_false(exchange_tunnel_is_over(x));
     x->tunnel.down_sent = true;
