@@ -203,6 +203,35 @@ static void a_pause_in_the_middle_of_records_loses_nothing(void **state)
     close_tls(&s);
 }
 
+/* What a pause has left in TLS is read on when another pause begins, in which the peer is listened
+ * to: nothing but the socket would wake it. */
+static void an_end_that_lies_behind_a_pause_in_tls_is_heard(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.server.pause = CONN_PAUSE_BODY;
+    s.server.most = 1000;
+    s.client.to_send = s.client.end_at = 10000; /* a record, and close_notify in the same read */
+    conn_want_output(s.client.conn);
+    for (int i = 0; i < 10; i++) {
+        rig_turn(&s.rig);
+    }
+    assert_int_equal(s.server.nseen, 1000);
+    s.server.most = SIZE_MAX;
+    s.server.pause = CONN_PAUSE_PIPELINE;
+    conn_resume_reading(s.server.conn, CONN_PAUSE_BODY);
+    for (int i = 0; i < 10; i++) {
+        rig_turn(&s.rig);
+    }
+    assert_int_equal(s.server.nseen, 10000);
+    assert_int_equal(s.server.eofs, 1);
+    assert_true(s.server.clean);
+    assert_false(ev_is_active(&s.server.conn->rev)); /* there is nothing that could wake it */
+    close_tls(&s);
+}
+
 static void an_end_without_close_notify_is_not_clean(void **state)
 {
     (void)state;
@@ -315,6 +344,7 @@ int main(void)
         cmocka_unit_test(one_side_of_tls_may_end_and_the_other_go_on),
         cmocka_unit_test(tls_begins_behind_what_was_said_before_it),
         cmocka_unit_test(a_pause_in_the_middle_of_records_loses_nothing),
+        cmocka_unit_test(an_end_that_lies_behind_a_pause_in_tls_is_heard),
         cmocka_unit_test(an_end_without_close_notify_is_not_clean),
         cmocka_unit_test(a_certificate_for_another_name_fails_the_connection),
         cmocka_unit_test(a_handshake_that_does_not_go_on_times_out),
