@@ -1,5 +1,6 @@
 """Running the program under test."""
 
+import contextlib
 import os
 import re
 import signal
@@ -208,6 +209,18 @@ class Proxy:
     def signal(self, number):
         self.ending = self.ending or number in (signal.SIGQUIT, signal.SIGTERM)
         self.process.send_signal(number)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """What comes meanwhile is seen in one turn of the worker's loop, when it goes on."""
+        pids = self.pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def wait_exit(self, timeout=STOP_SECONDS):
         try:
