@@ -1,6 +1,6 @@
 /*
  * The front for HTTP/1.1 and 1.0 clients: one request at a time, in order. The next request of a
- * client that pipelines is not read before the response to the one before is written.
+ * client that pipelines is not looked at before the response to the one before is written.
  */
 #include "front/front.h"
 
@@ -274,8 +274,8 @@ static void take_head(struct front_h1 *h, const uint8_t *data)
     x->request.m.has_body = framing.kind != H1_BODY_NONE;
     x->request.m.content_length = head->content_length;
     h->writer = (struct h1_writer){0};
-    bool acceptable = target_is_acceptable(x, head, scheme) &&
-                      tunnel_ask_h1(x, head->connection_upgrade);
+    bool acceptable =
+        target_is_acceptable(x, head, scheme) && tunnel_ask_h1(x, head->connection_upgrade);
     bool tunnel = x->tunnel.wanted != TUNNEL_NONE;
     if (acceptable && !tunnel && upgrade_to_h2(h, x)) {
         return; /* h is gone */

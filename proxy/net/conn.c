@@ -705,7 +705,9 @@ void conn_flush(struct conn *c)
     }
     if (ev_is_active(&c->wev)) {
         ev_io_stop(c->worker->loop, &c->wev);
-        timer_stop(&c->write_timer);
+        if (c->state != CONN_HANDSHAKE) { /* there it is the connect time-out, which goes on */
+            timer_stop(&c->write_timer);
+        }
     }
     if (c->state == CONN_FINISHING) {
         if (send_close_notify(c)) {

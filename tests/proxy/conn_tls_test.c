@@ -5,6 +5,7 @@
 #include "conn_testing.h"
 #include "proxy_testing.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -284,6 +285,39 @@ static void a_handshake_that_does_not_go_on_times_out(void **state)
     close_tls(&s);
 }
 
+/* The time-out is one for all that comes before the connection can be used. */
+static void a_peer_that_is_slow_to_read_the_first_words_has_no_more_time(void **state)
+{
+    (void)state;
+    static uint8_t preface[16u << 20]; /* more than sockets hold */
+    static uint8_t buf[1u << 16];
+    struct tls_scene s;
+    struct sockaddr_in addr;
+    char options[512];
+    snprintf(options, sizeof(options), "%s\n%s", cert_path("conn", "key"),
+             cert_path("conn", "cert"));
+    rig_open_tls(&s.rig, options);
+    int l = testing_listener(&addr);
+    struct conn_target target =
+        testing_target((const struct sockaddr *)(const void *)&addr, sizeof(addr));
+    struct tls_peer peer = {.ctx = s.rig.client_ctx, .name = "a.example", .alpn = "http/1.1"};
+    target.tls = &peer;
+    s.server = s.client = (struct user){.most = SIZE_MAX};
+    s.client.conn = conn_connect(s.rig.worker, &target, &user_ops, &s.client);
+    conn_set_preface(s.client.conn, preface, sizeof(preface));
+    int fd = accept(l, NULL, NULL);
+    assert_true(fd >= 0);
+    while (s.client.conn->state == CONN_CONNECTING || conn_blocked(s.client.conn)) {
+        rig_turn(&s.rig);
+        assert_true(recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0 || errno == EAGAIN);
+    }
+    assert_int_equal(s.client.conn->state, CONN_HANDSHAKE);
+    assert_true(s.client.conn->write_timer.at > 0);
+    close(fd);
+    close(l);
+    close_tls(&s);
+}
+
 static void an_end_in_the_handshake_is_a_failure(void **state)
 {
     (void)state;
@@ -348,6 +382,7 @@ int main(void)
         cmocka_unit_test(an_end_without_close_notify_is_not_clean),
         cmocka_unit_test(a_certificate_for_another_name_fails_the_connection),
         cmocka_unit_test(a_handshake_that_does_not_go_on_times_out),
+        cmocka_unit_test(a_peer_that_is_slow_to_read_the_first_words_has_no_more_time),
         cmocka_unit_test(an_end_in_the_handshake_is_a_failure),
         cmocka_unit_test(a_connection_at_rest_holds_no_buffers),
     };

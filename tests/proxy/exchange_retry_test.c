@@ -246,7 +246,7 @@ static void the_next_back_gets_the_body_from_its_beginning(void **state)
     fails(x, EXCHANGE_BACKEND_GONE);
     unsigned credits = told.credits;
     take_body(x, 10000);
-    assert_int_equal(told.credit, 30000); /* for these the front has read others */
+    assert_int_equal(told.credit, 30000);        /* for these the front has read others */
     assert_int_equal(told.credits, credits + 1); /* but there is room again: it may have paused */
     fails(x, EXCHANGE_BACKEND_GONE);
     take_body(x, BODY);
