@@ -18,6 +18,15 @@ SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|LeakSanitizer|WARNIN
 STOP_SECONDS = 8
 
 
+def _is_stopped(pid):
+    """Each thread: a signal stops them one after the other."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat") as stat:
+            if stat.read().rsplit(")", 1)[1].split()[0] != "T":
+                return False
+    return True
+
+
 class StartFailure(AssertionError):
     pass
 
@@ -217,6 +226,7 @@ class Proxy:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
+            wait_for(lambda: all(_is_stopped(pid) for pid in pids), "all processes are stopped")
             yield
         finally:
             for pid in pids:
