@@ -503,9 +503,6 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
         swallow(c);
         return;
     }
-    if (is_resuming(c)) {
-        return;
-    }
     if (c->eof_seen || (c->state == CONN_OPEN && !may_read(c))) {
         ev_io_stop(loop, watcher); /* only now, so that a short pause costs no system call */
         return;

@@ -302,7 +302,7 @@ static void a_client_that_waits_for_its_answer_is_heard_leaving(void **state)
 
 static bool peer_is_stuck(const void *ctx)
 {
-    static const char data[4096];
+    static const char data[5000];
     const struct scene *s = ctx;
     while (write(s->peer, data, sizeof(data)) > 0) {
     }
@@ -319,6 +319,33 @@ static void a_client_is_not_listened_to_for_ever(void **state)
     rig_until(&s.rig, peer_is_stuck, &s);
     assert_int_equal(buffer_len(&s.user.conn->rx), WORKER_IO_SIZE);
     assert_int_equal(s.user.inputs, 1);
+    /* When some of it is taken it is listened to again. */
+    s.user.most = 40000;
+    conn_resume_reading(s.user.conn, CONN_PAUSE_PIPELINE);
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.nseen, 3 + 40000);
+    rig_until(&s.rig, peer_is_stuck, &s);
+    assert_int_equal(buffer_len(&s.user.conn->rx), WORKER_IO_SIZE);
+    assert_int_equal(s.user.leavings + s.user.eofs, 0);
+    scene_close(&s);
+}
+
+/* Of two pauses the one ends in which nothing is listened to. */
+static void a_client_is_listened_to_when_only_that_is_left(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    conn_pause_reading(s.user.conn, CONN_PAUSE_BODY);
+    conn_pause_reading(s.user.conn, CONN_PAUSE_PIPELINE);
+    say(&s, "abc");
+    assert_int_equal(buffer_len(&s.user.conn->rx), 0);
+    conn_resume_reading(s.user.conn, CONN_PAUSE_BODY);
+    shutdown(s.peer, SHUT_WR);
+    rig_turn(&s.rig);
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.inputs, 0);
+    assert_int_equal(s.user.leavings, 1);
     scene_close(&s);
 }
 
@@ -704,6 +731,7 @@ int main(void)
         cmocka_unit_test(what_comes_does_not_overtake_what_was_kept),
         cmocka_unit_test(a_client_that_waits_for_its_answer_is_heard_leaving),
         cmocka_unit_test(a_client_is_not_listened_to_for_ever),
+        cmocka_unit_test(a_client_is_listened_to_when_only_that_is_left),
         cmocka_unit_test(output_is_asked_for_once_for_a_turn),
         cmocka_unit_test(output_is_pulled_only_when_the_socket_has_room),
         cmocka_unit_test(a_peer_that_does_not_read_is_given_up),

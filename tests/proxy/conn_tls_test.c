@@ -204,6 +204,16 @@ static void a_pause_in_the_middle_of_records_loses_nothing(void **state)
     close_tls(&s);
 }
 
+static bool server_has_some(const void *ctx)
+{
+    return ((const struct tls_scene *)ctx)->server.nseen > 0;
+}
+
+static bool server_has_30000(const void *ctx)
+{
+    return ((const struct tls_scene *)ctx)->server.nseen == 30000;
+}
+
 /* What a pause has left in TLS is read on when another pause begins, in which the peer is listened
  * to: nothing but the socket would wake it. */
 static void an_end_that_lies_behind_a_pause_in_tls_is_heard(void **state)
@@ -230,6 +240,35 @@ static void an_end_that_lies_behind_a_pause_in_tls_is_heard(void **state)
     assert_int_equal(s.server.eofs, 1);
     assert_true(s.server.clean);
     assert_false(ev_is_active(&s.server.conn->rev)); /* there is nothing that could wake it */
+    close_tls(&s);
+}
+
+/* The same, and the loop has something of the socket to tell before its end of turn. */
+static void what_tls_has_left_is_read_before_the_socket(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.server.pause = CONN_PAUSE_BODY;
+    s.client.to_send = 20000; /* two records, in the same read */
+    conn_want_output(s.client.conn);
+    rig_until(&s.rig, server_has_some, &s);
+    assert_true(s.server.nseen < 20000 && s.server.conn->tls->in_len > 0);
+    s.client.to_send = 30000;
+    conn_want_output(s.client.conn);
+    rig_turn(&s.rig);
+    conn_pause_reading(s.server.conn, CONN_PAUSE_PIPELINE);
+    conn_resume_reading(s.server.conn, CONN_PAUSE_BODY);
+    ev_feed_event(s.rig.worker->loop, &s.server.conn->rev, EV_READ);
+    ev_invoke_pending(s.rig.worker->loop);
+    rig_turn(&s.rig);
+    s.server.pause = 0;
+    conn_resume_reading(s.server.conn, CONN_PAUSE_PIPELINE);
+    rig_until(&s.rig, server_has_30000, &s);
+    for (size_t i = 0; i < s.server.nseen; i++) {
+        assert_int_equal(s.server.seen[i], user_octet(i));
+    }
     close_tls(&s);
 }
 
@@ -379,6 +418,7 @@ int main(void)
         cmocka_unit_test(tls_begins_behind_what_was_said_before_it),
         cmocka_unit_test(a_pause_in_the_middle_of_records_loses_nothing),
         cmocka_unit_test(an_end_that_lies_behind_a_pause_in_tls_is_heard),
+        cmocka_unit_test(what_tls_has_left_is_read_before_the_socket),
         cmocka_unit_test(an_end_without_close_notify_is_not_clean),
         cmocka_unit_test(a_certificate_for_another_name_fails_the_connection),
         cmocka_unit_test(a_handshake_that_does_not_go_on_times_out),
