@@ -122,6 +122,33 @@ H2C = {
 }
 
 
+@pytest.mark.parametrize(
+    "arg,scheme,upgrades",
+    [
+        ("--require-http-scheme", "https", False),
+        ("--require-http-scheme", "http", True),
+        ("--http2-proxy", "ftp", False),
+        ("--http2-proxy", "http", True),
+    ],
+)
+def test_a_scheme_is_looked_at_before_the_upgrade(start_proxy, raw_backend, arg, scheme, upgrades):
+    backend = raw_backend(lambda head: OK)
+    proxy = start_proxy([f"127.0.0.1,{backend.port}"], fronts=("clear",), args=[arg])
+    fields = H2C["as it should be"][0]
+    got = ask(proxy.clear_port, f"GET {scheme}://a/ HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode())
+    assert got.startswith(b"HTTP/1.1 101" if upgrades else b"HTTP/1.1 400")
+    assert upgrades or not backend.heads
+
+
+def test_connect_is_not_upgraded(start_proxy, raw_backend):
+    """What comes behind it is the tunnel's."""
+    backend = raw_backend(lambda head: b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+    proxy = start_proxy([f"127.0.0.1,{backend.port}"], fronts=("clear",))
+    fields = H2C["as it should be"][0]
+    got = ask(proxy.clear_port, f"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n{fields}\r\n".encode())
+    assert got.startswith(b"HTTP/1.1 403") and len(backend.heads) == 1
+
+
 @pytest.mark.parametrize("name", H2C)
 def test_h2c_is_what_it_has_to_be(start_proxy, raw_backend, name):
     fields, upgrades = H2C[name]

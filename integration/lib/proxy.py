@@ -1,5 +1,6 @@
 """Running the program under test."""
 
+import contextlib
 import os
 import re
 import signal
@@ -15,6 +16,15 @@ BINARY = os.path.abspath(os.environ.get("NGHTTPX") or os.path.join(ROOT, "build"
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|LeakSanitizer|WARNING: ThreadSanitizer|Assertion .* failed")
 
 STOP_SECONDS = 8
+
+
+def _is_stopped(pid):
+    """Each thread: a signal stops them one after the other."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat") as stat:
+            if stat.read().rsplit(")", 1)[1].split()[0] != "T":
+                return False
+    return True
 
 
 class StartFailure(AssertionError):
@@ -208,6 +218,19 @@ class Proxy:
     def signal(self, number):
         self.ending = self.ending or number in (signal.SIGQUIT, signal.SIGTERM)
         self.process.send_signal(number)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """What comes meanwhile is seen in one turn of the worker's loop, when it goes on."""
+        pids = self.pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_for(lambda: all(_is_stopped(pid) for pid in pids), "all processes are stopped")
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def wait_exit(self, timeout=STOP_SECONDS):
         try:

@@ -370,7 +370,7 @@ static size_t output(struct conn *c, uint8_t *buf, size_t cap)
         if (b->writer.finished) {
             b->tx = TX_DONE;
         }
-        exchange_took_up(x);
+        exchange_took_up(x, taken);
         if (x->tunnel.open && b->tx == TX_DONE) {
             tunnel_written(b);
         }

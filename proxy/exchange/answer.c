@@ -259,8 +259,9 @@ static bool is_time(const struct exchange *x)
 
 static void on_body(struct exchange *x)
 {
-    pipe_drop(&x->up, x->up.len);
-    exchange_took_up(x);
+    size_t n = x->up.len;
+    pipe_drop(&x->up, n);
+    exchange_took_up(x, n);
     if (x->response.status == 0 && is_time(x)) {
         begin_response(x);
     }

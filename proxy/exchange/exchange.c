@@ -392,11 +392,11 @@ void exchange_end_down(struct exchange *x)
     x->front_ops->body(x);
 }
 
-void exchange_took_up(struct exchange *x)
+void exchange_took_up(struct exchange *x, size_t n)
 {
     size_t fresh = (size_t)(x->up.furthest - x->up_credited);
     x->up_credited = x->up.furthest;
-    if (fresh > 0 && !x->ended) {
+    if (n > 0 && !x->ended) {
         x->front_ops->credit(x, fresh);
     }
 }

@@ -51,7 +51,8 @@ struct exchange_ops {
     void (*head)(struct exchange *x);
     /** The pipe towards this side has got bytes, or has ended. */
     void (*body)(struct exchange *x);
-    /** `n` octets have left the pipe that this side fills: it may read more. */
+    /** Octets have left the pipe that this side fills: it may read more. `n` is how many of them
+     * left it for the first time. */
     void (*credit)(struct exchange *x, size_t n);
     /** The other side is gone. The back lets go of the exchange; the front answers with an error,
      * or resets. */
@@ -288,9 +289,9 @@ void exchange_push_up(struct exchange *x, const uint8_t *data, size_t len);
 void exchange_push_down(struct exchange *x, const uint8_t *data, size_t len);
 void exchange_end_up(struct exchange *x);
 void exchange_end_down(struct exchange *x);
-/** The back has taken octets out of its pipe. Those that it had taken before, for a try that
- * failed, are not credited again. */
-void exchange_took_up(struct exchange *x);
+/** The back has taken `n` octets out of its pipe. Those that were taken before, for a try that
+ * failed, are not credited again; but the front hears that there is room. */
+void exchange_took_up(struct exchange *x, size_t n);
 /** The front has taken `n` octets out of its pipe. */
 void exchange_took_down(struct exchange *x, size_t n);
 

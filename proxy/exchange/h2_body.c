@@ -97,7 +97,7 @@ static size_t put_frame(struct h2_conn *engine, enum h2_body_side side, struct e
     }
     *ended = last;
     if (side == H2_BODY_REQUESTS) {
-        exchange_took_up(x);
+        exchange_took_up(x, len);
     } else {
         exchange_took_down(x, len);
     }

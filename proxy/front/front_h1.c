@@ -1,6 +1,6 @@
 /*
  * The front for HTTP/1.1 and 1.0 clients: one request at a time, in order. The next request of a
- * client that pipelines is not read before the response to the one before is written.
+ * client that pipelines is not looked at before the response to the one before is written.
  */
 #include "front/front.h"
 
@@ -122,6 +122,13 @@ static void cut(struct front_h1 *h, enum exchange_error why)
 }
 
 /* ---------------------------------------------------------------- the request, inwards */
+
+/* A client that has ended its side gets its answer for as long as some of it can be sent. */
+static void watch_half_closed(struct front_h1 *h)
+{
+    h->x->timer_mark = h->x->sent_bytes;
+    set_timer(h, HALF_CLOSED_MS);
+}
 
 /* Nothing more is read before this exchange is over. */
 static void stop_reading(struct front_h1 *h)
@@ -267,12 +274,12 @@ static void take_head(struct front_h1 *h, const uint8_t *data)
     x->request.m.has_body = framing.kind != H1_BODY_NONE;
     x->request.m.content_length = head->content_length;
     h->writer = (struct h1_writer){0};
-    bool acceptable = target_is_acceptable(x, head, scheme);
-    if (acceptable && upgrade_to_h2(h, x)) {
+    bool acceptable =
+        target_is_acceptable(x, head, scheme) && tunnel_ask_h1(x, head->connection_upgrade);
+    bool tunnel = x->tunnel.wanted != TUNNEL_NONE;
+    if (acceptable && !tunnel && upgrade_to_h2(h, x)) {
         return; /* h is gone */
     }
-    acceptable = acceptable && tunnel_ask_h1(x, head->connection_upgrade);
-    bool tunnel = x->tunnel.wanted != TUNNEL_NONE;
     /* What is behind this head is not HTTP, or only if the backend refuses: who can tell? */
     h->keep_alive = framing.keep_alive && !front_count_request(h->front) && !tunnel;
     h1_receiver_follow(&h->receiver, framing);
@@ -588,10 +595,14 @@ static void ready(struct conn *c)
     (void)c; /* it was, before this protocol took over */
 }
 
-static void watch_half_closed(struct front_h1 *h)
+/* Other requests wait behind the one that is being answered: they will be, if the client is still
+ * there. */
+static void leaving(struct conn *c)
 {
-    h->x->timer_mark = h->x->sent_bytes;
-    set_timer(h, HALF_CLOSED_MS);
+    struct front_h1 *h = of_conn(c);
+    if (h->x != NULL) {
+        watch_half_closed(h);
+    }
 }
 
 static void eof(struct conn *c, bool clean)
@@ -618,17 +629,27 @@ static void failed(struct conn *c, enum conn_error why)
     cut(h, why == CONN_ERR_WRITE_TIMEOUT ? EXCHANGE_CLIENT_TIMEOUT : EXCHANGE_CLIENT_GONE);
 }
 
-static const struct conn_ops conn_ops = {
-    .ready = ready, .input = input, .eof = eof, .output = output, .failed = failed};
+static const struct conn_ops conn_ops = {.ready = ready,
+                                         .input = input,
+                                         .eof = eof,
+                                         .leaving = leaving,
+                                         .output = output,
+                                         .failed = failed};
+
+/* It has asked for something, and then ended its side. */
+static bool has_left(const struct front_h1 *h)
+{
+    return h->x != NULL && h->request_read && h->front->conn->eof_seen;
+}
 
 static void on_timeout(struct front *f)
 {
     struct front_h1 *h = checked(f->state);
     if (in_tunnel(h)) {
         tunnel_timeout(h);
-    } else if (h->half_closed && (h->x->sent_bytes != h->x->timer_mark || h->x->down.len > 0)) {
+    } else if (has_left(h) && (h->x->sent_bytes != h->x->timer_mark || h->x->down.len > 0)) {
         watch_half_closed(h);
-    } else if (h->half_closed) {
+    } else if (has_left(h)) {
         cut(h, EXCHANGE_CLIENT_GONE);
     } else if (h->x != NULL && (f->conn->paused & CONN_PAUSE_BODY) != 0) {
         /* It is the backend that does not read; the back watches it. */

@@ -281,18 +281,35 @@ static void conn_fail(struct conn *c, enum conn_error why)
 
 static void finish_connect(struct conn *c);
 
+/*
+ * What was read first is told first, and the end last. What was read and not told lies in rx, and
+ * behind it in TLS. Whoever makes it possible to tell it puts the conn on the worker's list for the
+ * end of the turn (conn_retry_input), which goes through all of it (conn_run_resumed). While it is
+ * on that list nothing else is told, and nothing else read.
+ */
+static bool is_resuming(const struct conn *c)
+{
+    return !list_empty(&c->resume_node);
+}
+
 static bool may_deliver(const struct conn *c)
 {
-    return c->state == CONN_OPEN && c->paused == 0;
+    return c->state == CONN_OPEN && c->paused == 0 && !is_resuming(c);
 }
 
 /*
- * While a request is being answered the next one waits, but the client's leaving must be seen: the
- * socket is read on, for as long as nothing comes.
+ * While a request is being answered the next ones wait, but the client's leaving must be seen: the
+ * socket is read on, for as long as they are not more than one read.
  */
 static bool only_listens(const struct conn *c)
 {
-    return c->state == CONN_OPEN && c->paused == CONN_PAUSE_PIPELINE && buffer_len(&c->rx) == 0;
+    return c->state == CONN_OPEN && c->paused == CONN_PAUSE_PIPELINE && !is_resuming(c) &&
+           buffer_len(&c->rx) < WORKER_IO_SIZE;
+}
+
+static bool may_read(const struct conn *c)
+{
+    return may_deliver(c) || only_listens(c);
 }
 
 static void read_tls(struct conn *c);
@@ -344,18 +361,24 @@ static void deliver(struct conn *c, uint8_t *data, size_t len)
 /* Bytes have come: they are for the user, or for later. */
 static void take(struct conn *c, uint8_t *data, size_t len)
 {
-    if (c->paused != 0) {
-        buffer_append(&c->rx, data, len);
-    } else {
+    if (may_deliver(c)) {
         deliver(c, data, len);
+    } else {
+        buffer_append(&c->rx, data, len);
     }
 }
 
 static void tell_eof(struct conn *c)
 {
-    if (c->eof_seen && !c->eof_told && (may_deliver(c) || only_listens(c))) {
+    if (!c->eof_seen || c->eof_told) {
+        return;
+    }
+    bool behind = buffer_len(&c->rx) > 0;
+    if (may_deliver(c) || (only_listens(c) && !behind)) {
         c->eof_told = true;
         c->ops->eof(c, c->eof_clean);
+    } else if (only_listens(c) && c->ops->leaving != NULL) {
+        c->ops->leaving(c);
     }
 }
 
@@ -386,7 +409,7 @@ static void read_tls(struct conn *c)
     if (c->state == CONN_HANDSHAKE) {
         handshake(c);
     }
-    while (may_deliver(c) || only_listens(c)) {
+    while (may_read(c)) {
         size_t len;
         enum tls_rc rc = tls_read(c->tls, c->worker->plain, WORKER_IO_SIZE, &len);
         if (rc == TLS_OK) {
@@ -480,15 +503,13 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
         swallow(c);
         return;
     }
-    if (c->eof_seen || (c->paused != 0 && !only_listens(c))) {
+    if (c->eof_seen || (c->state == CONN_OPEN && !may_read(c))) {
         ev_io_stop(loop, watcher); /* only now, so that a short pause costs no system call */
         return;
     }
-    if (c->tls != NULL && c->tls->in_len > 0) {
-        conn_retry_input(c); /* what came before goes first */
-        return;
-    }
-    ssize_t n = recv(c->fd, c->worker->rx, WORKER_IO_SIZE, 0);
+    assert(c->tls == NULL || c->tls->in_len == 0); /* else it may not read, or is resuming */
+    size_t room = c->paused != 0 ? WORKER_IO_SIZE - buffer_len(&c->rx) : WORKER_IO_SIZE;
+    ssize_t n = recv(c->fd, c->worker->rx, room, 0);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR) {
             c->sys_errno = errno;
@@ -533,9 +554,7 @@ void conn_resume_reading(struct conn *c, enum conn_pause why)
         return;
     }
     c->paused &= ~(unsigned)why;
-    if (c->paused == 0) {
-        conn_retry_input(c);
-    }
+    conn_retry_input(c);
 }
 
 void conn_run_resumed(struct conn *c)
@@ -544,15 +563,14 @@ void conn_run_resumed(struct conn *c)
         finish_connect(c);
         return;
     }
-    if (!may_deliver(c)) {
-        return;
+    if (may_deliver(c)) {
+        deliver(c, NULL, 0);
     }
-    deliver(c, NULL, 0);
-    if (may_deliver(c) && c->tls != NULL && c->tls->in_len > 0) {
+    if (may_read(c) && c->tls != NULL && c->tls->in_len > 0) {
         read_tls(c);
     }
     tell_eof(c);
-    if (may_deliver(c) && !c->eof_seen) {
+    if (may_read(c) && !c->eof_seen) {
         ev_io_start(c->worker->loop, &c->rev);
     }
 }
@@ -684,7 +702,9 @@ void conn_flush(struct conn *c)
     }
     if (ev_is_active(&c->wev)) {
         ev_io_stop(c->worker->loop, &c->wev);
-        timer_stop(&c->write_timer);
+        if (c->state != CONN_HANDSHAKE) { /* there it is the connect time-out, which goes on */
+            timer_stop(&c->write_timer);
+        }
     }
     if (c->state == CONN_FINISHING) {
         if (send_close_notify(c)) {
@@ -753,46 +773,4 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int revents)
     } else {
         conn_want_output(c);
     }
-}
-
-/* ---------------------------------------------------------------- questions */
-
-bool conn_is_silent(const struct conn *c)
-{
-    uint8_t byte;
-    if (c->state != CONN_OPEN || c->eof_seen || buffer_len(&c->rx) > 0) {
-        return false;
-    }
-    if (c->tls != NULL && (c->tls->in_len > 0 || SSL_pending(c->tls->ssl) > 0)) {
-        return false;
-    }
-    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
-}
-
-const char *conn_alpn(const struct conn *c, size_t *len)
-{
-    const unsigned char *name = NULL;
-    unsigned n = 0;
-    if (c->tls != NULL) {
-        SSL_get0_alpn_selected(c->tls->ssl, &name, &n);
-    }
-    *len = n;
-    return n > 0 ? (const char *)name : "";
-}
-
-const char *conn_error_detail(const struct conn *c, enum conn_error why)
-{
-    switch (why) {
-    case CONN_ERR_CONNECT:
-        return c->via_error[0] != '\0' ? c->via_error : strerror(c->sys_errno);
-    case CONN_ERR_CONNECT_TIMEOUT:
-        return "connecting timed out";
-    case CONN_ERR_IO:
-        return strerror(c->sys_errno);
-    case CONN_ERR_TLS:
-        return c->tls != NULL && c->tls->error != NULL ? c->tls->error : "TLS failed";
-    case CONN_ERR_WRITE_TIMEOUT:
-        return "the peer does not read";
-    }
-    return "unknown error";
 }

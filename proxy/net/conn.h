@@ -53,6 +53,10 @@ struct conn_ops {
     size_t (*input)(struct conn *c, uint8_t *data, size_t len);
     /** The peer has ended its side. `clean` is false when TLS was cut off without close_notify. */
     void (*eof)(struct conn *c, bool clean);
+    /** The same is known, but eof() has to wait: what came before it is kept until
+     * CONN_PAUSE_PIPELINE is over. May be told again in the next such pause. NULL: of no interest.
+     */
+    void (*leaving)(struct conn *c);
     /** Fills buf with up to cap octets that are to be sent; 0: nothing now. */
     size_t (*output)(struct conn *c, uint8_t *buf, size_t cap);
     /** It is broken. The user must close it. */
@@ -62,7 +66,7 @@ struct conn_ops {
 /** Reasons for not reading. Only when none is left is the socket read again. */
 enum conn_pause {
     CONN_PAUSE_BODY = 1,     /**< the pipe that the body goes to is full */
-    CONN_PAUSE_PIPELINE = 2, /**< a request is being answered; the next one waits */
+    CONN_PAUSE_PIPELINE = 2, /**< a request is being answered; the next ones wait */
 };
 
 enum conn_state {

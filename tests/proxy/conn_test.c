@@ -218,6 +218,51 @@ static void the_end_is_told_after_the_data_and_once(void **state)
     scene_close(&s);
 }
 
+/* The loop hands out the end in the same iteration in which somebody else has ended the pause. */
+static void the_end_does_not_overtake_what_was_kept(void **state)
+{
+    (void)state;
+    static const enum conn_pause pauses[] = {CONN_PAUSE_BODY, CONN_PAUSE_PIPELINE};
+    for (size_t i = 0; i < COUNT(pauses); i++) {
+        struct scene s;
+        scene_open(&s);
+        s.user.most = 1;
+        s.user.pause = pauses[i];
+        say(&s, "abcdef");
+        expect_seen(&s, "a");
+        s.user.most = SIZE_MAX;
+        s.user.pause = 0;
+        shutdown(s.peer, SHUT_WR);
+        conn_resume_reading(s.user.conn, pauses[i]);
+        ev_feed_event(s.rig.worker->loop, &s.user.conn->rev, EV_READ);
+        ev_invoke_pending(s.rig.worker->loop);
+        assert_int_equal(s.user.eofs, 0);
+        rig_turn(&s.rig);
+        expect_seen(&s, "abcdef");
+        assert_int_equal(s.user.eofs, 1);
+        scene_close(&s);
+    }
+}
+
+/* Nor do octets that come in that iteration. */
+static void what_comes_does_not_overtake_what_was_kept(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    s.user.most = 0;
+    say(&s, "abc");
+    assert_int_equal(s.user.inputs, 1);
+    s.user.most = SIZE_MAX;
+    conn_retry_input(s.user.conn);
+    assert_int_equal(write(s.peer, "def", 3), 3);
+    ev_feed_event(s.rig.worker->loop, &s.user.conn->rev, EV_READ);
+    ev_invoke_pending(s.rig.worker->loop);
+    rig_turn(&s.rig);
+    expect_seen(&s, "abcdef");
+    scene_close(&s);
+}
+
 static void a_client_that_waits_for_its_answer_is_heard_leaving(void **state)
 {
     (void)state;
@@ -228,23 +273,79 @@ static void a_client_that_waits_for_its_answer_is_heard_leaving(void **state)
     shutdown(s.peer, SHUT_WR);
     rig_turn(&s.rig);
     assert_int_equal(s.user.eofs, 1);
+    assert_int_equal(s.user.leavings, 0);
     scene_close(&s);
-    /* But not before the next request, which is kept. */
+    /* Behind the next requests, which are kept, it is told as what it is: not yet the end. */
     scene_open(&s);
     s.user.pause = CONN_PAUSE_PIPELINE;
     say(&s, "abc");
     say(&s, "def");
+    say(&s, "ghi");
     shutdown(s.peer, SHUT_WR);
     rig_turn(&s.rig);
+    rig_turn(&s.rig);
     expect_seen(&s, "abc");
-    assert_int_equal(s.user.eofs, 0);
-    s.user.pause = 0;
+    assert_int_equal(s.user.leavings, 1);
+    s.user.most = 3;
     conn_resume_reading(s.user.conn, CONN_PAUSE_PIPELINE);
-    for (int i = 0; i < 3; i++) {
-        rig_turn(&s.rig);
-    }
+    rig_turn(&s.rig);
     expect_seen(&s, "abcdef");
+    assert_int_equal(s.user.leavings, 2); /* of the next one, too */
+    assert_int_equal(s.user.eofs, 0);
+    conn_resume_reading(s.user.conn, CONN_PAUSE_PIPELINE);
+    rig_turn(&s.rig);
+    expect_seen(&s, "abcdefghi");
+    assert_int_equal(s.user.leavings, 2);
     assert_int_equal(s.user.eofs, 1);
+    scene_close(&s);
+}
+
+static bool peer_is_stuck(const void *ctx)
+{
+    static const char data[5000];
+    const struct scene *s = ctx;
+    while (write(s->peer, data, sizeof(data)) > 0) {
+    }
+    return !ev_is_active(&s->user.conn->rev);
+}
+
+static void a_client_is_not_listened_to_for_ever(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    s.user.pause = CONN_PAUSE_PIPELINE;
+    say(&s, "abc");
+    rig_until(&s.rig, peer_is_stuck, &s);
+    assert_int_equal(buffer_len(&s.user.conn->rx), WORKER_IO_SIZE);
+    assert_int_equal(s.user.inputs, 1);
+    /* When some of it is taken it is listened to again. */
+    s.user.most = 40000;
+    conn_resume_reading(s.user.conn, CONN_PAUSE_PIPELINE);
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.nseen, 3 + 40000);
+    rig_until(&s.rig, peer_is_stuck, &s);
+    assert_int_equal(buffer_len(&s.user.conn->rx), WORKER_IO_SIZE);
+    assert_int_equal(s.user.leavings + s.user.eofs, 0);
+    scene_close(&s);
+}
+
+/* Of two pauses the one ends in which nothing is listened to. */
+static void a_client_is_listened_to_when_only_that_is_left(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s);
+    conn_pause_reading(s.user.conn, CONN_PAUSE_BODY);
+    conn_pause_reading(s.user.conn, CONN_PAUSE_PIPELINE);
+    say(&s, "abc");
+    assert_int_equal(buffer_len(&s.user.conn->rx), 0);
+    conn_resume_reading(s.user.conn, CONN_PAUSE_BODY);
+    shutdown(s.peer, SHUT_WR);
+    rig_turn(&s.rig);
+    rig_turn(&s.rig);
+    assert_int_equal(s.user.inputs, 0);
+    assert_int_equal(s.user.leavings, 1);
     scene_close(&s);
 }
 
@@ -626,7 +727,11 @@ int main(void)
         cmocka_unit_test(only_when_no_reason_is_left_is_it_read_again),
         cmocka_unit_test(the_kernel_keeps_what_a_paused_connection_is_sent),
         cmocka_unit_test(the_end_is_told_after_the_data_and_once),
+        cmocka_unit_test(the_end_does_not_overtake_what_was_kept),
+        cmocka_unit_test(what_comes_does_not_overtake_what_was_kept),
         cmocka_unit_test(a_client_that_waits_for_its_answer_is_heard_leaving),
+        cmocka_unit_test(a_client_is_not_listened_to_for_ever),
+        cmocka_unit_test(a_client_is_listened_to_when_only_that_is_left),
         cmocka_unit_test(output_is_asked_for_once_for_a_turn),
         cmocka_unit_test(output_is_pulled_only_when_the_socket_has_room),
         cmocka_unit_test(a_peer_that_does_not_read_is_given_up),

@@ -60,6 +60,14 @@ static void on_eof(struct conn *c, bool clean)
     maybe_close(u, "eof");
 }
 
+static void on_leaving(struct conn *c)
+{
+    struct user *u = user_of(c);
+    assert_int_equal(u->eofs, 0);
+    u->leavings++;
+    maybe_close(u, "leaving");
+}
+
 uint8_t user_octet(uint64_t at)
 {
     return (uint8_t)(at * 131 + (at >> 9));
@@ -93,8 +101,12 @@ static void on_failed(struct conn *c, enum conn_error why)
     u->conn = NULL;
 }
 
-const struct conn_ops user_ops = {
-    .ready = on_ready, .input = on_input, .eof = on_eof, .output = on_output, .failed = on_failed};
+const struct conn_ops user_ops = {.ready = on_ready,
+                                  .input = on_input,
+                                  .eof = on_eof,
+                                  .leaving = on_leaving,
+                                  .output = on_output,
+                                  .failed = on_failed};
 
 bool user_failed(const void *ctx)
 {

@@ -15,7 +15,7 @@ struct user {
     size_t nseen, offered, inputs;
     size_t most;           /* what it takes of one offer; SIZE_MAX: everything */
     enum conn_pause pause; /* said in each input(); 0: nothing */
-    unsigned readies, eofs, fails, outputs;
+    unsigned readies, eofs, leavings, fails, outputs;
     bool clean;
     enum conn_error why;
     uint64_t to_send, sent; /* octets of its endless stream */

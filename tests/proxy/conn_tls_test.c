@@ -5,6 +5,7 @@
 #include "conn_testing.h"
 #include "proxy_testing.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -203,6 +204,74 @@ static void a_pause_in_the_middle_of_records_loses_nothing(void **state)
     close_tls(&s);
 }
 
+static bool server_has_some(const void *ctx)
+{
+    return ((const struct tls_scene *)ctx)->server.nseen > 0;
+}
+
+static bool server_has_30000(const void *ctx)
+{
+    return ((const struct tls_scene *)ctx)->server.nseen == 30000;
+}
+
+/* What a pause has left in TLS is read on when another pause begins, in which the peer is listened
+ * to: nothing but the socket would wake it. */
+static void an_end_that_lies_behind_a_pause_in_tls_is_heard(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.server.pause = CONN_PAUSE_BODY;
+    s.server.most = 1000;
+    s.client.to_send = s.client.end_at = 10000; /* a record, and close_notify in the same read */
+    conn_want_output(s.client.conn);
+    for (int i = 0; i < 10; i++) {
+        rig_turn(&s.rig);
+    }
+    assert_int_equal(s.server.nseen, 1000);
+    s.server.most = SIZE_MAX;
+    s.server.pause = CONN_PAUSE_PIPELINE;
+    conn_resume_reading(s.server.conn, CONN_PAUSE_BODY);
+    for (int i = 0; i < 10; i++) {
+        rig_turn(&s.rig);
+    }
+    assert_int_equal(s.server.nseen, 10000);
+    assert_int_equal(s.server.eofs, 1);
+    assert_true(s.server.clean);
+    assert_false(ev_is_active(&s.server.conn->rev)); /* there is nothing that could wake it */
+    close_tls(&s);
+}
+
+/* The same, and the loop has something of the socket to tell before its end of turn. */
+static void what_tls_has_left_is_read_before_the_socket(void **state)
+{
+    (void)state;
+    struct tls_scene s;
+    open_tls(&s, "a.example");
+    rig_until(&s.rig, both_ready, &s);
+    s.server.pause = CONN_PAUSE_BODY;
+    s.client.to_send = 20000; /* two records, in the same read */
+    conn_want_output(s.client.conn);
+    rig_until(&s.rig, server_has_some, &s);
+    assert_true(s.server.nseen < 20000 && s.server.conn->tls->in_len > 0);
+    s.client.to_send = 30000;
+    conn_want_output(s.client.conn);
+    rig_turn(&s.rig);
+    conn_pause_reading(s.server.conn, CONN_PAUSE_PIPELINE);
+    conn_resume_reading(s.server.conn, CONN_PAUSE_BODY);
+    ev_feed_event(s.rig.worker->loop, &s.server.conn->rev, EV_READ);
+    ev_invoke_pending(s.rig.worker->loop);
+    rig_turn(&s.rig);
+    s.server.pause = 0;
+    conn_resume_reading(s.server.conn, CONN_PAUSE_PIPELINE);
+    rig_until(&s.rig, server_has_30000, &s);
+    for (size_t i = 0; i < s.server.nseen; i++) {
+        assert_int_equal(s.server.seen[i], user_octet(i));
+    }
+    close_tls(&s);
+}
+
 static void an_end_without_close_notify_is_not_clean(void **state)
 {
     (void)state;
@@ -251,6 +320,39 @@ static void a_handshake_that_does_not_go_on_times_out(void **state)
     s.client.conn = conn_connect(s.rig.worker, &target, &user_ops, &s.client);
     rig_until(&s.rig, user_failed, &s.client);
     assert_int_equal(s.client.why, CONN_ERR_CONNECT_TIMEOUT);
+    close(l);
+    close_tls(&s);
+}
+
+/* The time-out is one for all that comes before the connection can be used. */
+static void a_peer_that_is_slow_to_read_the_first_words_has_no_more_time(void **state)
+{
+    (void)state;
+    static uint8_t preface[16u << 20]; /* more than sockets hold */
+    static uint8_t buf[1u << 16];
+    struct tls_scene s;
+    struct sockaddr_in addr;
+    char options[512];
+    snprintf(options, sizeof(options), "%s\n%s", cert_path("conn", "key"),
+             cert_path("conn", "cert"));
+    rig_open_tls(&s.rig, options);
+    int l = testing_listener(&addr);
+    struct conn_target target =
+        testing_target((const struct sockaddr *)(const void *)&addr, sizeof(addr));
+    struct tls_peer peer = {.ctx = s.rig.client_ctx, .name = "a.example", .alpn = "http/1.1"};
+    target.tls = &peer;
+    s.server = s.client = (struct user){.most = SIZE_MAX};
+    s.client.conn = conn_connect(s.rig.worker, &target, &user_ops, &s.client);
+    conn_set_preface(s.client.conn, preface, sizeof(preface));
+    int fd = accept(l, NULL, NULL);
+    assert_true(fd >= 0);
+    while (s.client.conn->state == CONN_CONNECTING || conn_blocked(s.client.conn)) {
+        rig_turn(&s.rig);
+        assert_true(recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0 || errno == EAGAIN);
+    }
+    assert_int_equal(s.client.conn->state, CONN_HANDSHAKE);
+    assert_true(s.client.conn->write_timer.at > 0);
+    close(fd);
     close(l);
     close_tls(&s);
 }
@@ -315,9 +417,12 @@ int main(void)
         cmocka_unit_test(one_side_of_tls_may_end_and_the_other_go_on),
         cmocka_unit_test(tls_begins_behind_what_was_said_before_it),
         cmocka_unit_test(a_pause_in_the_middle_of_records_loses_nothing),
+        cmocka_unit_test(an_end_that_lies_behind_a_pause_in_tls_is_heard),
+        cmocka_unit_test(what_tls_has_left_is_read_before_the_socket),
         cmocka_unit_test(an_end_without_close_notify_is_not_clean),
         cmocka_unit_test(a_certificate_for_another_name_fails_the_connection),
         cmocka_unit_test(a_handshake_that_does_not_go_on_times_out),
+        cmocka_unit_test(a_peer_that_is_slow_to_read_the_first_words_has_no_more_time),
         cmocka_unit_test(an_end_in_the_handshake_is_a_failure),
         cmocka_unit_test(a_connection_at_rest_holds_no_buffers),
     };

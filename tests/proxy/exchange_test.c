@@ -36,8 +36,9 @@ static void either_side_is_told_what_the_other_does(void **state)
     exchange_end_up(x);
     assert_int_equal(backs.bodies, 2);
     pipe_drop(&x->up, 10);
-    exchange_took_up(x);
-    exchange_took_up(x); /* nothing more */
+    exchange_took_up(x, 10);
+    exchange_took_up(x, 0);
+    assert_int_equal(told.credits, 1);
     assert_int_equal(told.credit, 10);
 
     testing_response(x, 11, "HTTP/1.1 200 OK\nContent-Length: 3\n");
@@ -91,7 +92,7 @@ static void the_end_is_told_to_who_has_it(void **state)
     assert_true(x->ended && x->back_ops == NULL && x->error == EXCHANGE_CLIENT_GONE);
     exchange_fail(x, EXCHANGE_BACKEND_GONE); /* too late for anybody */
     pipe_drop(&x->up, 3);
-    exchange_took_up(x);
+    exchange_took_up(x, 3);
     assert_int_equal(told.aborts + told.credit, 0);
     rig_turn(&r);
     assert_int_equal(r.worker->nexchanges, 0);

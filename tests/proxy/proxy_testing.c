@@ -170,7 +170,9 @@ static void told_body(struct exchange *x)
 
 static void told_credit(struct exchange *x, size_t n)
 {
-    ((struct told *)x->front)->credit += n;
+    struct told *told = x->front;
+    told->credits++;
+    told->credit += n;
 }
 
 static void told_abort(struct exchange *x, enum exchange_error why)

@@ -49,8 +49,8 @@ void rig_until(struct rig *r, bool (*done)(const void *ctx), const void *ctx);
 
 /** What the other side of an exchange was told. */
 struct told {
-    unsigned heads, bodies, aborts;
-    size_t credit;
+    unsigned heads, bodies, credits, aborts;
+    size_t credit; /* octets */
     enum exchange_error why;
 };
 
