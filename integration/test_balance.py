@@ -242,6 +242,37 @@ def test_requests_wait_when_all_connections_are_busy(start_proxy, make_origin, c
         assert answer(c, s).status == 200
 
 
+@pytest.mark.parametrize("proto", ["h1", "h2"])
+def test_patterns_that_share_a_backend_take_turns(start_proxy, make_origin, clients, proto):
+    """However many ask for the first one, and whenever: the second gets every other turn."""
+    settings = {"settings": {"MAX_CONCURRENT_STREAMS": 1}} if proto == "h2" else {}
+    origin = make_origin(proto=proto, **settings)
+    proxy = start_proxy([origin.backend("/gate:/hello:/", "max-conns=1;queue-timeout=60s")])
+    assert clients.connect("h1", proxy).request("GET", "/dump").status == 200
+    crowd = [clients.connect("h1", proxy) for _ in range(5)]
+    one = clients.connect("h1", proxy)
+    for i, client in enumerate(crowd):
+        client.start("GET", f"/gate?id=g{i}")
+        client.wire.flush()
+    wait_for(lambda: any(r.path == "/gate" for r in origin.requests), "one of them is served, the others wait")
+
+    def busy():
+        return [r for r in list(origin.requests) if r.path == "/gate" and not r.finished]
+
+    for turn in range(2):
+        one.start("GET", f"/hello?id=h{turn}")
+        one.wire.flush()
+        clients.connect("h2-tls", proxy)  # a round trip of accepting: the one before has been read
+        for _ in range(2):
+            now = wait_for(lambda: busy() or origin.find(f"h{turn}"), "somebody is served")[0]
+            origin.release(now.q["id"])
+            wait_for(lambda: now.finished, "it is answered")
+        assert one.finish().status == 200
+    for i in range(5):
+        origin.release(f"g{i}")
+    assert [c.finish().status for c in crowd] == [200] * 5
+
+
 def test_who_waits_too_long_gets_503(start_proxy, make_origin, clients):
     origin = make_origin()
     proxy = start_proxy([origin.backend(extra="max-conns=1;queue-timeout=200ms;max-queue=1")])

@@ -83,6 +83,38 @@ def test_what_was_not_processed_goes_elsewhere_whole(scene, what, method, body):
     assert (other.method, other.body_len) == (method, len(body or b""))
 
 
+WEBSOCKET = [
+    ("connection", "Upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["settings came before", "settings come later"])
+def test_websockets_that_nobody_takes_use_up_no_retries(start_proxy, make_frame_backend, make_origin, clients, known):
+    """A worker has 100 retries that nobody has to earn; neither backend offers RFC 8441."""
+    bad, good = make_frame_backend(), make_origin(proto="h2")
+    proxy = start_proxy([bad.backend(), good], args=["--log-level=INFO"])
+    scene = Scene(proxy, clients, bad, good, "h1")
+    if known:
+        answer, sid = scene.ask()
+        bad.send(frame(rawh2.HEADERS, END, sid, OK))
+        assert answer().status == 200
+    for _ in range(3):
+        many = [clients.connect("h1", proxy) for _ in range(80)]
+        for client in many:
+            client.start("GET", "/ws", headers=WEBSOCKET)
+            client.wire.flush()
+        for client in many:
+            assert client.finish().status == 502
+            client.close()
+    proxy.wait_log("does not offer WebSocket")
+    answer, sid = scene.ask()
+    bad.send(reset(sid, rawh2.REFUSED_STREAM))
+    assert answer().status == 200 and len(scene.others()) == 1
+
+
 def test_what_goaway_has_processed_is_finished_there(scene):
     answer, sid = scene.ask()
     scene.bad.send(goaway(sid))

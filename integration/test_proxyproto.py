@@ -260,8 +260,8 @@ BACK_IDS = ["h1", "h1tls", "h2", "h2tls"]
 def unwrap(make_origin):
     made = []
 
-    def make(proto="h1", tls=False):
-        made.append(Unwrapper(make_origin(proto=proto, tls=tls)))
+    def make(proto="h1", tls=False, **options):
+        made.append(Unwrapper(make_origin(proto=proto, tls=tls, **options)))
         return made[-1]
 
     yield make
@@ -351,6 +351,26 @@ def test_with_max_conns_unused_ones_make_room(start_proxy, unwrap, clients, prot
     for client, sid in zip(many, busy):
         assert client.wait(sid).status == 200
     assert many[2].wait(waiting).status == 200
+
+
+def test_who_waits_for_a_connection_is_before_nobody_who_has_one(start_proxy, unwrap, clients):
+    """Of one client's connection a stream is free again, and that is of no use to another client, who was first."""
+    back = unwrap("h2", settings={"MAX_CONCURRENT_STREAMS": 2})
+    proxy = start_proxy([back.backend("send-proxy=v2;max-conns=1;queue-timeout=60s")])
+    owner, other = (clients.connect("h2-tls", proxy) for _ in range(2))
+    begun = [owner.start("GET", f"/gate?id={i}") for i in "ab"]
+    owner.wire.flush()
+    wait_for(lambda: back.origin.find("a") and back.origin.find("b"), "its streams are in use")
+    waits = other.start("GET", "/hello")
+    other.wire.flush()
+    clients.connect("h2-tls", proxy).close()  # a round trip of accepting: the one before has been read
+    begun.append(owner.start("GET", "/hello?id=c"))
+    owner.wire.flush()
+    back.origin.release("a")
+    assert [owner.wait(sid).status for sid in (begun[0], begun[2])] == [200, 200]
+    back.origin.release("b")
+    assert (owner.wait(begun[1]).status, other.wait(waits).status) == (200, 200)
+    assert len(back.headers) == 2
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -81,6 +81,9 @@ void pool_yield(struct pool *p);
 /** A client's request that this pool has was answered with this status. */
 void pool_answered(struct pool *p, int status);
 
+/** False: it is known that it could do nothing with it (a WebSocket, which it does not offer over
+ * HTTP/2). */
+bool back_may_take(const struct pool *p, const struct exchange *x);
 /** Hands over an exchange. False: no connection could be begun. */
 bool back_take(struct pool *p, struct exchange *x);
 

@@ -181,6 +181,21 @@ static bool is_websocket(const struct exchange *x)
     return x->tunnel.wanted == TUNNEL_WEBSOCKET;
 }
 
+bool back_may_take(const struct pool *p, const struct exchange *x)
+{
+    if (!is_websocket(x)) {
+        return true;
+    }
+    list_each(node, &p->h2)
+    {
+        const struct back_h2 *b = container_of(node, struct back_h2, node);
+        if (b->settings_seen && !takes_websocket(b)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Opens a stream for the exchange. False: there is none to be had here. */
 static bool submit(struct back_h2 *b, struct exchange *x)
 {

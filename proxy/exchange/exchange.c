@@ -122,6 +122,7 @@ static void match(struct exchange *x)
         targets_unref(x->targets);
     }
     x->targets = targets_ref(t);
+    x->set_affinity = false; /* that was another group */
     const char *sni = x->client->sni_fwd ? x->client->tls_sni : NULL;
     x->group = &t->groups[routes_match(t->routes, &x->request, sni)->index];
 }
@@ -140,7 +141,9 @@ void exchange_begin(struct exchange *x)
     if (is_answered(x)) {
         return;
     }
-    budget_earn(&x->worker->retries, clock_ms());
+    uint64_t now = clock_ms();
+    budget_earn(&x->group->retries, now);
+    budget_earn(&x->worker->retries, now);
     if (x->request.m.has_body) {
         pipe_keep(&x->up);
     }
@@ -163,6 +166,9 @@ static bool attempt(struct exchange *x, struct pool *p, enum exchange_error *why
         return targets_wait(x);
     case TARGET_OFFLINE:
         *why = x->tries == 0 ? EXCHANGE_BACKEND_OFFLINE : *why;
+        return false;
+    case TARGET_UNABLE:
+        *why = x->tries == 0 ? EXCHANGE_BACKEND_NO_WEBSOCKET : *why;
         return false;
     case TARGET_NONE:
         return false;
@@ -196,10 +202,17 @@ static void repeat_check(struct exchange *x, enum exchange_error why)
     }
 }
 
-/* A try costs when it begins; waiting for room, or for another connection, costs nothing more. */
-static bool may_try_again(struct exchange *x)
+/*
+ * Another try costs, if the one before has cost a server something: else whoever asks for what no
+ * server takes would use up the retries of others. It costs when it begins; waiting for room, or
+ * for another connection, costs nothing more.
+ */
+static bool may_try_again(struct exchange *x, enum exchange_error why)
 {
-    return x->tries < EXCHANGE_MAX_TRIES && budget_spend(&x->worker->retries, clock_ms());
+    uint64_t now = clock_ms();
+    return x->tries < EXCHANGE_MAX_TRIES &&
+           (why == EXCHANGE_BACKEND_NO_WEBSOCKET ||
+            (budget_spend(&x->group->retries, now) && budget_spend(&x->worker->retries, now)));
 }
 
 static void dispatch(struct exchange *x, struct pool *p, enum exchange_error why)
@@ -216,7 +229,7 @@ static void dispatch(struct exchange *x, struct pool *p, enum exchange_error why
         }
         p = NULL;
         why = more ? EXCHANGE_BACKEND_CONNECT : why;
-    } while (more && may_try_again(x));
+    } while (more && x->tries < EXCHANGE_MAX_TRIES); /* nothing was sent */
     exchange_fail(x, why);
 }
 
@@ -242,11 +255,12 @@ void exchange_return(struct exchange *x)
 
 void exchange_retry(struct exchange *x, enum exchange_error why)
 {
+    x->waits_since = 0;
     /* Whoever closes new connections on a request, or is silent, will be so again. */
     x->once = x->once || why == EXCHANGE_BACKEND_NO_ANSWER || why == EXCHANGE_BACKEND_TIMEOUT;
     if (x->is_check) {
         repeat_check(x, why);
-    } else if (may_try_again(x)) {
+    } else if (may_try_again(x, why)) {
         dispatch(x, NULL, why);
     } else {
         exchange_fail(x, why);
@@ -263,7 +277,7 @@ void exchange_attach_back(struct exchange *x, struct pool *pool, const struct ex
     if (pool == NULL) {
         return;
     }
-    x->waits_since = 0;
+    x->waits_since = x->waits_since != 0 ? x->waits_since : clock_ms();
     if (x->loads_pool) {
         pool->load++;
     }
@@ -301,8 +315,8 @@ bool exchange_is_idempotent(const struct exchange *x)
 bool exchange_can_move(struct exchange *x, bool sent)
 {
     return !x->is_check && x->tries < EXCHANGE_MAX_TRIES && exchange_can_start_over(x) &&
-           (!sent || exchange_is_idempotent(x)) && budget_has(&x->worker->retries, clock_ms()) &&
-           targets_have_other(x);
+           (!sent || exchange_is_idempotent(x)) && budget_has(&x->group->retries, clock_ms()) &&
+           budget_has(&x->worker->retries, clock_ms()) && targets_have_other(x);
 }
 
 void exchange_take_head(struct exchange *x)

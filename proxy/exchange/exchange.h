@@ -173,7 +173,7 @@ struct exchange {
     uint64_t back_timer_mark;
     bool back_timer_reads;
 
-    uint64_t waits_since;    /**< clock_ms(), of its first queue since a back had it; 0: none */
+    uint64_t waits_since;    /**< clock_ms(), of its first queue or connection since a try failed */
     uint64_t started_ms;     /**< of clock_ms(), when the head was complete */
     struct timespec started; /**< the same by the wall clock */
     uint64_t sent_bytes;     /**< response body octets handed to the client's connection */

@@ -253,6 +253,7 @@ struct worker *worker_new(int index, const struct config *cfg, struct routes *ro
     list_init(&w->reap);
     list_init(&w->pools);
     list_init(&w->freed);
+    budget_init(&w->retries, BUDGET_FREE_ALL);
     targets_install(w, routes);
     w->rx = xmalloc(WORKER_IO_SIZE);
     w->plain = xmalloc(WORKER_IO_SIZE);

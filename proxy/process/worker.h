@@ -72,7 +72,7 @@ struct worker {
     atomic_uint nwaiting;  /**< exchanges in queues; other workers look at it */
     struct worker **peers; /**< all workers of the process, this one too */
     size_t npeers;
-    struct budget retries; /**< for requests that are sent to another backend */
+    struct budget retries; /**< of all groups */
     uint64_t turn;         /**< counts the turns */
     unsigned seed;         /**< of random delays */
     uint32_t nexchanges;

@@ -4,13 +4,19 @@
 #define WINDOW_MS 10000u
 #define SHARE     5u /* one retry for so many requests */
 
+void budget_init(struct budget *b, uint32_t free)
+{
+    *b = (struct budget){.free = free};
+}
+
 static void move_on(struct budget *b, uint64_t now)
 {
     if (now - b->since < WINDOW_MS) {
         return;
     }
     bool follows = now - b->since < 2 * WINDOW_MS;
-    *b = (struct budget){.since = now,
+    *b = (struct budget){.free = b->free,
+                         .since = now,
                          .requests_before = follows ? b->requests : 0,
                          .retries_before = follows ? b->retries : 0};
 }
@@ -24,7 +30,7 @@ void budget_earn(struct budget *b, uint64_t now)
 bool budget_has(struct budget *b, uint64_t now)
 {
     move_on(b, now);
-    uint64_t earned = ((uint64_t)b->requests + b->requests_before) / SHARE + BUDGET_FREE;
+    uint64_t earned = ((uint64_t)b->requests + b->requests_before) / SHARE + b->free;
     return (uint64_t)b->retries + b->retries_before < earned;
 }
 

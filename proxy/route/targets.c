@@ -1,5 +1,5 @@
-/* Pools by group, the choice among them, and the queue in front of them. */
-#include "route/targets.h"
+/* Pools by group, and the choice among them. */
+#include "route/targets_internal.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -215,10 +215,12 @@ static void build_group(struct targets *t, struct target_group *g)
     struct member *members = xcalloc(n + 1, sizeof(*members));
     g->pools = xrealloc(g->pools, (n + 1) * sizeof(*g->pools));
     g->npools = 0;
+    g->own_connections = false;
     for (size_t i = 0; i < group->nbackends; i++) {
         const struct target_backend *tb = &t->backends[group->backends[i]];
         for (size_t j = 0; j < tb->npools; j++) {
             struct pool *p = tb->pools[j];
+            g->own_connections |= p->backend->cfg->send_proxy != CFG_SEND_PROXY_NONE;
             members[g->npools] = (struct member){
                 .m = {.user = p,
                       .key = p->name,
@@ -237,11 +239,16 @@ static void build_group(struct targets *t, struct target_group *g)
     free(members);
 }
 
-static struct target_group *group_of_pattern(struct targets *t, const char *pattern)
+static void find_groups(struct target_backend *tb)
 {
-    int index = router_find(t->routes->router, pattern);
-    assert(index >= 0 && (size_t)index < t->routes->ngroups);
-    return &t->groups[index];
+    struct targets *t = tb->targets;
+    const struct cfg_backend *cfg = t->routes->backends[tb->index].cfg;
+    tb->groups = xcalloc(cfg->npatterns + 1, sizeof(struct target_group *));
+    for (size_t i = 0; i < cfg->npatterns; i++) {
+        int index = router_find(t->routes->router, cfg->patterns[i]);
+        assert(index >= 0 && (size_t)index < t->routes->ngroups);
+        tb->groups[i] = &t->groups[index];
+    }
 }
 
 void targets_set_addresses(struct targets *t, uint32_t backend, const struct backend_addr *addrs,
@@ -256,13 +263,11 @@ void targets_set_addresses(struct targets *t, uint32_t backend, const struct bac
     let_pools_go(old, nold);
     const struct cfg_backend *cfg = t->routes->backends[backend].cfg;
     for (size_t i = 0; i < cfg->npatterns; i++) {
-        build_group(t, group_of_pattern(t, cfg->patterns[i]));
+        build_group(t, tb->groups[i]);
     }
 }
 
 /* ---------------------------------------------------------------- names */
-
-static void serve(struct target_group *g);
 
 /* The weights of the addresses of one priority, as shares of the backend's. An SRV weight of 0
  * means a very small chance (RFC 2782). */
@@ -303,9 +308,7 @@ static void on_answer(void *user, const struct resolver_answer *answer)
     struct backend_addr *addrs = with_shares(answer->addrs, answer->n, b->cfg->dns == CFG_DNS_SRV);
     targets_set_addresses(t, tb->index, addrs, answer->n);
     free(addrs);
-    for (size_t i = 0; i < b->cfg->npatterns; i++) {
-        serve(group_of_pattern(t, b->cfg->patterns[i]));
-    }
+    targets_serve(tb);
 }
 
 static void watch_name(struct target_backend *tb)
@@ -364,6 +367,7 @@ static struct targets *targets_new(struct worker *w, struct routes *routes,
 {
     struct targets *t = xcalloc(1, sizeof(*t));
     *t = (struct targets){.worker = w, .routes = routes_ref(routes), .refs = 1};
+    timer_init(&t->look, targets_on_look);
     t->backends = xcalloc(routes->nbackends + 1, sizeof(*t->backends));
     for (size_t i = 0; i < routes->nbackends; i++) {
         t->backends[i] = (struct target_backend){.targets = t, .index = (uint32_t)i};
@@ -373,7 +377,11 @@ static struct targets *targets_new(struct worker *w, struct routes *routes,
     for (size_t i = 0; i < routes->ngroups; i++) {
         t->groups[i].group = &routes->groups[i];
         queue_init(&t->groups[i].queue, &w->nwaiting);
+        budget_init(&t->groups[i].retries, BUDGET_FREE);
         build_group(t, &t->groups[i]);
+    }
+    for (size_t i = 0; i < routes->nbackends; i++) {
+        find_groups(&t->backends[i]);
     }
     return t;
 }
@@ -398,7 +406,9 @@ void targets_unref(struct targets *t)
     }
     for (size_t i = 0; i < t->routes->nbackends; i++) {
         let_pools_go(t->backends[i].pools, t->backends[i].npools);
+        free(t->backends[i].groups);
     }
+    timer_remove(&t->look);
     routes_unref(t->routes);
     free(t->groups);
     free(t->backends);
@@ -414,9 +424,8 @@ void targets_install(struct worker *w, struct routes *routes)
     stock_retire_rest(&stock);
     if (old != NULL) {
         unwatch_names(old);
-        for (size_t i = 0; i < old->routes->ngroups; i++) {
-            serve(&old->groups[i]);
-        }
+        timer_stop(&old->look);
+        targets_serve_all(old);
         targets_unref(old);
     }
 }
@@ -450,8 +459,23 @@ struct question {
     unsigned tried;  /* so many times at the most */
     bool any_full;   /* one would do but for room */
     bool sticky;     /* it is one that the client has been with: if that is full, it waits */
-    bool any_out;    /* one would do but for its ejection */
+    const struct pool *home; /* the same, of this one only */
+    bool any_unable;         /* one would do, but does not take what is asked of it */
+    bool any_out;            /* one would do but for its ejection */
 };
+
+static bool is_able(const struct pool *p, struct question *q)
+{
+    bool able = back_may_take(p, q->x);
+    q->any_unable = q->any_unable || !able;
+    return able;
+}
+
+/* Its client has been there: if it is full, it is waited for. */
+static bool is_home(const struct question *q, const struct pool *p)
+{
+    return q->sticky || q->home == p;
+}
 
 static bool is_usable(void *user, void *arg)
 {
@@ -461,7 +485,8 @@ static bool is_usable(void *user, void *arg)
     if (use == HEALTH_OFFLINE) {
         probe_wake(p); /* another worker saw it fall; whoever needs it sees to it, too */
     }
-    if (use == HEALTH_OFFLINE || use == HEALTH_BLOCKED || times_tried(q->x, p) > q->tried) {
+    if (use == HEALTH_OFFLINE || use == HEALTH_BLOCKED || times_tried(q->x, p) > q->tried ||
+        !is_able(p, q)) {
         return false;
     }
     if (use == HEALTH_EJECTED) {
@@ -470,7 +495,7 @@ static bool is_usable(void *user, void *arg)
     }
     if (!pool_has_room(p, exchange_client(q->x))) {
         q->any_full = true;
-        return q->sticky;
+        return is_home(q, p);
     }
     return true;
 }
@@ -489,7 +514,8 @@ static struct pool *back_first(const struct target_group *g, struct question *q)
     uint64_t first = 0;
     for (size_t i = 0; i < g->npools; i++) {
         struct pool *p = g->pools[i];
-        if (health_is_offline(p->health, p->backend->cfg) || times_tried(q->x, p) > q->tried) {
+        if (health_is_offline(p->health, p->backend->cfg) || times_tried(q->x, p) > q->tried ||
+            !is_able(p, q)) {
             continue;
         }
         if (!pool_has_room(p, exchange_client(q->x))) {
@@ -531,7 +557,9 @@ static struct pool *choose_by_cookie(const struct group *g, struct balance *b, s
     const struct request *r = &x->request;
     uint32_t cookie;
     bool any = affinity_read_cookie(r->m.fields, r->m.nfields, said->cookie_name, &cookie);
-    q->sticky = any;
+    bool strict = said->cookie_stickiness == CFG_STICKINESS_STRICT;
+    q->sticky = any && !strict;
+    q->home = any && strict ? balance_of_address(b, cookie) : NULL;
     struct affinity_choice c =
         affinity_choose(b, &balance_ops, q, said->cookie_stickiness, any ? &cookie : NULL);
     x->set_affinity = c.user != NULL && c.set;
@@ -561,7 +589,8 @@ static struct pool *choose_in_turn(const struct target_group *g, struct exchange
     for (size_t i = 0; i < g->ntiers && p == NULL; i++) {
         p = choose_in_tier(g->group, g->tiers[i].balance, x, q);
     }
-    bool waits = p != NULL && q->sticky && !pool_has_room(p, exchange_client(x));
+    bool waits = p != NULL && is_home(q, p) && !pool_has_room(p, exchange_client(x));
+    q->any_full = q->any_full || waits;
     return waits ? NULL : p;
 }
 
@@ -603,6 +632,9 @@ enum target_choice targets_choose(struct exchange *x, struct pool **pool)
     if (g->npools == 0) {
         return pending ? TARGET_LATER : TARGET_NONE;
     }
+    if (targets_is_behind(g, x)) {
+        return TARGET_LATER;
+    }
     q.let_in = health_let_in(&g->outliers, g->npools, health_of, g, q.now);
     *pool = choose(g, x, &q);
     if (*pool == NULL && !x->once && !q.any_full) {
@@ -612,6 +644,7 @@ enum target_choice targets_choose(struct exchange *x, struct pool **pool)
     return *pool != NULL    ? TARGET_FOUND
            : q.any_full     ? TARGET_LATER
            : all_offline(g) ? TARGET_OFFLINE
+           : q.any_unable   ? TARGET_UNABLE
                             : TARGET_NONE;
 }
 
@@ -627,69 +660,7 @@ bool targets_have_other(struct exchange *x)
     return false;
 }
 
-/* ---------------------------------------------------------------- waiting */
-
-/*
- * Other workers may have what is waited for. One that freed it before it could see that somebody
- * waits has told nobody: so room is looked for once more, now that it can be seen.
- */
-static void ask_for_room(const struct target_group *g, struct worker *w)
-{
-    bool shared = false;
-    for (size_t i = 0; i < g->npools; i++) {
-        struct pool *p = g->pools[i];
-        if (p->backend->cfg->max_conns > 0) {
-            shared = true;
-            if (pool_may_open(p)) {
-                pool_freed(p);
-            }
-        }
-    }
-    if (shared) {
-        worker_ask_others(w);
-    }
-}
-
-/* Who has to wait again, because others were faster or the routes have changed, has what is left of
- * its time. */
-bool targets_wait(struct exchange *x)
-{
-    struct target_group *g = x->group;
-    uint64_t now = clock_ms(), timeout = g->group->queue_timeout;
-    x->waits_since = x->waits_since != 0 ? x->waits_since : now;
-    uint64_t waited = now - x->waits_since;
-    if (g->queue.n >= g->group->max_queue || waited >= timeout) {
-        return false;
-    }
-    queue_enter(&g->queue, x, NULL, timeout - waited);
-    ask_for_room(g, x->worker);
-    return true;
-}
-
-/* Who came first is first; but one that waits for some addresses only, its client's or those that
- * it has not seen, holds up nobody who may go to others. */
-static void serve(struct target_group *g)
-{
-    uint32_t n = g->queue.n; /* whoever finds nothing and waits again is asked another time */
-    list_each_safe(node, &g->queue.waiting)
-    {
-        struct exchange *x = container_of(node, struct exchange, back_node);
-        enum target_choice choice = TARGET_NONE;
-        struct pool *p = NULL;
-        if (n-- == 0) {
-            return;
-        }
-        if (x->targets == x->worker->targets) {
-            choice = targets_choose(x, &p);
-        }
-        if (choice != TARGET_LATER) {
-            queue_leave(x);
-            exchange_dispatch(x, choice == TARGET_FOUND ? p : NULL);
-        } else if (g->group->affinity == NULL && x->tries == 0) {
-            return;
-        }
-    }
-}
+/* ---------------------------------------------------------------- checks */
 
 bool targets_assign(struct exchange *x, const struct pool *p)
 {
@@ -697,18 +668,6 @@ bool targets_assign(struct exchange *x, const struct pool *p)
         return false;
     }
     x->targets = targets_ref(p->owner);
-    x->group = group_of_pattern(p->owner, p->backend->cfg->patterns[0]);
+    x->group = targets_backend_of(p)->groups[0];
     return true;
-}
-
-void targets_serve_waiting(struct worker *w)
-{
-    struct list *node;
-    while ((node = list_shift(&w->freed)) != NULL) {
-        const struct pool *p = container_of(node, struct pool, freed_node);
-        const struct cfg_backend *cfg = p->backend->cfg;
-        for (size_t i = 0; p->owner != NULL && i < cfg->npatterns; i++) {
-            serve(group_of_pattern(p->owner, cfg->patterns[i]));
-        }
-    }
 }

@@ -10,6 +10,8 @@
 #define ROUTE_TARGETS_H
 
 #include "exchange/queue.h"
+#include "net/wheel.h"
+#include "route/budget.h"
 #include "route/health.h"
 
 #include <stdbool.h>
@@ -40,6 +42,8 @@ struct target_group {
     size_t npools;
     struct health_group outliers; /**< which of those that were ejected are let in */
     struct queue queue;           /**< who waits for one of them */
+    struct budget retries;        /**< of requests that are sent to another one */
+    bool own_connections;         /**< send-proxy: room for one client is none for another */
 };
 
 /** The pools of a backend: one for each of its addresses. */
@@ -48,6 +52,8 @@ struct target_backend {
     uint32_t index;
     struct pool **pools; /**< a reference each */
     size_t npools;
+    struct target_group **groups; /**< of its patterns */
+    size_t turn;                  /**< the pattern that is served next */
     struct resolver_watch *watch; /**< of its name, when that is looked up while the program runs */
 };
 
@@ -57,6 +63,7 @@ struct targets {
     uint32_t refs;
     struct target_backend *backends; /**< as in `routes` */
     struct target_group *groups;     /**< as in `routes` */
+    struct timer look;               /**< runs while somebody waits */
 };
 
 /**
@@ -78,6 +85,7 @@ enum target_choice {
     TARGET_FOUND,
     TARGET_LATER,   /**< those that could serve it have no room now */
     TARGET_OFFLINE, /**< all of them are offline */
+    TARGET_UNABLE,  /**< it is a WebSocket, and those that are left take none */
     TARGET_NONE,    /**< there is none, or none that was not tried */
 };
 

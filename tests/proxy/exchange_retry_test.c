@@ -96,14 +96,24 @@ static void after_a_new_connection_was_closed_on_it_none_gets_it_twice(void **st
     }
 }
 
+static struct budget *budget_of(struct rig *r, size_t group)
+{
+    return &r->worker->targets->groups[group].retries;
+}
+
+static void spend_all(struct rig *r, size_t group)
+{
+    while (budget_spend(budget_of(r, group), clock_ms())) {
+    }
+}
+
 static void the_budget_is_for_retries_and_not_for_requests(void **state)
 {
     (void)state;
     struct rig r;
     struct told told;
     open_rig(&r, TWO);
-    while (budget_spend(&r.worker->retries, clock_ms())) {
-    }
+    spend_all(&r, 0);
     for (int i = 0; i < 5; i++) { /* which earn one */
         struct exchange *x = begun(&r, &told, GET);
         assert_int_equal(told.aborts, 0);
@@ -142,22 +152,114 @@ static void a_back_that_cannot_begin_is_a_try(void **state)
     rig_close(&r);
 }
 
-static void so_is_each_of_many_and_they_have_a_budget(void **state)
+static void so_is_each_of_many_but_it_costs_no_retry(void **state)
 {
     (void)state;
-    for (int spent = 0; spent < 2; spent++) {
-        struct rig r;
-        struct told told;
-        open_rig(&r, THREE "\nbackend=127.0.0.1,84\nbackend=127.0.0.1,85");
-        while (spent && budget_spend(&r.worker->retries, clock_ms())) {
-        }
-        backs.what = BACKS_REFUSE;
-        struct exchange *x = begun(&r, &told, GET);
-        assert_int_equal(backs.ntook, spent ? 1 : EXCHANGE_MAX_TRIES);
-        expect_failure(x, &told, EXCHANGE_BACKEND_CONNECT);
-        rig_exchange_end(&r, x);
-        rig_close(&r);
+    struct rig r;
+    struct told told;
+    open_rig(&r, THREE "\nbackend=127.0.0.1,84\nbackend=127.0.0.1,85");
+    spend_all(&r, 0);
+    backs.what = BACKS_REFUSE;
+    struct exchange *x = begun(&r, &told, GET);
+    assert_int_equal(backs.ntook, EXCHANGE_MAX_TRIES);
+    expect_failure(x, &told, EXCHANGE_BACKEND_CONNECT);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+/* It has sent nothing there. */
+static void what_no_server_takes_costs_no_retry(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    open_rig(&r, THREE);
+    spend_all(&r, 0);
+    struct exchange *x = begun(&r, &told, GET);
+    for (int i = 0; i < 2; i++) {
+        fails(x, EXCHANGE_BACKEND_NO_WEBSOCKET);
     }
+    assert_true(backs.ntook == 3 && told.aborts == 0);
+    fails(x, EXCHANGE_BACKEND_GONE);
+    expect_failure(x, &told, EXCHANGE_BACKEND_GONE);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+static void a_websocket_goes_only_to_servers_that_take_it(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    open_rig(&r, TWO);
+    backs.unable = rig_pool(&r, 1)->id;
+    for (int i = 0; i < 4; i++) {
+        struct exchange *x = begun(&r, &told, WEBSOCKET);
+        assert_ptr_equal(x->pool, rig_pool(&r, 0));
+        rig_exchange_end(&r, x);
+    }
+    struct exchange *x = begun(&r, &told, WEBSOCKET);
+    fails(x, EXCHANGE_BACKEND_GONE);
+    assert_ptr_equal(x->pool, rig_pool(&r, 0)); /* better the same once more */
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+
+    open_rig(&r, ONE);
+    backs.unable = rig_pool(&r, 0)->id;
+    x = begun(&r, &told, WEBSOCKET);
+    expect_failure(x, &told, EXCHANGE_BACKEND_NO_WEBSOCKET);
+    assert_int_equal(backs.ntook, 0);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+static void a_pattern_has_its_own_retries(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    open_rig(&r, TWO "\nbackend=127.0.0.1,83;/dead/\nbackend=127.0.0.1,84;/dead/");
+    for (unsigned i = 0; i < 2 * BUDGET_FREE; i++) {
+        struct exchange *x = begun(&r, &told, "GET /dead/ HTTP/1.1\nHost: a\n");
+        backs.ntook = 0;
+        while (told.aborts == 0) {
+            fails(x, EXCHANGE_BACKEND_CONNECT);
+        }
+        rig_exchange_end(&r, x);
+    }
+    assert_int_equal(backs.ntook, 1); /* they are used up there */
+    backs.ntook = 0;
+    struct exchange *x = begun(&r, &told, GET);
+    fails(x, EXCHANGE_BACKEND_RESET);
+    assert_true(backs.ntook == 2 && told.aborts == 0);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
+/* An outage of what many patterns share must not be multiplied by their number. */
+static void all_patterns_together_have_a_budget_too(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    char options[2000] = TWO ";/", request[64];
+    for (int i = 0; i < 20; i++) {
+        snprintf(options + strlen(options), sizeof(options) - strlen(options), ":/%d/", i);
+    }
+    strcat(options, "\n" ONE ";/");
+    open_rig(&r, options);
+    unsigned retries = 0, requests = 0;
+    for (unsigned i = 0; i < 20 * BUDGET_FREE; i++) {
+        snprintf(request, sizeof(request), "GET /%u/ HTTP/1.1\nHost: a\n", i % 20);
+        struct exchange *x = begun(&r, &told, request);
+        backs.ntook = 0;
+        fails(x, EXCHANGE_BACKEND_RESET);
+        retries += backs.ntook;
+        requests++;
+        rig_exchange_end(&r, x);
+    }
+    assert_int_equal(retries, requests / 5 + BUDGET_FREE_ALL);
+    rig_close(&r);
 }
 
 /* By whoever looked whether there is room. */
@@ -286,6 +388,31 @@ static void a_request_starts_over_only_while_all_of_it_is_here(void **state)
     rig_close(&r);
 }
 
+/* ---------------------------------------------------------------- other routes meanwhile */
+
+/* What the group before wanted in a cookie is nothing that the next one knows of. */
+static void the_cookie_is_of_the_group_that_answers(void **state)
+{
+    (void)state;
+    struct rig r, other;
+    struct told told;
+    open_rig(&other, ONE);
+    struct routes *plain = routes_ref(other.routes);
+    rig_close(&other);
+    open_rig(&r, ONE ";;affinity=cookie;affinity-cookie-name=c");
+    struct exchange *x = begun(&r, &told, GET);
+    assert_true(x->set_affinity);
+    targets_install(r.worker, plain);
+    fails(x, EXCHANGE_BACKEND_GONE);
+    assert_ptr_equal(x->targets->routes, plain);
+    testing_response(x, 11, "HTTP/1.1 204 No Content\n");
+    testing_expect_fields("no cookie", message_response_fields(x, 1),
+                          "server: nghttpx\nvia: 1.1 nghttpx\n");
+    rig_exchange_end(&r, x);
+    routes_unref(plain);
+    rig_close(&r);
+}
+
 /* ---------------------------------------------------------------- no room */
 
 static void what_was_returned_was_no_try(void **state)
@@ -395,14 +522,14 @@ static void a_retry_that_waits_is_paid_once(void **state)
     struct told told;
     open_rig(&r, ONE ";;max-conns=1\nbackend=127.0.0.1,82;;max-conns=1");
     for (unsigned i = 1; i < BUDGET_FREE; i++) {
-        assert_true(budget_spend(&r.worker->retries, clock_ms()));
+        assert_true(budget_spend(budget_of(&r, 0), clock_ms()));
     }
     struct exchange *x = begun(&r, &told, GET);
     struct pool *other = rig_pool(&r, x->pool == rig_pool(&r, 0));
     assert_true(health_take_conn(other->health, 1));
     fails(x, EXCHANGE_BACKEND_GONE);
     assert_int_equal(r.worker->nwaiting, 1);
-    assert_false(budget_spend(&r.worker->retries, clock_ms()));
+    assert_false(budget_spend(budget_of(&r, 0), clock_ms()));
     health_give_conn(other->health);
     pool_freed(other);
     rig_turn(&r);
@@ -552,11 +679,16 @@ int main(void)
         cmocka_unit_test(after_a_new_connection_was_closed_on_it_none_gets_it_twice),
         cmocka_unit_test(the_budget_is_for_retries_and_not_for_requests),
         cmocka_unit_test(a_back_that_cannot_begin_is_a_try),
-        cmocka_unit_test(so_is_each_of_many_and_they_have_a_budget),
+        cmocka_unit_test(so_is_each_of_many_but_it_costs_no_retry),
+        cmocka_unit_test(what_no_server_takes_costs_no_retry),
+        cmocka_unit_test(a_websocket_goes_only_to_servers_that_take_it),
+        cmocka_unit_test(a_pattern_has_its_own_retries),
+        cmocka_unit_test(all_patterns_together_have_a_budget_too),
         cmocka_unit_test(what_was_chosen_before_is_tried_first),
         cmocka_unit_test(idempotent_is_what_rfc_9110_says),
         cmocka_unit_test(the_next_back_gets_the_body_from_its_beginning),
         cmocka_unit_test(a_request_starts_over_only_while_all_of_it_is_here),
+        cmocka_unit_test(the_cookie_is_of_the_group_that_answers),
         cmocka_unit_test(what_was_returned_was_no_try),
         cmocka_unit_test(who_comes_too_late_waits_and_has_tried_nothing),
         cmocka_unit_test(whoever_leaves_a_pool_may_leave_room),

@@ -44,11 +44,22 @@ bool __wrap_back_take(struct pool *p, struct exchange *x)
     }
     assert_true(backs.ntook < COUNT(backs.took));
     backs.took[backs.ntook++] = p->id;
-    if (backs.what == BACKS_REFUSE) {
+    bool late = backs.what == BACKS_ARE_LATE;
+    if (late || backs.counts) {
+        assert_true(health_take_conn(p->health, p->backend->cfg->max_conns));
+    }
+    if (late || backs.what == BACKS_REFUSE) {
         return false;
     }
     exchange_attach_back(x, p, &back_ops, &backs);
     return true;
+}
+
+bool __wrap_back_may_take(const struct pool *p, const struct exchange *x);
+
+bool __wrap_back_may_take(const struct pool *p, const struct exchange *x)
+{
+    return x->tunnel.wanted != TUNNEL_WEBSOCKET || p->id != backs.unable;
 }
 
 void open_rig(struct rig *r, const char *options)

@@ -1,6 +1,6 @@
 /*
- * Backs that do what the test says. The linker gives back_take() to exchange_testing.c
- * (-Wl,--wrap=back_take).
+ * Backs that do what the test says. The linker gives back_take() and back_may_take() to
+ * exchange_testing.c (-Wl,--wrap=...).
  */
 #ifndef EXCHANGE_TESTING_H
 #define EXCHANGE_TESTING_H
@@ -14,12 +14,22 @@
 
 #define GET  "GET / HTTP/1.1\nHost: a\n"
 #define POST "POST / HTTP/1.1\nHost: a\nContent-Length: 100000\n"
+#define WEBSOCKET                                                                                  \
+    "GET / HTTP/1.1\nHost: a\nConnection: Upgrade\nUpgrade: websocket\n"                           \
+    "Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"
 
-enum backs_do { BACKS_TAKE, BACKS_REFUSE, BACKS_ARE_REAL };
+enum backs_do {
+    BACKS_TAKE,
+    BACKS_REFUSE,
+    BACKS_ARE_LATE, /**< another worker takes the last connection meanwhile */
+    BACKS_ARE_REAL,
+};
 
 /** What all backs of a test do, and what they were asked and told. */
 struct backs {
     enum backs_do what;
+    uint32_t unable; /**< the id of a pool that takes no WebSockets; 0: all do */
+    bool counts;     /**< each exchange takes one of max-conns, and keeps it */
     unsigned ntook, bodies, aborts;
     uint32_t took[32]; /**< ids of the pools, in order */
     size_t credit;

@@ -581,8 +581,9 @@ static void whoever_has_room_is_not_behind_those_who_have_not(void **state)
 static void retries_have_a_budget(void **state)
 {
     (void)state;
-    struct budget b = {0};
+    struct budget b;
     uint64_t now = 123456789;
+    budget_init(&b, BUDGET_FREE);
     unsigned spent = 0;
     while (budget_spend(&b, now)) {
         spent++;
