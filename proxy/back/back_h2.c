@@ -181,19 +181,24 @@ static bool is_websocket(const struct exchange *x)
     return x->tunnel.wanted == TUNNEL_WEBSOCKET;
 }
 
+/* Unless it has said that it does not take what the exchange wants. */
+static bool may_carry(const struct back_h2 *b, const struct exchange *x)
+{
+    return !is_websocket(x) || !b->settings_seen || takes_websocket(b);
+}
+
+/* Servers behind one address may differ: one connection that may is enough. */
 bool back_may_take(const struct pool *p, const struct exchange *x)
 {
-    if (!is_websocket(x)) {
-        return true;
-    }
+    bool any = false;
     list_each(node, &p->h2)
     {
-        const struct back_h2 *b = container_of(node, struct back_h2, node);
-        if (b->settings_seen && !takes_websocket(b)) {
-            return false;
+        if (may_carry(container_of(node, struct back_h2, node), x)) {
+            return true;
         }
+        any = true;
     }
-    return true;
+    return !any;
 }
 
 /* Opens a stream for the exchange. False: there is none to be had here. */
@@ -265,7 +270,8 @@ bool back_h2_take(struct pool *p, struct exchange *x)
     list_each(node, &p->h2)
     {
         struct back_h2 *candidate = container_of(node, struct back_h2, node);
-        if (back_h2_is_for(candidate, exchange_client(x)) && back_h2_has_room(candidate)) {
+        if (back_h2_is_for(candidate, exchange_client(x)) && back_h2_has_room(candidate) &&
+            may_carry(candidate, x)) {
             b = candidate;
             break;
         }
@@ -276,10 +282,6 @@ bool back_h2_take(struct pool *p, struct exchange *x)
         if (b == NULL) {
             return false;
         }
-    }
-    if (is_websocket(x) && b->settings_seen && !takes_websocket(b)) {
-        LOG(INFO, "backend %s: WebSocket over HTTP/2 is not offered", p->text);
-        return false;
     }
     exchange_attach_back(x, p, &exchange_ops, b);
     if (may_submit_this(b, x)) {

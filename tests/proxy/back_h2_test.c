@@ -133,6 +133,35 @@ static void a_websocket_goes_to_a_backend_that_takes_it(void **state)
     }
 }
 
+/* Behind one address there may be several, of which some are newer. */
+static void a_websocket_goes_over_the_connection_that_takes_it(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 1, H2, "", false);
+    s.h2_options.max_concurrent_streams = 1;
+    stage_request(&s, STAGE_GET);
+    struct peer *old = stage_accept(&s);
+    peer_flush(old);
+    peer_until_streams(old, 1);
+    stage_request(&s, STAGE_GET);
+    s.h2_options.max_concurrent_streams = 2;
+    s.h2_options.enable_connect_protocol = true;
+    struct peer *new = stage_accept(&s);
+    peer_flush(new);
+    peer_until_streams(new, 1);
+    peer_answer(old, 0);
+    peer_answer(new, 0);
+    stage_until_done(&s, 0);
+    stage_until_done(&s, 1);
+    stage_request(&s, WEBSOCKET);
+    stage_request(&s, WEBSOCKET);
+    peer_until_streams(new, 3);
+    assert_int_equal(old->nstreams, 1);
+    assert_int_equal(s.npeers, 2);
+    stage_close(&s);
+}
+
 /* Each on a connection that has answered one before, or on one that has not. */
 static void where_a_request_goes_whose_connection_dies(void **state)
 {
@@ -611,6 +640,7 @@ int main(void)
         cmocka_unit_test(when_streams_run_out_there_is_another_connection),
         cmocka_unit_test(a_backend_without_any_stream_is_left_alone_at_once),
         cmocka_unit_test(a_websocket_goes_to_a_backend_that_takes_it),
+        cmocka_unit_test(a_websocket_goes_over_the_connection_that_takes_it),
         cmocka_unit_test(where_a_request_goes_whose_connection_dies),
         cmocka_unit_test(a_refused_stream_goes_elsewhere_and_a_reset_one_does_not),
         cmocka_unit_test(goaway_sends_on_what_was_not_taken),
