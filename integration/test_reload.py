@@ -227,7 +227,7 @@ def test_a_draining_worker_process_has_its_grace_period(start_proxy, make_origin
     client = clients.connect("h1", proxy)
     client.start("GET", f"/hold?n=1000000&id={token}")
     client.read_final_head()
-    old = serving(proxy.stderr())[-1]
+    old = wait_for(lambda: serving(proxy.stderr()), "the worker process")[-1]
     reload(proxy)
     assert is_running(old)
     wait_for(lambda: not is_running(old), "the end of its grace period")
@@ -236,7 +236,7 @@ def test_a_draining_worker_process_has_its_grace_period(start_proxy, make_origin
 
 def test_the_oldest_are_ended_when_there_are_too_many(start_proxy, make_origin, clients, token):
     proxy = start_proxy([make_origin()], fronts=("clear",), args=["--max-worker-processes=2"])
-    workers = serving(proxy.stderr())
+    workers = wait_for(lambda: serving(proxy.stderr()), "the first worker process")
     for _ in range(3):
         client = clients.connect("h1", proxy)
         client.start("GET", f"/hold?n=1000000&id={token}")

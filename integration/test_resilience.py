@@ -41,7 +41,7 @@ class OneServer(Server):
             conf = self.conf(
                 "nginx.conf",
                 f"""daemon off; master_process off; worker_processes 1; pid {self.folder}/pid;
-error_log {self.folder}/error.log; events {{ worker_connections 512; }}
+error_log {self.folder}/error.log; events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 1000000; client_body_temp_path {self.folder}/body;
 proxy_temp_path {self.folder}/proxy; fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u;
 scgi_temp_path {self.folder}/s; server {{ listen 127.0.0.1:{self.port}; root {self.docs}; }} }}""",
