@@ -225,7 +225,7 @@ static bool check_tls(struct cfg_report *r, const struct draft *d)
     }
     if (b->upgrade_scheme && !(b->tls && b->proto != CFG_PROTO_HTTP1)) {
         cfg_warning(r, at(d, "upgrade-scheme"),
-                    "upgrade-scheme has no effect without tls and proto=h2");
+                    "upgrade-scheme has no effect without tls and proto=h2 or proto=auto");
     }
     return true;
 }

@@ -55,7 +55,7 @@ struct group {
     const struct cfg_backend *affinity; /**< the one that says affinity=ip or cookie; NULL: none */
     const struct cfg_backend *answer; /**< respond= or redirect=, its only backend; NULL: servers */
     bool redirect_if_not_tls;
-    uint64_t read_timeout;  /**< ms, of a response over HTTP/1, and of waiting for those before */
+    uint64_t read_timeout;  /**< ms, of a response, and of waiting for those before */
     uint64_t queue_timeout; /**< ms */
     uint32_t max_queue;     /**< exchanges of a worker */
 };

@@ -237,7 +237,8 @@ static bool can_verify(const struct settings *s, const struct cfg_backend *b, co
 {
     bool can = s->trust.insecure || b->sni != NULL || b->addr.path == NULL;
     if (!can) {
-        LOG(FATAL, "backend %s: a UNIX socket has no name to verify; expected sni=NAME", label);
+        LOG(FATAL, "backend %s: a UNIX socket has no name to verify; expected sni=NAME or insecure",
+            label);
     }
     return can;
 }
