@@ -43,8 +43,8 @@ static bool set_duration(struct cfg_report *r, struct cfg_text value, uint64_t m
         return false;
     }
     if (ms < min) {
-        return cfg_error(r, value, "%s is no time at all; expected more than 0",
-                         cfg_quote(value).s);
+        return cfg_error(r, value, "%s is too short; expected %llums or more", cfg_quote(value).s,
+                         (unsigned long long)min);
     }
     *slot = ms;
     return true;

@@ -339,6 +339,19 @@ def test_a_large_answer_to_a_check_is_cut_off(start_proxy, make_origin):
     assert status_of(get(proxy.clear_port)) == 200
 
 
+def test_the_body_of_a_check_takes_no_window_from_requests(start_proxy, make_origin, clients):
+    """What is not read of it is credited, too: the connection to an HTTP/2 backend is shared."""
+    origin = make_origin(proto="h2")
+    origin.health_body = 81000
+    proxy = start_proxy(
+        [origin.backend(extra="health-path=/healthz;health-interval=100ms")],
+        args=["--backend-http2-connection-window-size=65535"],
+    )
+    wait_for(lambda: len(checks_of(origin)) >= 12, "checks go on", 20)
+    resp = clients.connect("h1", proxy).request("GET", "/big?n=200000")
+    assert resp.status == 200 and len(resp.body) == 200000
+
+
 def rate(origin, seconds):
     """Checks per second, seen for so long."""
     before = len(checks_of(origin))

@@ -150,14 +150,15 @@ def test_backend_that_stops_in_the_body_is_cut(start_proxy, make_origin, clients
 
 
 @pytest.mark.parametrize("proto", ["h1", "h2"])
-@pytest.mark.parametrize("path", ["/never", "/hold-open"])
-def test_what_others_get_gives_a_request_no_more_time(start_proxy, make_origin, clients, token, proto, path):
+@pytest.mark.parametrize("path, body", [("/never", None), ("/never", b"its body is here first"), ("/hold-open", None)])
+def test_what_others_get_gives_a_request_no_more_time(start_proxy, make_origin, clients, token, proto, path, body):
     """They share a connection to an HTTP/2 backend: that one is never silent."""
     origin = make_origin(proto=proto)
     proxy = start_proxy([origin], args=["--backend-read-timeout=1"])
     waits, others = clients.connect("h2-prior", proxy), clients.connect("h1", proxy)
     begun = time.monotonic()
-    sid = waits.start("GET", f"{path}?id={token}")
+    sid = waits.start("POST" if body else "GET", f"{path}?id={token}", body=body)
+    wait_for(lambda: waits.pump(0.05) or origin.find(token), "the request")
     while not waits.streams[sid].done and time.monotonic() < begun + LATEST:
         assert others.request("GET", "/hello").status == 200
         waits.pump(0.1)

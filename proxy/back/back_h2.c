@@ -117,13 +117,15 @@ static void watch_stream(struct exchange *x)
     uint64_t ms = 0;
     bool sends = x->up.len > 0 && exchange_may_send_up(x);
     x->back_timer_reads = !sends;
+    uint64_t read = cfg->backend_stream_read_timeout;
+    read = read != 0 ? read : x->group->group->read_timeout;
     if (sends) {
-        x->back_timer_mark = x->up.taken + exchange_step(x->up.len);
         ms = cfg->backend_stream_write_timeout;
+        x->back_timer_mark = ms != 0 ? x->up.taken + exchange_step(x->up.len) : 0;
+        ms = ms != 0 ? ms : read; /* no limit: it is looked whether it has been sent meanwhile */
     } else if (x->down.len == 0) {
-        uint64_t stream = cfg->backend_stream_read_timeout;
         x->back_timer_mark = exchange_moved(x) + 1;
-        ms = stream != 0 ? stream : x->group->group->read_timeout;
+        ms = read;
     }
     x->back_timer.fire = on_stream_timer;
     timer_set(&x->worker->wheel, &x->back_timer, ms);
@@ -167,6 +169,8 @@ static void request_sent(struct exchange *x)
     x->request_sent = true;
     if (x->tunnel.open && x->down.ended) {
         finish_tunnel(back_h2_checked(x->back), x);
+    } else {
+        watch_stream(x); /* it is the backend that is waited for, from now on */
     }
 }
 

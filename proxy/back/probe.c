@@ -183,10 +183,9 @@ static void on_body(struct exchange *x)
     size_t n = x->down.len;
     pr->body += n;
     pipe_drop(&x->down, n);
+    exchange_took_down(x, n); /* all of it: others may share the connection */
     if (x->down.ended || pr->body > MOST_BODY) {
         end_soon(pr);
-    } else {
-        exchange_took_down(x, n);
     }
 }
 

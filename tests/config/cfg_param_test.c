@@ -152,6 +152,7 @@ static void a_bad_value_is_said_with_its_parameter(void **state)
     for (size_t i = 0; i < COUNT(tables); i++) {
         for (const struct cfg_param *p = tables[i].params; p->name != NULL; p++) {
             struct said s;
+            char text[32];
             if (p->hidden) {
                 continue;
             }
@@ -173,9 +174,11 @@ static void a_bad_value_is_said_with_its_parameter(void **state)
                 try_bad_parameter(i, p, "x");
                 try_bad_parameter(i, p, "1d");
                 if (p->min > 0) {
-                    try_bad_parameter(i, p, "0");
+                    snprintf(text, sizeof(text), "%llums", (unsigned long long)p->min - 1);
+                    try_bad_parameter(i, p, text);
                 }
-                try_good_parameter(i, p, "1ms");
+                snprintf(text, sizeof(text), "%llums", (unsigned long long)p->min);
+                try_good_parameter(i, p, text);
                 break;
             case CFG_PARAM_ENUM:
                 try_bad_parameter(i, p, "none-of-them");

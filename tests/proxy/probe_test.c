@@ -108,7 +108,7 @@ static void fall_and_rise_count_checks_in_a_row(void **state)
     } steps[] = {{bad, false}, {good, false}, {bad, false}, {bad, true},
                  {good, true}, {bad, true},   {good, true}, {good, false}};
     struct stage s;
-    stage_open(&s, 1, ";fall=2;rise=2;health-path=/h;health-interval=70ms", QUICK, false);
+    stage_open(&s, 1, ";fall=2;rise=2;health-path=/h;health-interval=100ms", QUICK, false);
     struct peer *p = next_check(&s);
     for (size_t i = 0; i < COUNT(steps); i++) {
         peer_say(p, steps[i].answer);
@@ -170,7 +170,7 @@ static void a_check_without_room_is_left_out(void **state)
 {
     (void)state;
     struct stage s;
-    stage_open(&s, 1, ";max-conns=1;fall=1;rise=1;health-path=/h;health-interval=10ms", QUICK,
+    stage_open(&s, 1, ";max-conns=1;fall=1;rise=1;health-path=/h;health-interval=100ms", QUICK,
                false);
     stage_request(&s, STAGE_GET);
     struct peer *p = stage_accept(&s);
