@@ -75,6 +75,7 @@ static void free_pool(struct reap *r)
 {
     struct pool *p = container_of(r, struct pool, reap);
     assert(p->nconns == 0 && p->load == 0);
+    list_remove(&p->freed_node);
     probe_free(p);
     health_put(p->health);
     routes_unref(p->routes);
@@ -97,7 +98,6 @@ void pool_unref(struct pool *p)
     p->refs--;
     if (p->refs == 0) {
         list_remove(&p->node);
-        list_remove(&p->freed_node);
         worker_reap(p->worker, &p->reap, free_pool);
     }
 }
@@ -212,30 +212,11 @@ void pool_yield(struct pool *p)
     }
 }
 
-static void mark_freed(struct pool *p)
-{
-    if (list_empty(&p->freed_node)) {
-        list_append(&p->worker->freed, &p->freed_node);
-    }
-}
-
 void pool_freed(struct pool *p)
 {
     struct worker *w = p->worker;
-    if (atomic_load(&w->nwaiting) == 0) {
-        return;
-    }
-    mark_freed(p);
-    if (p->backend->cfg->max_conns == 0) {
-        return;
-    }
-    /* A pool that was retired, or another one of the same address, counted for the same limit. */
-    list_each(node, &w->pools)
-    {
-        struct pool *other = container_of(node, struct pool, node);
-        if (other->health == p->health && other != p) {
-            mark_freed(other);
-        }
+    if (atomic_load(&w->nwaiting) > 0 && list_empty(&p->freed_node)) {
+        list_append(&w->freed, &p->freed_node);
     }
 }
 

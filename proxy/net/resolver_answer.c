@@ -127,9 +127,7 @@ void resolver_set_answer(struct name *n, enum resolver_status status,
         status = RESOLVER_NOT_FOUND;
     }
     bool changed = status != n->status || naddrs != n->naddrs || !is_same(addrs, n->addrs, naddrs);
-    if (changed && status == RESOLVER_NOT_FOUND) {
-        LOG(WARN, "dns: %s: there is no such name, or no address of it", n->text);
-    } else if (changed) {
+    if (changed) { /* who uses the name says more, where that matters */
         LOG(INFO, "dns: %s: %zu addresses", n->text, naddrs);
     }
     free(n->addrs);

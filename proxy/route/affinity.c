@@ -214,9 +214,7 @@ size_t affinity_set_cookie(char *buf, size_t cap, const struct affinity_cookie *
         append(buf, cap, &at, "; SameSite=%s", c->same_site);
     }
     if (c->max_age > 0) {
-        /* Never Max-Age=0, which would delete the cookie (RFC 6265, 5.2.2). */
-        uint64_t seconds = c->max_age / 1000 + (c->max_age % 1000 > 0);
-        append(buf, cap, &at, "; Max-Age=%" PRIu64, seconds);
+        append(buf, cap, &at, "; Max-Age=%" PRIu64, c->max_age / 1000);
     }
     return at;
 }

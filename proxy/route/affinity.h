@@ -55,7 +55,7 @@ struct affinity_cookie {
     enum cfg_cookie_secure secure;
     bool http_only;
     const char *same_site; /**< "Strict", "Lax", "None"; NULL: not said */
-    uint64_t max_age;      /**< ms, said in seconds, rounded up; 0: a session cookie */
+    uint64_t max_age;      /**< ms, whole seconds; 0: a session cookie */
 };
 
 /**

@@ -7,7 +7,7 @@
  *   weight 1  |-----x-----x-----x-->        so in a time of (sum of the weights), each has as many
  *                                           turns as its weight says
  *
- * Times wrap around; those of one queue are at most a stride apart, which is far less than 2^63.
+ * Times wrap around; those of one heap are at most a stride apart, which is far less than 2^63.
  */
 #include "route/balance.h"
 
@@ -43,7 +43,7 @@ struct turn {
 
 /* A heap of turns, the earliest first, in t[0 .. n); those set aside during a pick are in
  * t[n .. all). */
-struct queue {
+struct turns {
     struct turn *t;
     size_t n, all;
 };
@@ -60,7 +60,8 @@ struct sub_group {
     uint32_t number; /* the caller's */
     uint32_t weight;
     double total; /* weights of its members */
-    struct queue members;
+    size_t n;     /* members */
+    struct turns members;
 };
 
 struct balance {
@@ -75,7 +76,7 @@ struct balance {
     /* ROUND_ROBIN */
     struct sub_group *subs;
     size_t nsubs;
-    struct queue groups;
+    struct turns groups;
 
     struct turn *turns; /* LEAST_CONN: of each member, by index */
     uint64_t clock;     /* LEAST_CONN: no turn is due before it */
@@ -156,7 +157,7 @@ static void begin_turns(struct balance *b, struct turn *t, const double *weight,
     }
 }
 
-static void sift_up(struct queue *q, size_t i)
+static void sift_up(struct turns *q, size_t i)
 {
     struct turn t = q->t[i];
     while (i > 0 && earlier(&t, &q->t[(i - 1) / 2])) {
@@ -166,7 +167,7 @@ static void sift_up(struct queue *q, size_t i)
     q->t[i] = t;
 }
 
-static void sift_down(struct queue *q, size_t i)
+static void sift_down(struct turns *q, size_t i)
 {
     struct turn t = q->t[i];
     for (;;) {
@@ -186,14 +187,14 @@ static void sift_down(struct queue *q, size_t i)
     q->t[i] = t;
 }
 
-static void queue_order(struct queue *q)
+static void order_turns(struct turns *q)
 {
     for (q->n = 0; q->n < q->all; q->n++) {
         sift_up(q, q->n);
     }
 }
 
-static void set_first_aside(struct queue *q)
+static void set_first_aside(struct turns *q)
 {
     assert(q->n > 0);
     struct turn t = q->t[0];
@@ -206,7 +207,7 @@ static void set_first_aside(struct queue *q)
 
 /* The first one has its turn. Those set aside have missed theirs, and have their next one when it
  * would be if they had not. */
-static void first_is_served(struct queue *q)
+static void first_is_served(struct turns *q)
 {
     assert(q->n > 0);
     uint64_t now = q->t[0].due;
@@ -222,7 +223,7 @@ static void first_is_served(struct queue *q)
 
 /* ---------------------------------------------------------------- round robin */
 
-static struct member *pick_in_queue(struct balance *b, struct queue *q, const struct question *r)
+static struct member *pick_in_turns(struct balance *b, struct turns *q, const struct question *r)
 {
     while (q->n > 0) {
         struct member *m = &b->m[q->t[0].of];
@@ -232,57 +233,60 @@ static struct member *pick_in_queue(struct balance *b, struct queue *q, const st
         }
         set_first_aside(q);
     }
-    queue_order(q);
+    order_turns(q);
     return NULL;
 }
 
 static struct member *pick_round_robin(struct balance *b, const struct question *r)
 {
-    struct queue *q = &b->groups;
+    struct turns *q = &b->groups;
     while (q->n > 0) {
-        struct member *m = pick_in_queue(b, &b->subs[q->t[0].of].members, r);
+        struct member *m = pick_in_turns(b, &b->subs[q->t[0].of].members, r);
         if (m != NULL) {
             first_is_served(q);
             return m;
         }
         set_first_aside(q);
     }
-    queue_order(q);
+    order_turns(q);
     return NULL;
 }
 
-static void make_queue(struct balance *b, struct queue *q, const double *weight, size_t n)
+static void make_turns(struct balance *b, struct turns *q, const double *weight, size_t n)
 {
-    *q = (struct queue){.t = xcalloc(n + 1, sizeof(*q->t)), .all = n};
+    *q = (struct turns){.t = xcalloc(n + 1, sizeof(*q->t)), .all = n};
     begin_turns(b, q->t, weight, n);
-    queue_order(q);
+    order_turns(q);
 }
 
 static void make_round_robin(struct balance *b, const struct balance_member *const *sorted)
 {
-    double *weight = xcalloc(b->n + 1, sizeof(*weight));
+    double *weight = xcalloc(b->n + 1, sizeof(*weight)); /* one sub-group behind the other */
     uint32_t *member = xcalloc(b->n + 1, sizeof(*member));
+    size_t *end = xcalloc(b->nsubs + 1, sizeof(*end)); /* of what there is of each */
+    for (size_t g = 1; g < b->nsubs; g++) {
+        end[g] = end[g - 1] + b->subs[g - 1].n;
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        size_t at = end[b->m[i].sub_group]++;
+        weight[at] = sorted[i]->weight;
+        member[at] = (uint32_t)i;
+    }
     for (size_t g = 0; g < b->nsubs; g++) {
-        size_t n = 0;
-        for (size_t i = 0; i < b->n; i++) {
-            if (b->m[i].sub_group == g) {
-                weight[n] = sorted[i]->weight;
-                member[n++] = (uint32_t)i;
-            }
-        }
-        assert(n > 0);
-        struct queue *q = &b->subs[g].members;
-        make_queue(b, q, weight, n);
+        size_t n = b->subs[g].n, first = end[g] - n;
+        struct turns *q = &b->subs[g].members;
+        make_turns(b, q, weight + first, n);
         for (size_t i = 0; i < n; i++) {
-            q->t[i].of = member[q->t[i].of];
+            q->t[i].of = member[first + q->t[i].of];
         }
     }
     for (size_t g = 0; g < b->nsubs; g++) {
         weight[g] = b->subs[g].weight;
     }
-    make_queue(b, &b->groups, weight, b->nsubs);
+    make_turns(b, &b->groups, weight, b->nsubs);
     free(weight);
     free(member);
+    free(end);
 }
 
 /* ---------------------------------------------------------------- by load */
@@ -549,6 +553,7 @@ static void make_sub_groups(struct balance *b, const struct balance_member *cons
         assert(g != NULL);
         b->m[i].sub_group = (uint32_t)(g - b->subs);
         g->total += m[i]->weight;
+        g->n++;
     }
 }
 

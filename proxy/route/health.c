@@ -161,7 +161,8 @@ static char *key_of(const char *key, const struct cfg_backend *cfg)
 }
 
 /* Connections are counted for each line: two of the same address have their own max-conns, and the
- * idle connections of one must not use up those of the other. */
+ * idle connections of one must not use up those of the other. Lines with the same patterns count
+ * together: they serve the same requests, so that what one of them frees is for those of all. */
 static char *line_of(const char *full, const struct cfg_backend *cfg)
 {
     size_t cap = strlen(full) + 1;

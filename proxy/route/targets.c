@@ -66,6 +66,7 @@ static char *format_key(const struct backend *b, const struct backend_addr *a)
 struct stock {
     struct pool **list; /* sorted by key; a taken one has an owner again */
     size_t n;
+    size_t *taken; /* where a run of equal keys begins: how many of it are taken */
 };
 
 static int by_key(const void *a, const void *b)
@@ -89,6 +90,7 @@ static struct stock stock_of(const struct target_backend *backends, size_t nback
         }
     }
     qsort(s.list, s.n, sizeof(*s.list), by_key);
+    s.taken = xcalloc(s.n + 1, sizeof(*s.taken));
     return s;
 }
 
@@ -104,12 +106,12 @@ static struct pool *stock_take(const struct stock *s, const char *key)
             hi = mid;
         }
     }
-    for (; lo < s->n && strcmp(s->list[lo]->key, key) == 0; lo++) {
-        if (s->list[lo]->owner == NULL) {
-            return s->list[lo];
-        }
+    size_t next = lo + s->taken[lo];
+    if (next == s->n || strcmp(s->list[next]->key, key) != 0) {
+        return NULL;
     }
-    return NULL;
+    s->taken[lo]++;
+    return s->list[next];
 }
 
 static void stock_retire_rest(struct stock *s)
@@ -120,6 +122,7 @@ static void stock_retire_rest(struct stock *s)
         }
     }
     free(s->list);
+    free(s->taken);
 }
 
 /* Gives a backend pools for these addresses: out of the stock where it has them. */
@@ -215,9 +218,10 @@ static void build_group(struct targets *t, struct target_group *g)
     struct member *members = xcalloc(n + 1, sizeof(*members));
     g->pools = xrealloc(g->pools, (n + 1) * sizeof(*g->pools));
     g->npools = 0;
-    g->own_connections = false;
+    g->own_connections = g->has_names = false;
     for (size_t i = 0; i < group->nbackends; i++) {
         const struct target_backend *tb = &t->backends[group->backends[i]];
+        g->has_names |= tb->watch != NULL;
         for (size_t j = 0; j < tb->npools; j++) {
             struct pool *p = tb->pools[j];
             g->own_connections |= p->backend->cfg->send_proxy != CFG_SEND_PROXY_NONE;
@@ -335,7 +339,7 @@ static void unwatch_names(struct targets *t)
 static bool touch_names(const struct target_group *g, const struct targets *t)
 {
     bool pending = false;
-    for (size_t i = 0; i < g->group->nbackends; i++) {
+    for (size_t i = 0; g->has_names && i < g->group->nbackends; i++) {
         struct resolver_watch *watch = t->backends[g->group->backends[i]].watch;
         pending = (watch != NULL && resolver_touch(watch) == RESOLVER_PENDING) || pending;
     }
@@ -664,7 +668,7 @@ bool targets_have_other(struct exchange *x)
 
 bool targets_assign(struct exchange *x, const struct pool *p)
 {
-    if (p->owner == NULL || p->backend->cfg->npatterns == 0) {
+    if (p->owner == NULL) {
         return false;
     }
     x->targets = targets_ref(p->owner);

@@ -44,6 +44,7 @@ struct target_group {
     struct queue queue;           /**< who waits for one of them */
     struct budget retries;        /**< of requests that are sent to another one */
     bool own_connections;         /**< send-proxy: room for one client is none for another */
+    bool has_names;               /**< of its backends, some are looked up while the program runs */
 };
 
 /** The pools of a backend: one for each of its addresses. */
@@ -64,6 +65,7 @@ struct targets {
     struct target_backend *backends; /**< as in `routes` */
     struct target_group *groups;     /**< as in `routes` */
     struct timer look;               /**< runs while somebody waits */
+    size_t turn;                     /**< the group that a look serves next */
 };
 
 /**

@@ -14,7 +14,7 @@ static inline struct target_backend *targets_backend_of(const struct pool *p)
 
 /** It has just come, and others wait for what it might find. */
 bool targets_is_behind(const struct target_group *g, const struct exchange *x);
-/** Serves those who wait for a backend, or for any, as far as there is room. */
+/** Serves those who wait for a backend, or in any group, as far as there is room. */
 void targets_serve(struct target_backend *tb);
 void targets_serve_all(struct targets *t);
 /** Of struct targets. */

@@ -136,8 +136,9 @@ void targets_serve(struct target_backend *tb)
 
 void targets_serve_all(struct targets *t)
 {
-    for (size_t i = 0; i < t->routes->nbackends; i++) {
-        targets_serve(&t->backends[i]);
+    size_t n = t->routes->ngroups;
+    for (size_t idle = 0; idle < n; t->turn = (t->turn + 1) % n) {
+        idle = serve_one(&t->groups[t->turn]) ? 0 : idle + 1;
     }
 }
 
@@ -153,10 +154,17 @@ void targets_on_look(struct timer *timer)
 void targets_serve_waiting(struct worker *w)
 {
     struct list *node;
+    bool others = false;
     while ((node = list_shift(&w->freed)) != NULL) {
         const struct pool *p = container_of(node, struct pool, freed_node);
         if (p->owner != NULL) {
             targets_serve(targets_backend_of(p));
+        } else {
+            others = others || p->backend->cfg->max_conns > 0;
         }
+    }
+    /* Nobody chooses from that pool any more, but maybe from one that has the same limit. */
+    if (others && w->targets != NULL) {
+        targets_serve_all(w->targets);
     }
 }

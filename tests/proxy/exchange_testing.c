@@ -59,6 +59,7 @@ bool __wrap_back_may_take(const struct pool *p, const struct exchange *x);
 
 bool __wrap_back_may_take(const struct pool *p, const struct exchange *x)
 {
+    backs.asked++;
     return x->tunnel.wanted != TUNNEL_WEBSOCKET || p->id != backs.unable;
 }
 

@@ -29,6 +29,7 @@ enum backs_do {
 struct backs {
     enum backs_do what;
     uint32_t unable; /**< the id of a pool that takes no WebSockets; 0: all do */
+    unsigned asked;  /**< how often somebody wanted to know whether one could take a request */
     bool counts;     /**< each exchange takes one of max-conns, and keeps it */
     unsigned ntook, bodies, aborts;
     uint32_t took[32]; /**< ids of the pools, in order */

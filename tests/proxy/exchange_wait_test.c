@@ -238,6 +238,25 @@ static void who_is_returned_is_before_those_who_came_later(void **state)
     rig_close(&r);
 }
 
+/* For as long as the connection was being opened, it has waited too. */
+static void the_time_of_a_connection_that_had_no_room_counts(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    open_rig(&r, ONE ";;max-conns=1;queue-timeout=60s");
+    backs.counts = true;
+    struct exchange *x = begun(&r, &told, GET);
+    assert_false(waits(x));
+    x->waits_since = clock_ms() - 60000;
+    exchange_detach_back(x);
+    exchange_return(x);
+    expect_failure(x, &told, EXCHANGE_BACKEND_BUSY);
+    give_all_back(&r, 0);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 static void a_whole_queue_time_is_all_that_one_waits(void **state)
 {
     (void)state;
@@ -300,7 +319,124 @@ static void a_strict_cookie_holds_its_client_at_its_own_address_only(void **stat
     rig_close(&r);
 }
 
+/* ---------------------------------------------------------------- one limit, several pools */
+
+/* Lines that say the same share their limit: what one of them frees is for both. */
+static void what_an_equal_line_frees_is_for_those_who_wait(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told[2];
+    open_rig(&r, ONE ";;max-conns=1\n" ONE ";;max-conns=1");
+    assert_ptr_equal(rig_pool(&r, 0)->health, rig_pool(&r, 1)->health);
+    for (size_t i = 0; i < 2; i++) {
+        fill(&r, 0);
+        struct exchange *x = begun(&r, &told[i], GET);
+        assert_true(waits(x));
+        rig_turn(&r);
+        give_back(&r, i);
+        rig_turn(&r);
+        assert_false(waits(x));
+        rig_exchange_end(&r, x);
+    }
+    rig_close(&r);
+}
+
+/* A pool that nobody chooses from any more still counts for the limit of the line that is back. */
+static void what_a_retired_pool_frees_is_for_those_who_wait(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    open_rig(&r, ONE ";;max-conns=1;queue-timeout=1m\nbackend=127.0.0.1,82;/x");
+    struct pool *old = pool_ref(rig_pool(&r, 0));
+    struct backend_addr addr = old->addr;
+    targets_set_addresses(r.worker->targets, 0, NULL, 0);
+    targets_set_addresses(r.worker->targets, 0, &addr, 1);
+    assert_true(old->retired && rig_pool(&r, 0) != old);
+    assert_ptr_equal(rig_pool(&r, 0)->health, old->health);
+    fill(&r, 0);
+    struct exchange *x = begun(&r, &told, GET);
+    assert_true(waits(x));
+    rig_turn(&r);
+    health_give_conn(old->health);
+    pool_freed(old);
+    pool_unref(old); /* it goes with its last connection */
+    rig_turn(&r);
+    assert_false(waits(x));
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 /* ---------------------------------------------------------------- what nobody tells */
+
+static bool has_looked(const void *ctx)
+{
+    return ((const struct backs *)ctx)->asked > 0;
+}
+
+/* However many backends their group has. */
+static void all_who_wait_look_once(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told[5];
+    struct exchange *x[5];
+    open_rig(&r, "backend=127.0.0.1,81;/:/a/;affinity=ip;max-conns=1\n"
+                 "backend=127.0.0.1,82;/:/a/;affinity=ip;max-conns=1\n"
+                 "backend=127.0.0.1,83;/:/a/;affinity=ip;max-conns=1");
+    for (size_t i = 0; i < 3; i++) {
+        fill(&r, i);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        x[i] = begun(&r, &told[i], i < 3 ? GET : A);
+        assert_true(waits(x[i]));
+    }
+    rig_turn(&r);
+    backs.asked = 0;
+    rig_until(&r, has_looked, &backs);
+    assert_int_equal(backs.asked, 5);
+    for (size_t i = 0; i < 3; i++) {
+        give_all_back(&r, i);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        exchange_end(x[i], EXCHANGE_OK);
+    }
+    rig_turn(&r);
+    rig_close(&r);
+}
+
+/* What a look finds goes to the patterns in turn, too. */
+static void patterns_take_turns_at_what_a_look_finds(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told[6];
+    struct exchange *x[6];
+    open_rig(&r, ONE ";/a/:/b/:/;max-conns=1;queue-timeout=1m");
+    backs.counts = true;
+    fill(&r, 0);
+    for (size_t i = 0; i < 6; i++) {
+        x[i] = begun(&r, &told[i], i < 2 ? A : i < 4 ? B : GET);
+        assert_true(waits(x[i]));
+    }
+    rig_turn(&r);
+    for (unsigned n = 1; n <= 3; n++) {
+        backs.asked = 0;
+        health_give_conn(rig_pool(&r, 0)->health); /* and nobody says so */
+        rig_until(&r, has_looked, &backs);
+        assert_int_equal(r.worker->nwaiting, 6 - n);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(waits(x[i]), i % 2 == 1);
+    }
+    give_all_back(&r, 0);
+    for (size_t i = 0; i < 6; i++) {
+        exchange_end(x[i], EXCHANGE_OK);
+    }
+    rig_turn(&r);
+    rig_close(&r);
+}
 
 /* That a back-off or an ejection ends, or that another process has seen an address rise. */
 static void who_waits_sees_that_an_address_is_fit_again(void **state)
@@ -348,8 +484,13 @@ int main(void)
         cmocka_unit_test(a_websocket_holds_up_nobody_who_is_none),
         cmocka_unit_test(who_loses_its_turn_keeps_its_place_and_its_time),
         cmocka_unit_test(who_is_returned_is_before_those_who_came_later),
+        cmocka_unit_test(the_time_of_a_connection_that_had_no_room_counts),
         cmocka_unit_test(a_whole_queue_time_is_all_that_one_waits),
         cmocka_unit_test(a_strict_cookie_holds_its_client_at_its_own_address_only),
+        cmocka_unit_test(what_an_equal_line_frees_is_for_those_who_wait),
+        cmocka_unit_test(what_a_retired_pool_frees_is_for_those_who_wait),
+        cmocka_unit_test(all_who_wait_look_once),
+        cmocka_unit_test(patterns_take_turns_at_what_a_look_finds),
         cmocka_unit_test(who_waits_sees_that_an_address_is_fit_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,37 @@ static void connects_that_fail_together_are_one_failure(void **state)
     health_put(h);
 }
 
+/* ---------------------------------------------------------------- lines */
+
+/* What two lines have in common when they name one address. */
+static void lines_that_say_the_same_count_together(void **state)
+{
+    (void)state;
+    char *patterns[] = {"/", "/q/"}, *other[] = {"/r/"};
+    const struct cfg_backend lines[] = {
+        {.patterns = patterns, .npatterns = 1, .max_conns = 1},
+        {.patterns = patterns, .npatterns = 1, .max_conns = 2},
+        {.patterns = patterns, .npatterns = 2, .max_conns = 1},
+        {.patterns = other, .npatterns = 1, .max_conns = 1},
+        {.patterns = patterns, .npatterns = 1, .max_conns = 1, .health_path = "/h"},
+    };
+    struct health *h[COUNT(lines)];
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        h[i] = health_get("one address", &lines[i]);
+    }
+    assert_ptr_equal(h[0], h[1]);
+    assert_true(health_take_conn(h[0], 1));
+    assert_false(health_take_conn(h[1], 1));
+    for (size_t i = 2; i < COUNT(lines); i++) { /* other patterns, other checks */
+        assert_true(health_take_conn(h[i], 1));
+        health_give_conn(h[i]);
+    }
+    health_give_conn(h[0]);
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        health_put(h[i]);
+    }
+}
+
 /* ---------------------------------------------------------------- fall and rise */
 
 static void fall_connects_in_a_row_are_offline_and_rise_probes_online(void **state)
@@ -591,6 +622,7 @@ int main(void)
         cmocka_unit_test(a_failed_connect_blocks_for_1_6_to_the_n_seconds),
         cmocka_unit_test(the_back_off_varies_and_has_a_longest),
         cmocka_unit_test(connects_that_fail_together_are_one_failure),
+        cmocka_unit_test(lines_that_say_the_same_count_together),
         cmocka_unit_test(fall_connects_in_a_row_are_offline_and_rise_probes_online),
         cmocka_unit_test(without_fall_nothing_is_offline_and_without_rise_it_stays_so),
         cmocka_unit_test(probes_that_fail_come_later_and_later),

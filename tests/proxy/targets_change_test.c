@@ -4,15 +4,18 @@
 #include "back/back_internal.h"
 #include "dns_testing.h"
 #include "net/clock.h"
+#include "ops/log.h"
 #include "proxy_testing.h"
 #include "route/router.h"
 #include "route/routes.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -168,6 +171,95 @@ static void names_that_stay_keep_their_addresses_and_pools_when_the_routes_chang
     dns_server_stop(server);
 }
 
+static char warned[4096];
+
+static void on_log(enum cfg_log_level level, const char *text, void *arg)
+{
+    (void)level;
+    (void)arg;
+    if (strlen(warned) + strlen(text) + 2 < sizeof(warned)) {
+        strcat(strcat(warned, text), "\n");
+    }
+}
+
+static bool has_warned(const void *ctx)
+{
+    (void)ctx;
+    return strchr(warned, '\n') != NULL;
+}
+
+/* One line, which names the backend. */
+static void that_a_name_does_not_exist_is_said_once(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    struct dns_server *server = dns_server_start();
+    char conf[200], options[300];
+    snprintf(conf, sizeof(conf), "%s/resolv.conf", testing_folder());
+    FILE *f = fopen(conf, "w");
+    assert_non_null(f);
+    fprintf(f, "nameserver 127.0.0.1:%u\nsearch\n", dns_server_port(server));
+    assert_int_equal(fclose(f), 0);
+    snprintf(options, sizeof(options),
+             "log-level=NOTICE\nresolv-conf=%s\nbackend=none.test,81;/;dns", conf);
+    warned[0] = '\0';
+    rig_open(&r, options);
+    log_divert(on_log, NULL);
+    struct exchange *x = routed(&r, &told);
+    struct pool *p;
+    assert_int_equal(targets_choose(x, &p), TARGET_LATER); /* it waits for the answer */
+    rig_until(&r, has_warned, NULL);
+    rig_turn(&r);
+    assert_int_equal(targets_choose(x, &p), TARGET_NONE);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+    log_divert(NULL, NULL);
+    assert_string_equal(warned, "backend none.test,81: there is no such name, or no address\n");
+    dns_server_stop(server);
+}
+
+/* The linker gives strcmp() to this file. */
+int __wrap_strcmp(const char *a, const char *b);
+int __real_strcmp(const char *a, const char *b);
+static unsigned long compared;
+
+int __wrap_strcmp(const char *a, const char *b)
+{
+    compared++;
+    return __real_strcmp(a, b);
+}
+
+/* How many keys are compared when `n` pools of one server stay. */
+static unsigned long comparisons(struct rig *r, size_t n)
+{
+    struct backend_addr *addrs = calloc(n, sizeof(*addrs));
+    assert_non_null(addrs);
+    for (size_t i = 0; i < n; i++) {
+        addrs[i] = rig_pool(r, 0)->addr;
+    }
+    targets_set_addresses(r->worker->targets, 0, addrs, n);
+    struct pool *last = r->worker->targets->backends[0].pools[n - 1];
+    compared = 0;
+    targets_set_addresses(r->worker->targets, 0, addrs, n);
+    assert_false(last->retired);
+    free(addrs);
+    return compared;
+}
+
+static void many_pools_of_one_server_are_no_more_work_each(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_open(&r, "backend=127.0.0.1,81");
+    unsigned long few = comparisons(&r, 100), many = comparisons(&r, 1600);
+    assert_in_range(few, 100, ULONG_MAX);
+    if (many > few * 16 * 3) { /* to sort and search them takes a bit more than 16 times as long */
+        fail_msg("%lu for 100 pools, %lu for 1600", few, many);
+    }
+    rig_close(&r);
+}
+
 /* ---------------------------------------------------------------- who waits */
 
 /* The routes change faster than anybody is served. */
@@ -279,6 +371,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_share_the_weight_of_their_line_and_lower_priorities_come_first),
         cmocka_unit_test(names_that_stay_keep_their_addresses_and_pools_when_the_routes_change),
+        cmocka_unit_test(that_a_name_does_not_exist_is_said_once),
+        cmocka_unit_test(many_pools_of_one_server_are_no_more_work_each),
         cmocka_unit_test(who_waits_over_many_changes_of_routes_waits_no_longer),
         cmocka_unit_test(what_is_left_of_a_wait_goes_on_in_the_next_queue),
         cmocka_unit_test(who_waits_in_a_group_that_is_gone_waits_in_the_next_one_or_is_refused),
