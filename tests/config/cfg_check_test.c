@@ -260,6 +260,14 @@ static void backends_of_one_pattern_agree(void **state)
                    "max-queue=2"),
         CONTRADICT("max-conns=1;queue-timeout=1", "max-conns=1;queue-timeout=2", "queue-timeout",
                    "queue-timeout=2"),
+        /* A default that is said is said. */
+        CONTRADICT("max-conns=1;max-queue=100", "max-queue=7", "max-queue", "max-queue=7"),
+        CONTRADICT("max-conns=1;max-queue=0", "max-queue=100", "max-queue", "max-queue=100"),
+        CONTRADICT("max-conns=1;queue-timeout=5s", "queue-timeout=3s", "queue-timeout",
+                   "queue-timeout=3s"),
+        CONTRADICT("max-conns=1;queue-timeout=3s", "queue-timeout=5s", "queue-timeout",
+                   "queue-timeout=5s"),
+        AGREE("max-conns=1;max-queue=100;queue-timeout=5s", "max-queue=100;queue-timeout=5000ms"),
         {{F, B "balance=round-robin;affinity=ip"},
          "the backends of the pattern \"/\" have affinity and balance (%s); expected one of them",
          1,
@@ -285,6 +293,30 @@ static void backends_of_one_pattern_agree(void **state)
          "affinity=cookie",
          2,
          false},
+    };
+    try_cases(cases, COUNT(cases));
+}
+
+#define NO_QUEUE                                                                                   \
+    "max-queue and queue-timeout have no effect for the pattern \"/\": none of its backends has "  \
+    "max-conns or dns"
+
+static void what_does_nothing_for_a_pattern_is_warned_of(void **state)
+{
+    (void)state;
+    static const struct fault_case cases[] = {
+        {{F, B "max-queue=1"}, NO_QUEUE, 1, "max-queue=1", NONE, true},
+        {{F, B "queue-timeout=1"}, NO_QUEUE, 1, "queue-timeout=1", NONE, true},
+        {{F, B "max-queue=100", C "tls"}, NO_QUEUE, 1, "max-queue=100", NONE, true},
+        {{F, "backend=i,80;/i;max-conns=1", C "tls", B "max-queue=1"},
+         NO_QUEUE,
+         3,
+         "max-queue=1",
+         NONE,
+         true},
+        AGREE("max-conns=1", "max-queue=7"),
+        AGREE("queue-timeout=7", "group=a;max-conns=1"),
+        AGREE("dns", "max-queue=7;queue-timeout=1"),
     };
     try_cases(cases, COUNT(cases));
 }
@@ -507,6 +539,7 @@ int main(void)
         cmocka_unit_test(frontends),
         cmocka_unit_test(the_catch_all),
         cmocka_unit_test(backends_of_one_pattern_agree),
+        cmocka_unit_test(what_does_nothing_for_a_pattern_is_warned_of),
         cmocka_unit_test(an_answer_is_alone),
         cmocka_unit_test(backends_behind_a_proxy),
         cmocka_unit_test(options_that_contradict_each_other),
