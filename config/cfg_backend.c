@@ -274,6 +274,9 @@ static bool check_health(struct cfg_report *r, struct draft *d)
         cfg_warning(r, at(d, "fall"),
                     "health-path has no effect with fall=0, which is never offline");
     }
+    if (b->fall == 0 && b->rise > 0 && b->health_path == NULL) {
+        cfg_warning(r, at(d, "rise"), "rise has no effect without fall: it is never offline");
+    }
     if (b->fall > 0 && b->rise == 0) {
         static const char *const either[] = {"rise", "fall", NULL};
         cfg_warning(r, at_any(d, either),

@@ -5,6 +5,7 @@
 #include "config_internal.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -290,9 +291,11 @@ static bool check_alone(struct cfg_loader *l, const struct membership *m,
  * what is needed, or what forbids it. */
 static void warn_of_pattern(struct cfg_loader *l, const struct membership *all, size_t n)
 {
+    const struct cfg_backend *affinity = NULL;
     bool may_wait = false;
     for (size_t i = 0; i < n; i++) {
         const struct cfg_backend *b = all[i].backend;
+        affinity = affinity == NULL && b->affinity != CFG_AFFINITY_NONE ? b : affinity;
         may_wait = may_wait || b->max_conns > 0 || b->dns != CFG_DNS_NONE;
     }
     struct cfg_quoted pattern = cfg_quote(cfg_text(all[0].pattern));
@@ -306,6 +309,13 @@ static void warn_of_pattern(struct cfg_loader *l, const struct membership *all, 
                         "max-queue and queue-timeout have no effect for the pattern %s: none of "
                         "its backends has max-conns or dns",
                         pattern.s);
+        }
+        if (affinity != NULL && (b->weight > 1 || b->group_weight > 1)) {
+            struct cfg_origin other = origin_of_backend(l, affinity);
+            cfg_warning(&l->report, param_or_all(value, b->weight > 1 ? "weight" : "group-weight"),
+                        "weight and group-weight have no effect for the pattern %s, whose backends "
+                        "have affinity (%s)",
+                        pattern.s, cfg_place(&other).s);
         }
     }
 }
@@ -411,6 +421,31 @@ static bool check_proxied(struct cfg_loader *l)
     return good;
 }
 
+/* Connections that are closed at once, or that there is no room for. */
+static void warn_of_warm_up(struct cfg_loader *l)
+{
+    const struct config *cfg = l->cfg;
+    for (size_t i = 0; i < cfg->nbackend; i++) {
+        const struct cfg_backend *b = &cfg->backend[i];
+        if (b->warm_up == 0 || b->send_proxy != CFG_SEND_PROXY_NONE) {
+            continue; /* the latter is warned of with its line */
+        }
+        struct cfg_origin origin = origin_of_backend(l, b);
+        struct cfg_text where = param_or_all(look_at(l, &origin), "warm-up");
+        if (b->proto == CFG_PROTO_HTTP1 && cfg->backend_keep_alive_timeout == 0) {
+            cfg_warning(&l->report, where,
+                        "warm-up has no effect with backend-keep-alive-timeout=0 (%s): no idle "
+                        "HTTP/1.1 connection is kept",
+                        place_of_option(l, "backend-keep-alive-timeout").s);
+        } else if (b->max_conns > 0 && b->warm_up * cfg->workers > b->max_conns) {
+            cfg_warning(&l->report, where,
+                        "warm-up=%" PRIu32 " in each of %" PRIu64 " workers (%s) is above "
+                        "max-conns=%" PRIu32 "; no more than that are opened",
+                        b->warm_up, cfg->workers, place_of_option(l, "workers").s, b->max_conns);
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- the rest */
 
 static const char *tls_name(enum cfg_tls_version v)
@@ -457,6 +492,7 @@ static void warn_of_traps(struct cfg_loader *l)
 {
     const struct config *cfg = l->cfg;
     warn_of_logs(l);
+    warn_of_warm_up(l);
     if ((cfg->client_private_key_file == NULL) != (cfg->client_cert_file == NULL)) {
         struct cfg_text where =
             look_at_option(l, cfg->client_private_key_file != NULL ? "client-private-key-file"

@@ -232,6 +232,8 @@ static void traps(void **state)
          "browsers drop cookies with SameSite=None and without Secure"},
         {"h,80;;health-path=/;fall=0", "health-path has no effect with fall=0"},
         {"h,80;;health-path=/;rise=0", "fall without rise"},
+        {"h,80;;rise=1", "t:1:7: warning: rise has no effect without fall"},
+        {"h,80;;rise=2;fall=0", "rise has no effect without fall"},
         {"h,80;;proto=h2;max-idle=1", "max-idle has no effect with proto=h2"},
         {"h,80;;send-proxy=v1;max-idle=1", "have no effect with send-proxy"},
         {"h,80;;send-proxy=v1;warm-up=1", "have no effect with send-proxy"},
@@ -252,6 +254,7 @@ static void what_is_meant_is_not_warned_of(void **state)
         "h,80;;affinity-cookie-name=n;affinity=cookie",
         "h,80;;health-path=/",
         "h,80;;health-path=/;fall=1",
+        "h,80;;rise=0",
         "h,80;;max-queue=1", /* another one of its pattern may have max-conns */
         "h,80;;max-conns=1;max-queue=1;queue-timeout=1;warm-up=1;max-idle=1",
         "h,80;;proto=h2;warm-up=2;max-conns=2;max-idle=0",
