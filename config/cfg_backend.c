@@ -274,6 +274,9 @@ static bool check_health(struct cfg_report *r, struct draft *d)
         cfg_warning(r, at(d, "fall"),
                     "health-path has no effect with fall=0, which is never offline");
     }
+    if (b->fall == 0 && b->rise > 0 && b->health_path == NULL) {
+        cfg_warning(r, at(d, "rise"), "rise has no effect without fall: it is never offline");
+    }
     if (b->fall > 0 && b->rise == 0) {
         static const char *const either[] = {"rise", "fall", NULL};
         cfg_warning(r, at_any(d, either),
@@ -283,11 +286,12 @@ static bool check_health(struct cfg_report *r, struct draft *d)
     return true;
 }
 
-static bool check_limits(struct cfg_report *r, const struct draft *d)
+static bool check_limits(struct cfg_report *r, struct draft *d)
 {
-    static const char *const needs_limit[] = {"max-queue", "queue-timeout", NULL};
     static const char *const shares[] = {"warm-up", "max-idle", NULL};
-    const struct cfg_backend *b = &d->b;
+    struct cfg_backend *b = &d->b;
+    b->max_queue_said = at(d, "max-queue").s != NULL;
+    b->queue_timeout_said = at(d, "queue-timeout").s != NULL;
     if (b->max_conns > 0 && b->warm_up > b->max_conns) {
         return cfg_error(r, at(d, "warm-up"),
                          "warm-up=%" PRIu32 " is above max-conns; expected at most %" PRIu32,
@@ -297,10 +301,6 @@ static bool check_limits(struct cfg_report *r, const struct draft *d)
         return cfg_error(r, at(d, "warm-up"),
                          "warm-up=%" PRIu32 " is above max-idle; expected at most %" PRIu32,
                          b->warm_up, b->max_idle);
-    }
-    if (b->max_conns == 0 && b->dns == CFG_DNS_NONE && at_any(d, needs_limit).s != NULL) {
-        cfg_warning(r, at_any(d, needs_limit),
-                    "max-queue and queue-timeout have no effect without max-conns or dns");
     }
     if (b->proto == CFG_PROTO_HTTP2 && b->max_idle > 0) {
         cfg_warning(r, at(d, "max-idle"),

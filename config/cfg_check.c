@@ -5,6 +5,7 @@
 #include "config_internal.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -211,7 +212,7 @@ static bool same_group_weight(const struct cfg_backend *a, const struct cfg_back
 }
 
 /* What belongs to a pattern, or to a group of one: whoever says it says the same. */
-enum { AFFINITY, BALANCE, GROUP_WEIGHT = 6, NRULES };
+enum { AFFINITY, BALANCE, MAX_QUEUE = 4, QUEUE_TIMEOUT, GROUP_WEIGHT, NRULES };
 static const struct {
     const char *name;
     bool (*same)(const struct cfg_backend *a, const struct cfg_backend *b);
@@ -220,22 +221,20 @@ static const struct {
     [BALANCE] = {"balance", same_balance},
     {"read-timeout", same_read_timeout},
     {"write-timeout", same_write_timeout},
-    {"max-queue", same_max_queue},
-    {"queue-timeout", same_queue_timeout},
+    [MAX_QUEUE] = {"max-queue", same_max_queue},
+    [QUEUE_TIMEOUT] = {"queue-timeout", same_queue_timeout},
     [GROUP_WEIGHT] = {"group-weight", same_group_weight},
 };
 
-/* A backend that says nothing of it has what these do. */
-static const struct cfg_backend unsaid = {
-    .max_queue = CFG_MAX_QUEUE,
-    .queue_timeout = CFG_QUEUE_TIMEOUT,
-};
-
+/* Of time-outs and weights 0 is not said. */
 static bool says(const struct cfg_backend *b, size_t rule)
 {
-    return rule == BALANCE    ? b->balance_said
-           : rule == AFFINITY ? b->affinity != CFG_AFFINITY_NONE
-                              : !rules[rule].same(b, &unsaid);
+    static const struct cfg_backend unsaid = {.max_queue = 0};
+    return rule == BALANCE         ? b->balance_said
+           : rule == AFFINITY      ? b->affinity != CFG_AFFINITY_NONE
+           : rule == MAX_QUEUE     ? b->max_queue_said
+           : rule == QUEUE_TIMEOUT ? b->queue_timeout_said
+                                   : !rules[rule].same(b, &unsaid);
 }
 
 static bool check_member(struct cfg_loader *l, const struct cfg_backend *said[NRULES],
@@ -288,12 +287,47 @@ static bool check_alone(struct cfg_loader *l, const struct membership *m,
                      show_backend(before->backend).s, cfg_place(&other).s);
 }
 
+/* What the `n` backends of a pattern say in vain. A single line does not tell: another one may have
+ * what is needed, or what forbids it. */
+static void warn_of_pattern(struct cfg_loader *l, const struct membership *all, size_t n)
+{
+    const struct cfg_backend *affinity = NULL;
+    bool may_wait = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct cfg_backend *b = all[i].backend;
+        affinity = affinity == NULL && b->affinity != CFG_AFFINITY_NONE ? b : affinity;
+        may_wait = may_wait || b->max_conns > 0 || b->dns != CFG_DNS_NONE;
+    }
+    struct cfg_quoted pattern = cfg_quote(cfg_text(all[0].pattern));
+    for (size_t i = 0; i < n; i++) {
+        const struct cfg_backend *b = all[i].backend;
+        struct cfg_origin origin = origin_of_backend(l, b);
+        struct cfg_text value = look_at(l, &origin);
+        if (!may_wait && (b->max_queue_said || b->queue_timeout_said)) {
+            cfg_warning(&l->report,
+                        param_or_all(value, b->max_queue_said ? "max-queue" : "queue-timeout"),
+                        "max-queue and queue-timeout have no effect for the pattern %s: none of "
+                        "its backends has max-conns or dns",
+                        pattern.s);
+        }
+        if (affinity != NULL && (b->weight > 1 || b->group_weight > 1)) {
+            struct cfg_origin other = origin_of_backend(l, affinity);
+            cfg_warning(&l->report, param_or_all(value, b->weight > 1 ? "weight" : "group-weight"),
+                        "weight and group-weight have no effect for the pattern %s, whose backends "
+                        "have affinity (%s)",
+                        pattern.s, cfg_place(&other).s);
+        }
+    }
+}
+
 static bool check_sorted(struct cfg_loader *l, const struct membership *all, size_t n)
 {
     const struct cfg_backend *said[NRULES] = {NULL};
     bool good = true;
+    size_t first = 0; /* of its pattern */
     for (size_t i = 0; i < n; i++) {
         bool same_pattern = i > 0 && strcmp(all[i].pattern, all[i - 1].pattern) == 0;
+        first = same_pattern ? first : i;
         if (!same_pattern) {
             memset(said, 0, sizeof(said));
         } else if (!check_alone(l, &all[i], &all[i - 1])) {
@@ -302,6 +336,9 @@ static bool check_sorted(struct cfg_loader *l, const struct membership *all, siz
             said[GROUP_WEIGHT] = NULL;
         }
         good = check_member(l, said, &all[i]) && good;
+        if (i + 1 == n || strcmp(all[i].pattern, all[i + 1].pattern) != 0) {
+            warn_of_pattern(l, all + first, i + 1 - first);
+        }
     }
     return good;
 }
@@ -384,6 +421,31 @@ static bool check_proxied(struct cfg_loader *l)
     return good;
 }
 
+/* Connections that are closed at once, or that there is no room for. */
+static void warn_of_warm_up(struct cfg_loader *l)
+{
+    const struct config *cfg = l->cfg;
+    for (size_t i = 0; i < cfg->nbackend; i++) {
+        const struct cfg_backend *b = &cfg->backend[i];
+        if (b->warm_up == 0 || b->send_proxy != CFG_SEND_PROXY_NONE) {
+            continue; /* the latter is warned of with its line */
+        }
+        struct cfg_origin origin = origin_of_backend(l, b);
+        struct cfg_text where = param_or_all(look_at(l, &origin), "warm-up");
+        if (b->proto == CFG_PROTO_HTTP1 && cfg->backend_keep_alive_timeout == 0) {
+            cfg_warning(&l->report, where,
+                        "warm-up has no effect with backend-keep-alive-timeout=0 (%s): no idle "
+                        "HTTP/1.1 connection is kept",
+                        place_of_option(l, "backend-keep-alive-timeout").s);
+        } else if (b->max_conns > 0 && b->warm_up * cfg->workers > b->max_conns) {
+            cfg_warning(&l->report, where,
+                        "warm-up=%" PRIu32 " in each of %" PRIu64 " workers (%s) is above "
+                        "max-conns=%" PRIu32 "; no more than that are opened",
+                        b->warm_up, cfg->workers, place_of_option(l, "workers").s, b->max_conns);
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- the rest */
 
 static const char *tls_name(enum cfg_tls_version v)
@@ -430,6 +492,7 @@ static void warn_of_traps(struct cfg_loader *l)
 {
     const struct config *cfg = l->cfg;
     warn_of_logs(l);
+    warn_of_warm_up(l);
     if ((cfg->client_private_key_file == NULL) != (cfg->client_cert_file == NULL)) {
         struct cfg_text where =
             look_at_option(l, cfg->client_private_key_file != NULL ? "client-private-key-file"

@@ -210,8 +210,8 @@ static void put_health(struct object *o, const struct cfg_backend *b)
 static void put_connections(struct object *o, const struct cfg_backend *b)
 {
     put(o, "max-conns", number(b->max_conns));
-    put(o, "max-queue", number(b->max_queue));
-    put(o, "queue-timeout", number(b->queue_timeout));
+    put(o, "max-queue", b->max_queue_said ? number(b->max_queue) : json_null());
+    put_time(o, "queue-timeout", b->queue_timeout_said ? b->queue_timeout : 0);
     put(o, "max-idle", number(b->max_idle));
     put(o, "warm-up", number(b->warm_up));
     put(o, "send-proxy", text(cfg_choice_name(cfg_send_proxy_choices, b->send_proxy)));

@@ -165,8 +165,10 @@ static void print_health(const struct cfg_backend *b, FILE *out)
 static void print_connections(const struct cfg_backend *b, FILE *out)
 {
     print_count("max-conns", b->max_conns, 0, out);
-    print_count("max-queue", b->max_queue, CFG_MAX_QUEUE, out);
-    print_timeout("queue-timeout", b->queue_timeout, CFG_QUEUE_TIMEOUT, out);
+    if (b->max_queue_said) {
+        fprintf(out, ";max-queue=%" PRIu32, b->max_queue);
+    }
+    print_timeout("queue-timeout", b->queue_timeout_said ? b->queue_timeout : 0, 0, out);
     print_count("max-idle", b->max_idle, 0, out);
     print_count("warm-up", b->warm_up, 0, out);
     print_text("send-proxy", cfg_choice_name(cfg_send_proxy_choices, b->send_proxy), out);

@@ -124,8 +124,10 @@ struct cfg_backend {
     size_t nhealth_status;
     uint32_t outlier; /**< ejected after so many responses with 5xx in a row; 0: never */
 
-    uint32_t max_conns;     /**< to one address, of all workers together; 0: no limit */
-    uint32_t max_queue;     /**< requests of a worker that wait for one; default 100 */
+    uint32_t max_conns; /**< to one address, of all workers together; 0: no limit */
+    bool max_queue_said;
+    uint32_t max_queue; /**< requests of a worker that wait for one; default 100 */
+    bool queue_timeout_said;
     uint64_t queue_timeout; /**< default 5 s, never 0 */
     uint32_t max_idle;      /**< idle HTTP/1.1 connections that a worker keeps; 0: no limit */
     uint32_t warm_up; /**< connections that a worker opens before requests need them; default 0 */

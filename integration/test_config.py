@@ -17,7 +17,9 @@ from lib.waiting import wait_for
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONFIGS = sorted(name[:-5] for name in os.listdir(os.path.join(HERE, "configs")) if name.endswith(".conf"))
 # What the program says about a file of configs/ that it takes: features that are not there yet, and traps.
-TAKEN = re.compile(r"has no effect yet|proxyproto believes every peer|there is no access log")
+TAKEN = re.compile(
+    r"has no effect yet|proxyproto believes every peer|there is no access log|weight .* whose backends have affinity"
+)
 
 
 def write(path, *lines):

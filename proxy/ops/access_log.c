@@ -338,10 +338,32 @@ static void put_backend(struct record *r, const struct exchange *x, bool port)
     }
 }
 
+static void put_request_line(struct record *r, const struct request *q)
+{
+    put_str(r, q->method_text);
+    put_text(r, " ");
+    put_str(r, q->target);
+    put_text(r, " ");
+    put_text(r, version_text(&q->m));
+}
+
+static void put_path_without_query(struct record *r, struct str target)
+{
+    const char *query = target.len > 0 ? memchr(target.s, '?', target.len) : NULL;
+    put_str(r, (struct str){target.s, query != NULL ? (size_t)(query - target.s) : target.len});
+}
+
+static void put_seconds(struct record *r, uint64_t ms)
+{
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%llu.%03u", (unsigned long long)(ms / 1000),
+                     (unsigned)(ms % 1000));
+    put(r, text, (size_t)n);
+}
+
 static void put_part(struct record *r, const struct exchange *x, const struct part *p)
 {
     const struct request *q = &x->request;
-    uint64_t ms;
     switch (p->var) {
     case VAR_TEXT:
         put(r, p->text, p->len);
@@ -360,11 +382,7 @@ static void put_part(struct record *r, const struct exchange *x, const struct pa
         put_time(r, x, p->var == VAR_TIME_ISO8601);
         break;
     case VAR_REQUEST:
-        put_str(r, q->method_text);
-        put_text(r, " ");
-        put_str(r, q->target);
-        put_text(r, " ");
-        put_text(r, version_text(&q->m));
+        put_request_line(r, q);
         break;
     case VAR_METHOD:
         put_str(r, q->method_text);
@@ -372,12 +390,9 @@ static void put_part(struct record *r, const struct exchange *x, const struct pa
     case VAR_PATH:
         put_str(r, q->target);
         break;
-    case VAR_PATH_WITHOUT_QUERY: {
-        const char *query = q->target.len > 0 ? memchr(q->target.s, '?', q->target.len) : NULL;
-        put_str(r, (struct str){q->target.s,
-                                query != NULL ? (size_t)(query - q->target.s) : q->target.len});
+    case VAR_PATH_WITHOUT_QUERY:
+        put_path_without_query(r, q->target);
         break;
-    }
     case VAR_PROTOCOL_VERSION:
         put_text(r, version_text(&q->m));
         break;
@@ -391,14 +406,9 @@ static void put_part(struct record *r, const struct exchange *x, const struct pa
     case VAR_BODY_BYTES_SENT:
         put_number(r, x->sent_bytes);
         break;
-    case VAR_REQUEST_TIME: {
-        char text[32];
-        ms = clock_ms() - x->started_ms;
-        put(r, text,
-            (size_t)snprintf(text, sizeof(text), "%llu.%03u", (unsigned long long)(ms / 1000),
-                             (unsigned)(ms % 1000)));
+    case VAR_REQUEST_TIME:
+        put_seconds(r, clock_ms() - x->started_ms);
         break;
-    }
     case VAR_PID:
         put_number(r, (uint64_t)getpid());
         break;

@@ -157,8 +157,8 @@ static void add_to_group(const struct routes *r, struct group *g, uint32_t backe
     g->answer = b->kind != CFG_KIND_SERVER ? b : g->answer;
     g->redirect_if_not_tls = g->redirect_if_not_tls || b->redirect_if_not_tls;
     g->affinity = b->affinity != CFG_AFFINITY_NONE ? b : g->affinity;
-    g->queue_timeout = b->queue_timeout != CFG_QUEUE_TIMEOUT ? b->queue_timeout : g->queue_timeout;
-    g->max_queue = b->max_queue != CFG_MAX_QUEUE ? b->max_queue : g->max_queue;
+    g->queue_timeout = b->queue_timeout_said ? b->queue_timeout : g->queue_timeout;
+    g->max_queue = b->max_queue_said ? b->max_queue : g->max_queue;
 }
 
 static const char *sub_group_name(const struct cfg_backend *b)

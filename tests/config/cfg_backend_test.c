@@ -15,7 +15,7 @@ static void defaults(void **state)
     assert_int_equal(b.outlier + b.max_conns + b.max_idle + b.warm_up, 0);
     assert_int_equal(b.max_queue, 100);
     assert_int_equal(b.queue_timeout, 5000);
-    assert_false(b.balance_said);
+    assert_false(b.max_queue_said || b.queue_timeout_said || b.balance_said);
     assert_int_equal(b.balance, CFG_BALANCE_ROUND_ROBIN);
     assert_null(b.hash_name);
     assert_false(b.cookie_http_only);
@@ -36,6 +36,10 @@ static void connections(void **state)
     assert_int_equal(b.max_idle, 7);
     assert_int_equal(b.warm_up, 6);
     assert_int_equal(b.send_proxy, CFG_SEND_PROXY_V1);
+    assert_true(b.max_queue_said && b.queue_timeout_said);
+    cfg_backend_clear(&b);
+    b = backend_of("h,80;;max-conns=1;max-queue=100", NULL);
+    assert_true(b.max_queue_said && !b.queue_timeout_said);
     cfg_backend_clear(&b);
     b = backend_of("unix:/s;;send-proxy=v2;proto=h2", NULL);
     assert_int_equal(b.send_proxy, CFG_SEND_PROXY_V2);
@@ -170,8 +174,7 @@ static void bad_parameters(void **state)
         {"h,80;;health-status=200", 1, "expected health-path=PATH"},
         {"h,80;;health-path=x", 1,
          "t:1:19: health-path: \"x\" is no path; expected it to begin with /"},
-        {"h,80;;health-path=/;health-interval=0", 1,
-         "\"0\" is too short; expected 100ms or more"},
+        {"h,80;;health-path=/;health-interval=0", 1, "\"0\" is too short; expected 100ms or more"},
         {"h,80;;health-path=/;health-timeout=0ms", 1, "expected 1ms or more"},
         {"h,80;;health-path=/;health-timeout=soon", 1, "is no duration"},
         {"h,80;;health-path=/;health-host=a/b", 1, "is no host name"},
@@ -228,8 +231,8 @@ static void traps(void **state)
          "browsers drop cookies with SameSite=None and without Secure"},
         {"h,80;;health-path=/;fall=0", "health-path has no effect with fall=0"},
         {"h,80;;health-path=/;rise=0", "fall without rise"},
-        {"h,80;;max-queue=1", "max-queue and queue-timeout have no effect without max-conns"},
-        {"h,80;;queue-timeout=1", "have no effect without max-conns"},
+        {"h,80;;rise=1", "t:1:7: warning: rise has no effect without fall"},
+        {"h,80;;rise=2;fall=0", "rise has no effect without fall"},
         {"h,80;;proto=h2;max-idle=1", "max-idle has no effect with proto=h2"},
         {"h,80;;send-proxy=v1;max-idle=1", "have no effect with send-proxy"},
         {"h,80;;send-proxy=v1;warm-up=1", "have no effect with send-proxy"},
@@ -250,6 +253,8 @@ static void what_is_meant_is_not_warned_of(void **state)
         "h,80;;affinity-cookie-name=n;affinity=cookie",
         "h,80;;health-path=/",
         "h,80;;health-path=/;fall=1",
+        "h,80;;rise=0",
+        "h,80;;max-queue=1", /* another one of its pattern may have max-conns */
         "h,80;;max-conns=1;max-queue=1;queue-timeout=1;warm-up=1;max-idle=1",
         "h,80;;proto=h2;warm-up=2;max-conns=2;max-idle=0",
         "h,80;;tls;insecure;pin=sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",

@@ -260,6 +260,14 @@ static void backends_of_one_pattern_agree(void **state)
                    "max-queue=2"),
         CONTRADICT("max-conns=1;queue-timeout=1", "max-conns=1;queue-timeout=2", "queue-timeout",
                    "queue-timeout=2"),
+        /* A default that is said is said. */
+        CONTRADICT("max-conns=1;max-queue=100", "max-queue=7", "max-queue", "max-queue=7"),
+        CONTRADICT("max-conns=1;max-queue=0", "max-queue=100", "max-queue", "max-queue=100"),
+        CONTRADICT("max-conns=1;queue-timeout=5s", "queue-timeout=3s", "queue-timeout",
+                   "queue-timeout=3s"),
+        CONTRADICT("max-conns=1;queue-timeout=3s", "queue-timeout=5s", "queue-timeout",
+                   "queue-timeout=5s"),
+        AGREE("max-conns=1;max-queue=100;queue-timeout=5s", "max-queue=100;queue-timeout=5000ms"),
         {{F, B "balance=round-robin;affinity=ip"},
          "the backends of the pattern \"/\" have affinity and balance (%s); expected one of them",
          1,
@@ -285,6 +293,66 @@ static void backends_of_one_pattern_agree(void **state)
          "affinity=cookie",
          2,
          false},
+    };
+    try_cases(cases, COUNT(cases));
+}
+
+#define NO_QUEUE                                                                                   \
+    "max-queue and queue-timeout have no effect for the pattern \"/\": none of its backends has "  \
+    "max-conns or dns"
+#define NO_WEIGHT                                                                                  \
+    "weight and group-weight have no effect for the pattern \"/\", whose backends have affinity "  \
+    "(%s)"
+
+static void what_does_nothing_for_a_pattern_is_warned_of(void **state)
+{
+    (void)state;
+    static const struct fault_case cases[] = {
+        {{F, B "max-queue=1"}, NO_QUEUE, 1, "max-queue=1", NONE, true},
+        {{F, B "queue-timeout=1"}, NO_QUEUE, 1, "queue-timeout=1", NONE, true},
+        {{F, B "max-queue=100", C "tls"}, NO_QUEUE, 1, "max-queue=100", NONE, true},
+        {{F, "backend=i,80;/i;max-conns=1", C "tls", B "max-queue=1"},
+         NO_QUEUE,
+         3,
+         "max-queue=1",
+         NONE,
+         true},
+        AGREE("max-conns=1", "max-queue=7"),
+        AGREE("queue-timeout=7", "group=a;max-conns=1"),
+        AGREE("dns", "max-queue=7;queue-timeout=1"),
+        {{F, B "weight=2;affinity=ip"}, NO_WEIGHT, 1, "weight=2", 1, true},
+        {{F, B "affinity=ip", C "weight=2"}, NO_WEIGHT, 2, "weight=2", 1, true},
+        {{F, B "group-weight=2", C COOKIE}, NO_WEIGHT, 1, "group-weight=2", 2, true},
+        AGREE("affinity=ip;weight=1;group-weight=1", "affinity=ip"),
+        {{F, B "weight=2", "backend=g,80;/a;affinity=ip"}, NULL, 0, NULL, NONE, false},
+    };
+    try_cases(cases, COUNT(cases));
+}
+
+#define KEEP_NONE "backend-keep-alive-timeout=0"
+
+static void what_is_never_warm_is_warned_of(void **state)
+{
+    (void)state;
+    static const struct fault_case cases[] = {
+        {{F, B "warm-up=1", KEEP_NONE},
+         "warm-up has no effect with backend-keep-alive-timeout=0 (%s)",
+         1,
+         "warm-up=1",
+         2,
+         true},
+        {{F, B "proto=h2;warm-up=1", KEEP_NONE}, NULL, 0, NULL, NONE, false},
+        {{F, B "tls;proto=auto;warm-up=1", KEEP_NONE}, NULL, 0, NULL, NONE, false},
+        {{F, B "tls", KEEP_NONE}, NULL, 0, NULL, NONE, false},
+        {{F, "workers=3", B "warm-up=2;max-conns=5"},
+         "warm-up=2 in each of 3 workers (%s) is above max-conns=5",
+         2,
+         "warm-up=2",
+         1,
+         true},
+        {{F, "workers=3", B "warm-up=2;max-conns=6"}, NULL, 0, NULL, NONE, false},
+        {{F, "workers=3", B "warm-up=2"}, NULL, 0, NULL, NONE, false},
+        {{F, "workers=65530", B "warm-up=65535;max-conns=4294574550"}, NULL, 0, NULL, NONE, false},
     };
     try_cases(cases, COUNT(cases));
 }
@@ -507,6 +575,8 @@ int main(void)
         cmocka_unit_test(frontends),
         cmocka_unit_test(the_catch_all),
         cmocka_unit_test(backends_of_one_pattern_agree),
+        cmocka_unit_test(what_does_nothing_for_a_pattern_is_warned_of),
+        cmocka_unit_test(what_is_never_warm_is_warned_of),
         cmocka_unit_test(an_answer_is_alone),
         cmocka_unit_test(backends_behind_a_proxy),
         cmocka_unit_test(options_that_contradict_each_other),

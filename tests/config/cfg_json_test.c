@@ -120,7 +120,8 @@ static void values_are_what_they_are(void **state)
     assert_text(two, "balance", NULL);
     assert_text(two, "health-path", NULL);
     assert_true(json_is_null(json_object_get(two, "health-interval")));
-    assert_int_equal(json_integer_value(json_object_get(two, "max-queue")), 100);
+    assert_true(json_is_null(json_object_get(two, "max-queue")));
+    assert_true(json_is_null(json_object_get(two, "queue-timeout")));
     const json_t *respond = json_array_get(backends, 2), *redirect = json_array_get(backends, 3);
     assert_int_equal(json_integer_value(json_object_get(respond, "respond")), 204);
     assert_text(respond, "file", NULL);

@@ -79,9 +79,9 @@ static void configurations_come_back_the_same(void **state)
         {"-f*,1;no-tls",
          "-bh,80;/;balance=HASH:Header:X-Y;max-conns=9;max-queue=0;queue-timeout=1ms;max-idle=8;"
          "warm-up=7",
-         "-bh,81;/;balance=hash:header:x-y;max-queue=100;queue-timeout=5",
-         "-bh,82;/c;balance=hash:cookie:A", "-bh,83;/u;balance=hash:uri",
-         "-bh,84;/l;balance=least-conn;send-proxy=v2",
+         "-bh,81;/;balance=hash:header:x-y;max-queue=0",
+         "-bh,81;/q;max-conns=9;max-queue=100;queue-timeout=5", "-bh,82;/c;balance=hash:cookie:A",
+         "-bh,83;/u;balance=hash:uri", "-bh,84;/l;balance=least-conn;send-proxy=v2",
          "-b_x._tcp.h.de,85;/p;balance=p2c;dns=srv;tls"},
         {"-f*,1;no-tls", "-bh,80;/;balance=round-robin;weight=256",
          "-bh,80;/c;affinity=cookie;affinity-cookie-name=n;affinity-cookie-http-only;"

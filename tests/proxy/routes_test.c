@@ -247,6 +247,11 @@ static void what_one_backend_says_holds_for_its_group(void **state)
     assert_int_equal(group_of(&r, "/")->max_queue, 100);
     assert_int_equal(group_of(&r, "/")->queue_timeout, 5000);
     rig_close(&r);
+    rig_open(&r, "backend=127.0.0.1,84;;max-conns=1\n"
+                 "backend=127.0.0.1,85;;max-queue=100;queue-timeout=5s");
+    assert_int_equal(group_of(&r, "/")->max_queue, 100);
+    assert_int_equal(group_of(&r, "/")->queue_timeout, 5000);
+    rig_close(&r);
     rig_open(&r,
              "backend=127.0.0.1,81;/a;read-timeout=3s\nbackend=127.0.0.1,82;/a;write-timeout=4s\n"
              "backend=127.0.0.1,83\nbackend-read-timeout=5s");
