@@ -202,6 +202,12 @@ static void repeat_check(struct exchange *x, enum exchange_error why)
     }
 }
 
+static bool has_retry(const struct exchange *x)
+{
+    uint64_t now = clock_ms();
+    return budget_has(&x->group->retries, now) && budget_has(&x->worker->retries, now);
+}
+
 /*
  * Another try costs, if the one before has cost a server something: else whoever asks for what no
  * server takes would use up the retries of others. It costs when it begins; waiting for room, or
@@ -209,10 +215,15 @@ static void repeat_check(struct exchange *x, enum exchange_error why)
  */
 static bool may_try_again(struct exchange *x, enum exchange_error why)
 {
+    if (x->tries == EXCHANGE_MAX_TRIES) {
+        return false;
+    }
+    if (why == EXCHANGE_BACKEND_NO_WEBSOCKET) {
+        return true;
+    }
     uint64_t now = clock_ms();
-    return x->tries < EXCHANGE_MAX_TRIES &&
-           (why == EXCHANGE_BACKEND_NO_WEBSOCKET ||
-            (budget_spend(&x->group->retries, now) && budget_spend(&x->worker->retries, now)));
+    return has_retry(x) && budget_spend(&x->group->retries, now) &&
+           budget_spend(&x->worker->retries, now);
 }
 
 static void dispatch(struct exchange *x, struct pool *p, enum exchange_error why)
@@ -315,8 +326,7 @@ bool exchange_is_idempotent(const struct exchange *x)
 bool exchange_can_move(struct exchange *x, bool sent)
 {
     return !x->is_check && x->tries < EXCHANGE_MAX_TRIES && exchange_can_start_over(x) &&
-           (!sent || exchange_is_idempotent(x)) && budget_has(&x->group->retries, clock_ms()) &&
-           budget_has(&x->worker->retries, clock_ms()) && targets_have_other(x);
+           (!sent || exchange_is_idempotent(x)) && has_retry(x) && targets_have_other(x);
 }
 
 void exchange_take_head(struct exchange *x)

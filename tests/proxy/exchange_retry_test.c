@@ -262,6 +262,31 @@ static void all_patterns_together_have_a_budget_too(void **state)
     rig_close(&r);
 }
 
+static void what_the_worker_has_no_retry_for_costs_the_group_none(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    open_rig(&r, TWO);
+    for (unsigned i = 1; i < BUDGET_FREE; i++) {
+        assert_true(budget_spend(budget_of(&r, 0), clock_ms()));
+    }
+    struct budget before = r.worker->retries;
+    while (budget_spend(&r.worker->retries, clock_ms())) {
+    }
+    struct exchange *x = begun(&r, &told, GET);
+    fails(x, EXCHANGE_BACKEND_RESET);
+    expect_failure(x, &told, EXCHANGE_BACKEND_RESET);
+    rig_exchange_end(&r, x);
+    r.worker->retries = before;
+    backs.ntook = 0;
+    x = begun(&r, &told, GET);
+    fails(x, EXCHANGE_BACKEND_RESET);
+    assert_true(backs.ntook == 2 && told.aborts == 0);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 /* By whoever looked whether there is room. */
 static void what_was_chosen_before_is_tried_first(void **state)
 {
@@ -684,6 +709,7 @@ int main(void)
         cmocka_unit_test(a_websocket_goes_only_to_servers_that_take_it),
         cmocka_unit_test(a_pattern_has_its_own_retries),
         cmocka_unit_test(all_patterns_together_have_a_budget_too),
+        cmocka_unit_test(what_the_worker_has_no_retry_for_costs_the_group_none),
         cmocka_unit_test(what_was_chosen_before_is_tried_first),
         cmocka_unit_test(idempotent_is_what_rfc_9110_says),
         cmocka_unit_test(the_next_back_gets_the_body_from_its_beginning),
