@@ -326,6 +326,7 @@ static void a_check_is_about_one_address(void **state)
     assert_true(backs.ntook == 2 && backs.took[0] == id && backs.took[1] == id);
     fails(x, EXCHANGE_BACKEND_GONE);
     expect_failure(x, &told, EXCHANGE_BACKEND_GONE);
+    assert_int_equal(backs.ntook, 2);
     rig_exchange_end(&r, x);
 
     x = check_of(&r, &told);
