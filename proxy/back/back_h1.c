@@ -272,8 +272,9 @@ bool back_h1_reuse(struct pool *p, struct exchange *x)
 {
     /* A second try gets a new connection: what closed one kept connection may be closing all of
      * them. So does a tunnel: it takes the connection for good, and CONNECT cannot be tried again
-     * when a kept one turns out to be dead. */
-    bool fresh = x->tries > 1 || x->tunnel.wanted != TUNNEL_NONE || pool_sends_proxy(p);
+     * when a kept one turns out to be dead. And a check, which is about connecting, too. */
+    bool fresh =
+        x->is_check || x->tries > 1 || x->tunnel.wanted != TUNNEL_NONE || pool_sends_proxy(p);
     struct back_h1 *b = fresh ? NULL : take_idle(p);
     if (b == NULL) {
         pool_make_room(p);

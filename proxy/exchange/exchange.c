@@ -278,11 +278,11 @@ void exchange_dispatch(struct exchange *x, struct pool *pool)
 
 void exchange_return(struct exchange *x)
 {
-    assert(x->tries > 0);
     if (x->is_check) {
         repeat_check(x, EXCHANGE_BACKEND_GONE, EXCHANGE_UNSENT);
         return;
     }
+    assert(x->tries > 0);
     x->tries--;
     if (++x->returned > MAX_RETURNS) {
         exchange_fail(x, EXCHANGE_BACKEND_BUSY);

@@ -306,7 +306,6 @@ static struct exchange *check_of(struct rig *r, struct told *told)
 {
     struct exchange *x = asked(r, told, GET);
     x->is_check = true;
-    x->tries = 2;
     assert_true(targets_assign(x, rig_pool(r, 0)));
     assert_true(back_take(rig_pool(r, 0), x));
     return x;
