@@ -73,7 +73,7 @@ static void fail(struct back_auto *b, enum exchange_error why)
     struct exchange *x;
     list_remove(&b->node); /* nobody joins any more */
     while ((x = take_waiting(b)) != NULL) {
-        exchange_retry(x, why);
+        exchange_lost(x, why, EXCHANGE_UNSENT);
     }
     destroy(b);
 }

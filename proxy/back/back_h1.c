@@ -96,17 +96,9 @@ static void destroy(struct back_h1 *b)
     pool_conn_gone(b->pool);
 }
 
-/*
- * Nothing of the request was written: it may go elsewhere. Or a kept connection died before a byte
- * of the answer: it was closed while the request was on its way; what is idempotent is safe to send
- * again (RFC 9110, 9.2.2).
- */
-static bool may_go_elsewhere(const struct back_h1 *b, enum exchange_error why)
+static enum exchange_progress progress_of(const struct back_h1 *b)
 {
-    if (b->any_input || !exchange_can_start_over(b->x) || why == EXCHANGE_BACKEND_TIMEOUT) {
-        return false;
-    }
-    return b->tx == TX_HEAD || (back_is_death(why) && exchange_is_idempotent(b->x));
+    return b->any_input ? EXCHANGE_ANSWERED : b->tx == TX_HEAD ? EXCHANGE_UNSENT : EXCHANGE_SENT;
 }
 
 static struct exchange *let_go(struct back_h1 *b)
@@ -125,17 +117,13 @@ static void fail(struct back_h1 *b, enum exchange_error why)
         return;
     }
     why = back_death(why, b->reused, b->any_input);
-    bool again = may_go_elsewhere(b, why);
+    enum exchange_progress progress = progress_of(b);
     if (b->x->tunnel.open) {
         conn_reset_on_close(b->conn); /* nobody is to take it for the tunnel's regular end */
     }
     struct exchange *x = let_go(b);
     destroy(b);
-    if (again) {
-        exchange_retry(x, why);
-    } else {
-        exchange_fail(x, why);
-    }
+    exchange_lost(x, why, progress);
 }
 
 /* With `fall` it is looked now and then whether the backend is still thought to be alive; while it
@@ -162,16 +150,8 @@ static void touch(struct back_h1 *b)
 /* The backend is offline, and silent: there is no use in waiting for its answer. */
 static bool is_hopeless(const struct back_h1 *b)
 {
-    return !b->any_input && health_is_silent(b->pool->health, b->pool->backend->cfg) &&
-           exchange_can_move(b->x, b->tx != TX_HEAD);
-}
-
-static void send_elsewhere(struct back_h1 *b)
-{
-    LOG(INFO, "backend %s: it says nothing: a request goes elsewhere", b->pool->text);
-    struct exchange *x = let_go(b);
-    destroy(b);
-    exchange_retry(x, EXCHANGE_BACKEND_TIMEOUT);
+    return health_is_silent(b->pool->health, b->pool->backend->cfg) &&
+           exchange_can_move(b->x, progress_of(b));
 }
 
 static void on_timeout(struct timer *t)
@@ -188,7 +168,8 @@ static void on_timeout(struct timer *t)
     } else if (b->conn->state == CONN_OPEN && most != 0 && clock_ms() - b->moved >= most) {
         fail(b, EXCHANGE_BACKEND_TIMEOUT);
     } else if (is_hopeless(b)) {
-        send_elsewhere(b);
+        LOG(INFO, "backend %s: it says nothing: a request goes elsewhere", b->pool->text);
+        fail(b, EXCHANGE_BACKEND_SILENT);
     } else {
         look_later(b);
     }
@@ -291,8 +272,9 @@ bool back_h1_reuse(struct pool *p, struct exchange *x)
 {
     /* A second try gets a new connection: what closed one kept connection may be closing all of
      * them. So does a tunnel: it takes the connection for good, and CONNECT cannot be tried again
-     * when a kept one turns out to be dead. */
-    bool fresh = x->tries > 1 || x->tunnel.wanted != TUNNEL_NONE || pool_sends_proxy(p);
+     * when a kept one turns out to be dead. And a check, which is about connecting, too. */
+    bool fresh =
+        x->is_check || x->tries > 1 || x->tunnel.wanted != TUNNEL_NONE || pool_sends_proxy(p);
     struct back_h1 *b = fresh ? NULL : take_idle(p);
     if (b == NULL) {
         pool_make_room(p);

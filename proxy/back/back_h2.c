@@ -66,11 +66,20 @@ void back_h2_let_go(struct back_h2 *b, struct exchange *x)
     exchange_detach_back(x);
 }
 
-/* The connection died before a byte of the answer, and the request is safe to send again (RFC 9110,
- * 9.2.2). */
-static bool may_go_elsewhere(const struct exchange *x, enum exchange_error why)
+void back_h2_lose(struct back_h2 *b, struct exchange *x, enum exchange_error why,
+                  enum exchange_progress progress)
 {
-    return back_is_death(why) && exchange_can_start_over(x) && exchange_is_idempotent(x);
+    back_h2_let_go(b, x);
+    exchange_lost(x, why, progress);
+}
+
+/* There will be no stream for them here. */
+static void lose_waiting(struct back_h2 *b, enum exchange_error why)
+{
+    while (!list_empty(&b->waiting)) {
+        struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
+        back_h2_lose(b, x, why, EXCHANGE_UNSENT);
+    }
 }
 
 /* The connection is over for all of them. */
@@ -79,20 +88,11 @@ static void fail_all(struct back_h2 *b, enum exchange_error why)
     back_h2_stop_taking(b);
     while (!list_empty(&b->streams)) {
         struct exchange *x = container_of(b->streams.next, struct exchange, back_node);
-        enum exchange_error what = back_death(why, b->served, x->response.status != 0);
-        bool again = may_go_elsewhere(x, what);
-        back_h2_let_go(b, x);
-        if (again) {
-            exchange_retry(x, what);
-        } else {
-            exchange_fail(x, what);
-        }
+        bool answered = x->response.status != 0;
+        back_h2_lose(b, x, back_death(why, b->served, answered),
+                     answered ? EXCHANGE_ANSWERED : EXCHANGE_SENT);
     }
-    while (!list_empty(&b->waiting)) {
-        struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        back_h2_let_go(b, x);
-        exchange_retry(x, why);
-    }
+    lose_waiting(b, why);
 }
 
 void back_h2_fail(struct back_h2 *b, enum exchange_error why)
@@ -333,11 +333,7 @@ static void takes_nothing(struct back_h2 *b)
 {
     pool_connect_failed(b->pool, &b->probes, false, "it takes no streams");
     back_h2_stop_taking(b);
-    while (!list_empty(&b->waiting)) {
-        struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        back_h2_let_go(b, x);
-        exchange_retry(x, EXCHANGE_BACKEND_CONNECT);
-    }
+    lose_waiting(b, EXCHANGE_BACKEND_CONNECT);
     conn_want_output(b->conn);
 }
 
@@ -351,8 +347,7 @@ static void refuse_websockets(struct back_h2 *b)
     {
         struct exchange *x = container_of(node, struct exchange, back_node);
         if (is_websocket(x)) {
-            back_h2_let_go(b, x);
-            exchange_retry(x, EXCHANGE_BACKEND_NO_WEBSOCKET);
+            back_h2_lose(b, x, EXCHANGE_BACKEND_NO_WEBSOCKET, EXCHANGE_UNSENT);
         }
     }
 }
@@ -450,36 +445,9 @@ static void take_data(struct back_h2 *b, struct exchange *x, const struct h2_eve
 
 static void take_reset(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
 {
-    back_h2_let_go(b, x);
-    if (ev->by_peer && ev->code == H2_REFUSED_STREAM && exchange_can_start_over(x)) {
-        exchange_retry(x, EXCHANGE_BACKEND_RESET); /* not processed (RFC 9113, 8.7) */
-    } else {
-        exchange_fail(x, ev->by_peer ? EXCHANGE_BACKEND_RESET : EXCHANGE_BACKEND_PROTOCOL);
-    }
-}
-
-/* Streams above the last one that the backend took were not acted on; those below go on. */
-static void take_goaway(struct back_h2 *b, uint32_t last)
-{
-    back_h2_stop_taking(b);
-    list_each_safe(node, &b->streams)
-    {
-        struct exchange *x = container_of(node, struct exchange, back_node);
-        if (x->back_stream > last) {
-            (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
-            back_h2_let_go(b, x);
-            if (exchange_can_start_over(x)) {
-                exchange_retry(x, EXCHANGE_BACKEND_GONE);
-            } else {
-                exchange_fail(x, EXCHANGE_BACKEND_GONE);
-            }
-        }
-    }
-    while (!list_empty(&b->waiting)) {
-        struct exchange *x = container_of(b->waiting.next, struct exchange, back_node);
-        back_h2_let_go(b, x);
-        exchange_retry(x, EXCHANGE_BACKEND_GONE);
-    }
+    bool refused = ev->by_peer && ev->code == H2_REFUSED_STREAM;
+    back_h2_lose(b, x, ev->by_peer ? EXCHANGE_BACKEND_RESET : EXCHANGE_BACKEND_PROTOCOL,
+                 refused ? EXCHANGE_REFUSED : EXCHANGE_SENT);
 }
 
 static void take_event(struct back_h2 *b, const struct h2_event *ev)
@@ -521,7 +489,9 @@ static void take_event(struct back_h2 *b, const struct h2_event *ev)
         pool_freed(b->pool); /* there may be more streams than before */
         break;
     case H2_EVENT_GOAWAY:
-        take_goaway(b, ev->last_stream_id);
+        /* Streams that the backend did not take end next, as refused (RFC 9113, 6.8). */
+        back_h2_stop_taking(b);
+        lose_waiting(b, EXCHANGE_BACKEND_GONE);
         break;
     case H2_EVENT_FAILED:
         LOG(WARN, "backend %s: HTTP/2: %s: %s", b->pool->text, h2_code_name(ev->fail.code),

@@ -65,6 +65,9 @@ void back_h2_destroy(struct back_h2 *b, bool say_goodbye);
 void back_h2_fail(struct back_h2 *b, enum exchange_error why);
 /** Takes the exchange off it; its stream, if any, must be ended by the caller. */
 void back_h2_let_go(struct back_h2 *b, struct exchange *x);
+/** The same, and it is to be seen whether it may be sent again. */
+void back_h2_lose(struct back_h2 *b, struct exchange *x, enum exchange_error why,
+                  enum exchange_progress progress);
 /** It takes no new exchanges, and goes with its last stream. */
 void back_h2_stop_taking(struct back_h2 *b);
 /** Whether it takes another exchange. */

@@ -99,12 +99,6 @@ bool back_h2_adopt(struct pool *p, struct conn *c)
 
 /* ---------------------------------------------------------------- room, and making it */
 
-static void end_soon(struct back_h2 *b)
-{
-    back_h2_stop_taking(b);
-    conn_want_output(b->conn);
-}
-
 bool back_h2_has_stream(const struct pool *p, const struct client_info *client)
 {
     list_each(node, &p->h2)
@@ -122,22 +116,43 @@ static bool is_unused(const struct back_h2 *b)
     return list_empty(&b->streams) && list_empty(&b->waiting);
 }
 
+/* One that takes requests, but has none; NULL: there is none. `at_once`: that can be closed now,
+ * which what is being read from cannot. */
+static struct back_h2 *find_unused(const struct pool *p, bool at_once)
+{
+    list_each(node, &p->h2)
+    {
+        struct back_h2 *b = container_of(node, struct back_h2, node);
+        if (is_unused(b) && !(at_once && b->in_input)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+/* With its last request; at the end of the turn if there is none. One that is being opened has
+ * nobody to say goodbye to. */
+static void end_soon(struct back_h2 *b)
+{
+    back_h2_stop_taking(b);
+    if (!b->ready && is_unused(b)) {
+        back_h2_destroy(b, false);
+    } else {
+        conn_want_output(b->conn);
+    }
+}
+
 void back_h2_give_one(struct pool *p, bool in_use)
 {
-    struct back_h2 *unused = NULL, *used = NULL;
+    struct back_h2 *used = NULL, *unused = find_unused(p, false);
     list_each(node, &p->connections)
     {
         struct back_h2 *b = container_of(node, struct back_h2, pool_node);
         if (b->closing && is_unused(b)) {
             return; /* it is gone at the end of the turn */
         }
-        if (b->closing) {
-            in_use = false; /* one at a time of those that somebody uses */
-        } else if (b->ready && !b->probes && is_unused(b)) {
-            unused = b;
-        } else if (b->ready && !b->probes) {
-            used = used != NULL ? used : b; /* the oldest */
-        }
+        in_use = in_use && !b->closing; /* one at a time of those that somebody uses */
+        used = used == NULL && b->ready && !is_unused(b) ? b : used; /* the oldest */
     }
     if (unused != NULL) {
         end_soon(unused);
@@ -146,26 +161,14 @@ void back_h2_give_one(struct pool *p, bool in_use)
     }
 }
 
-static struct back_h2 *find_unused(const struct pool *p)
-{
-    list_each(node, &p->h2)
-    {
-        struct back_h2 *b = container_of(node, struct back_h2, node);
-        if (!b->in_input && is_unused(b)) {
-            return b;
-        }
-    }
-    return NULL;
-}
-
 bool back_h2_has_unused(const struct pool *p)
 {
-    return pool_sends_proxy(p) && find_unused(p) != NULL;
+    return pool_sends_proxy(p) && find_unused(p, true) != NULL;
 }
 
 void back_h2_close_unused(struct pool *p)
 {
-    struct back_h2 *b = pool_sends_proxy(p) ? find_unused(p) : NULL;
+    struct back_h2 *b = pool_sends_proxy(p) ? find_unused(p, true) : NULL;
     if (b != NULL) {
         back_h2_destroy(b, true);
     }

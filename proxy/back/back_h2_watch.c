@@ -110,7 +110,7 @@ static bool any_can_move(const struct back_h2 *b)
 {
     list_each(node, &b->streams)
     {
-        if (exchange_can_move(container_of(node, struct exchange, back_node), true)) {
+        if (exchange_can_move(container_of(node, struct exchange, back_node), EXCHANGE_SENT)) {
             return true;
         }
     }
@@ -126,19 +126,17 @@ static void send_on(struct back_h2 *b)
     list_each_safe(node, &b->streams)
     {
         struct exchange *x = container_of(node, struct exchange, back_node);
-        if (exchange_can_move(x, true)) {
+        if (exchange_can_move(x, EXCHANGE_SENT)) {
             (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
-            back_h2_let_go(b, x);
-            exchange_retry(x, EXCHANGE_BACKEND_TIMEOUT);
+            back_h2_lose(b, x, EXCHANGE_BACKEND_SILENT, EXCHANGE_SENT);
             n++;
         }
     }
     list_each_safe(node, &b->waiting)
     {
         struct exchange *x = container_of(node, struct exchange, back_node);
-        if (exchange_can_move(x, false)) {
-            back_h2_let_go(b, x);
-            exchange_retry(x, EXCHANGE_BACKEND_TIMEOUT);
+        if (exchange_can_move(x, EXCHANGE_UNSENT)) {
+            back_h2_lose(b, x, EXCHANGE_BACKEND_SILENT, EXCHANGE_UNSENT);
             n++;
         }
     }

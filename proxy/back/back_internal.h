@@ -57,10 +57,6 @@ enum exchange_error back_error(enum conn_error why);
  * of the answer, that this address should not have the request again.
  */
 enum exchange_error back_death(enum exchange_error why, bool kept, bool answered);
-static inline bool back_is_death(enum exchange_error why)
-{
-    return why == EXCHANGE_BACKEND_GONE || why == EXCHANGE_BACKEND_NO_ANSWER;
-}
 
 /**
  * Opens a connection that nobody asked for: it waits for a request when it is there. With `probe`

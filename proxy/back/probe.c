@@ -239,7 +239,6 @@ static struct exchange *make_check(struct probe *pr)
                                                     .value_len = sizeof(agent) - 1,
                                                     .token = H2_TOKEN_USER_AGENT};
     x->up.ended = true;
-    x->tries = 2; /* HTTP/1.1: on a connection of its own, which is part of what is checked */
     if (!targets_assign(x, pr->pool) || !message_finish_request(x)) {
         exchange_end(x, EXCHANGE_INTERNAL);
         return NULL;

@@ -193,13 +193,21 @@ static bool attempt(struct exchange *x, struct pool *p, enum exchange_error *why
  * It is about this address and no other. That a kept connection has ended, or takes no other
  * stream, says nothing of that: once more, then.
  */
-static void repeat_check(struct exchange *x, enum exchange_error why)
+static void repeat_check(struct exchange *x, enum exchange_error why,
+                         enum exchange_progress progress)
 {
-    bool again = why == EXCHANGE_BACKEND_GONE && !x->repeated;
+    bool says_nothing = why == EXCHANGE_BACKEND_GONE || progress == EXCHANGE_REFUSED;
+    bool again = says_nothing && !x->repeated;
     x->repeated = true;
     if (!again || !back_take(x->pool, x)) {
         exchange_fail(x, why);
     }
+}
+
+static bool has_retry(const struct exchange *x)
+{
+    uint64_t now = clock_ms();
+    return budget_has(&x->group->retries, now) && budget_has(&x->worker->retries, now);
 }
 
 /*
@@ -209,10 +217,40 @@ static void repeat_check(struct exchange *x, enum exchange_error why)
  */
 static bool may_try_again(struct exchange *x, enum exchange_error why)
 {
+    if (x->tries == EXCHANGE_MAX_TRIES) {
+        return false;
+    }
+    if (why == EXCHANGE_BACKEND_NO_WEBSOCKET) {
+        return true;
+    }
     uint64_t now = clock_ms();
-    return x->tries < EXCHANGE_MAX_TRIES &&
-           (why == EXCHANGE_BACKEND_NO_WEBSOCKET ||
-            (budget_spend(&x->group->retries, now) && budget_spend(&x->worker->retries, now)));
+    return has_retry(x) && budget_spend(&x->group->retries, now) &&
+           budget_spend(&x->worker->retries, now);
+}
+
+/*
+ * Whether the request may be sent again, to whomever it may be: the rule of docs/routing.md ("When
+ * a backend fails"). Idempotent is what is the same when it is done twice (RFC 9110, 9.2.2); that
+ * it was not processed, a server says with GOAWAY or REFUSED_STREAM (RFC 9113, 8.7).
+ */
+static bool may_be_sent_again(const struct exchange *x, enum exchange_error why,
+                              enum exchange_progress progress)
+{
+    if (!exchange_can_start_over(x)) {
+        return false;
+    }
+    switch (progress) {
+    case EXCHANGE_UNSENT:
+    case EXCHANGE_REFUSED:
+        return true;
+    case EXCHANGE_SENT:
+        return exchange_is_idempotent(x) &&
+               (why == EXCHANGE_BACKEND_GONE || why == EXCHANGE_BACKEND_NO_ANSWER ||
+                why == EXCHANGE_BACKEND_SILENT);
+    case EXCHANGE_ANSWERED:
+        return false;
+    }
+    return false;
 }
 
 static void dispatch(struct exchange *x, struct pool *p, enum exchange_error why)
@@ -240,11 +278,11 @@ void exchange_dispatch(struct exchange *x, struct pool *pool)
 
 void exchange_return(struct exchange *x)
 {
-    assert(x->tries > 0);
     if (x->is_check) {
-        repeat_check(x, EXCHANGE_BACKEND_GONE);
+        repeat_check(x, EXCHANGE_BACKEND_GONE, EXCHANGE_UNSENT);
         return;
     }
+    assert(x->tries > 0);
     x->tries--;
     if (++x->returned > MAX_RETURNS) {
         exchange_fail(x, EXCHANGE_BACKEND_BUSY);
@@ -253,13 +291,16 @@ void exchange_return(struct exchange *x)
     exchange_dispatch(x, NULL);
 }
 
-void exchange_retry(struct exchange *x, enum exchange_error why)
+void exchange_lost(struct exchange *x, enum exchange_error why, enum exchange_progress progress)
 {
     x->waits_since = 0;
     /* Whoever closes new connections on a request, or is silent, will be so again. */
-    x->once = x->once || why == EXCHANGE_BACKEND_NO_ANSWER || why == EXCHANGE_BACKEND_TIMEOUT;
-    if (x->is_check) {
-        repeat_check(x, why);
+    x->once = x->once || why == EXCHANGE_BACKEND_NO_ANSWER || why == EXCHANGE_BACKEND_TIMEOUT ||
+              why == EXCHANGE_BACKEND_SILENT;
+    if (!may_be_sent_again(x, why, progress)) {
+        exchange_fail(x, why);
+    } else if (x->is_check) {
+        repeat_check(x, why, progress);
     } else if (may_try_again(x, why)) {
         dispatch(x, NULL, why);
     } else {
@@ -312,11 +353,11 @@ bool exchange_is_idempotent(const struct exchange *x)
            m == H1_METHOD_TRACE || m == H1_METHOD_PUT || m == H1_METHOD_DELETE;
 }
 
-bool exchange_can_move(struct exchange *x, bool sent)
+bool exchange_can_move(struct exchange *x, enum exchange_progress progress)
 {
-    return !x->is_check && x->tries < EXCHANGE_MAX_TRIES && exchange_can_start_over(x) &&
-           (!sent || exchange_is_idempotent(x)) && budget_has(&x->group->retries, clock_ms()) &&
-           budget_has(&x->worker->retries, clock_ms()) && targets_have_other(x);
+    return !x->is_check && x->tries < EXCHANGE_MAX_TRIES &&
+           may_be_sent_again(x, EXCHANGE_BACKEND_SILENT, progress) && has_retry(x) &&
+           targets_have_other(x);
 }
 
 void exchange_take_head(struct exchange *x)

@@ -192,11 +192,20 @@ void exchange_begin(struct exchange *x);
  * `pool`: the one that was chosen for it; NULL: that is still to be done. */
 void exchange_dispatch(struct exchange *x, struct pool *pool);
 
+/** How far a request had got at the back that lost it. */
+enum exchange_progress {
+    EXCHANGE_UNSENT,  /**< nothing of it was written */
+    EXCHANGE_REFUSED, /**< the backend has said that it was not processed */
+    EXCHANGE_SENT,    /**< the backend may have begun with it */
+    EXCHANGE_ANSWERED /**< octets of a response have come */
+};
+
 /**
- * The back that had it could not do anything with it, and no byte of it can have been acted on:
- * another one may. When none is left, or too much was tried, the front is told `why`.
+ * By a back, which has let go of it: it cannot be finished there. It is sent once more where that
+ * is safe (docs/routing.md has the rule); where it is not, or when none is left, or too much was
+ * tried, the front is told `why`.
  */
-void exchange_retry(struct exchange *x, enum exchange_error why);
+void exchange_lost(struct exchange *x, enum exchange_error why, enum exchange_progress progress);
 
 /** The back that took it has no room for it after all: that was no try. */
 void exchange_return(struct exchange *x);
@@ -217,10 +226,10 @@ static inline bool exchange_can_start_over(const struct exchange *x)
 bool exchange_is_idempotent(const struct exchange *x);
 
 /**
- * Whether a request can be taken from a backend that says nothing any more, and would find another
- * one: if not, it is better left where it is. `sent`: the backend may have begun with it.
+ * Whether a request can be taken from a backend that says nothing any more (it is then lost, with
+ * EXCHANGE_BACKEND_SILENT), and would find another one: if not, it is better left where it is.
  */
-bool exchange_can_move(struct exchange *x, bool sent);
+bool exchange_can_move(struct exchange *x, enum exchange_progress progress);
 
 /** By the back: a response head is in. */
 void exchange_take_head(struct exchange *x);

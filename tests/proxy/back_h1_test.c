@@ -437,7 +437,7 @@ static void a_request_that_could_go_nowhere_stays(void **state)
         case OBSTACLES:
             break;
         }
-        assert_false(exchange_can_move(x, true));
+        assert_false(exchange_can_move(x, EXCHANGE_SENT));
         health_checked(pool->health, pool->backend->cfg, HEALTH_SILENT);
         peer_until_gone(p);
         assert_int_equal(s.told[0].why, EXCHANGE_BACKEND_TIMEOUT);

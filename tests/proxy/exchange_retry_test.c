@@ -70,7 +70,7 @@ static void a_request_is_tried_so_often_and_no_further(void **state)
 }
 
 /* What kills servers would kill them again. */
-static void after_a_new_connection_was_closed_on_it_none_gets_it_twice(void **state)
+static void after_silence_or_a_new_connection_that_was_closed_none_gets_it_twice(void **state)
 {
     (void)state;
     static const struct {
@@ -79,6 +79,7 @@ static void after_a_new_connection_was_closed_on_it_none_gets_it_twice(void **st
         {{EXCHANGE_BACKEND_NO_ANSWER, EXCHANGE_BACKEND_NO_ANSWER, EXCHANGE_BACKEND_NO_ANSWER}},
         {{EXCHANGE_BACKEND_NO_ANSWER, EXCHANGE_BACKEND_CONNECT, EXCHANGE_BACKEND_GONE}},
         {{EXCHANGE_BACKEND_GONE, EXCHANGE_BACKEND_NO_ANSWER, EXCHANGE_BACKEND_CONNECT}},
+        {{EXCHANGE_BACKEND_SILENT, EXCHANGE_BACKEND_GONE, EXCHANGE_BACKEND_CONNECT}},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct rig r;
@@ -262,6 +263,31 @@ static void all_patterns_together_have_a_budget_too(void **state)
     rig_close(&r);
 }
 
+static void what_the_worker_has_no_retry_for_costs_the_group_none(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct told told;
+    open_rig(&r, TWO);
+    for (unsigned i = 1; i < BUDGET_FREE; i++) {
+        assert_true(budget_spend(budget_of(&r, 0), clock_ms()));
+    }
+    struct budget before = r.worker->retries;
+    while (budget_spend(&r.worker->retries, clock_ms())) {
+    }
+    struct exchange *x = begun(&r, &told, GET);
+    fails(x, EXCHANGE_BACKEND_RESET);
+    expect_failure(x, &told, EXCHANGE_BACKEND_RESET);
+    rig_exchange_end(&r, x);
+    r.worker->retries = before;
+    backs.ntook = 0;
+    x = begun(&r, &told, GET);
+    fails(x, EXCHANGE_BACKEND_RESET);
+    assert_true(backs.ntook == 2 && told.aborts == 0);
+    rig_exchange_end(&r, x);
+    rig_close(&r);
+}
+
 /* By whoever looked whether there is room. */
 static void what_was_chosen_before_is_tried_first(void **state)
 {
@@ -307,6 +333,49 @@ static void idempotent_is_what_rfc_9110_says(void **state)
     }
 }
 
+/* docs/routing.md, "When a backend fails". */
+static void what_is_sent_again_and_what_is_not(void **state)
+{
+    (void)state;
+    static const struct {
+        enum exchange_progress progress;
+        enum exchange_error why;
+        bool get, post; /* whether it goes to another one */
+    } cases[] = {
+        {EXCHANGE_UNSENT, EXCHANGE_BACKEND_CONNECT, true, true},
+        {EXCHANGE_UNSENT, EXCHANGE_BACKEND_PROTOCOL, true, true},
+        {EXCHANGE_UNSENT, EXCHANGE_BACKEND_TIMEOUT, true, true},
+        {EXCHANGE_REFUSED, EXCHANGE_BACKEND_RESET, true, true},
+        {EXCHANGE_SENT, EXCHANGE_BACKEND_GONE, true, false},
+        {EXCHANGE_SENT, EXCHANGE_BACKEND_NO_ANSWER, true, false},
+        {EXCHANGE_SENT, EXCHANGE_BACKEND_SILENT, true, false},
+        {EXCHANGE_SENT, EXCHANGE_BACKEND_RESET, false, false},
+        {EXCHANGE_SENT, EXCHANGE_BACKEND_PROTOCOL, false, false},
+        {EXCHANGE_SENT, EXCHANGE_BACKEND_TIMEOUT, false, false},
+        {EXCHANGE_SENT, EXCHANGE_BACKEND_TLS, false, false},
+        {EXCHANGE_ANSWERED, EXCHANGE_BACKEND_GONE, false, false},
+        {EXCHANGE_ANSWERED, EXCHANGE_BACKEND_SILENT, false, false},
+    };
+    for (size_t i = 0; i < 2 * COUNT(cases); i++) {
+        struct rig r;
+        struct told told;
+        bool post = i % 2 == 1, again = post ? cases[i / 2].post : cases[i / 2].get;
+        enum exchange_error why = cases[i / 2].why;
+        open_rig(&r, TWO);
+        struct exchange *x = begun(&r, &told, post ? POST : GET);
+        if (exchange_can_move(x, cases[i / 2].progress) != again &&
+            why == EXCHANGE_BACKEND_SILENT) {
+            fail_msg("case %zu: it %s", i / 2, again ? "stays" : "moves");
+        }
+        loses(x, why, cases[i / 2].progress);
+        if (backs.ntook != 1u + again || told.aborts != !again) {
+            fail_msg("case %zu: %s", i / 2, post ? "POST" : "GET");
+        }
+        rig_exchange_end(&r, x);
+        rig_close(&r);
+    }
+}
+
 /* ---------------------------------------------------------------- the body once more */
 
 #define BODY 50000u
@@ -345,7 +414,7 @@ static void the_next_back_gets_the_body_from_its_beginning(void **state)
     take_body(x, 30000);
     assert_int_equal(told.credit, 30000);
     assert_true(exchange_can_start_over(x));
-    fails(x, EXCHANGE_BACKEND_GONE);
+    loses(x, EXCHANGE_BACKEND_RESET, EXCHANGE_REFUSED);
     unsigned credits = told.credits;
     take_body(x, 10000);
     assert_int_equal(told.credit, 30000);        /* for these the front has read others */
@@ -676,7 +745,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_address_is_tried_before_one_is_tried_twice),
         cmocka_unit_test(a_request_is_tried_so_often_and_no_further),
-        cmocka_unit_test(after_a_new_connection_was_closed_on_it_none_gets_it_twice),
+        cmocka_unit_test(after_silence_or_a_new_connection_that_was_closed_none_gets_it_twice),
         cmocka_unit_test(the_budget_is_for_retries_and_not_for_requests),
         cmocka_unit_test(a_back_that_cannot_begin_is_a_try),
         cmocka_unit_test(so_is_each_of_many_but_it_costs_no_retry),
@@ -684,8 +753,10 @@ int main(void)
         cmocka_unit_test(a_websocket_goes_only_to_servers_that_take_it),
         cmocka_unit_test(a_pattern_has_its_own_retries),
         cmocka_unit_test(all_patterns_together_have_a_budget_too),
+        cmocka_unit_test(what_the_worker_has_no_retry_for_costs_the_group_none),
         cmocka_unit_test(what_was_chosen_before_is_tried_first),
         cmocka_unit_test(idempotent_is_what_rfc_9110_says),
+        cmocka_unit_test(what_is_sent_again_and_what_is_not),
         cmocka_unit_test(the_next_back_gets_the_body_from_its_beginning),
         cmocka_unit_test(a_request_starts_over_only_while_all_of_it_is_here),
         cmocka_unit_test(the_cookie_is_of_the_group_that_answers),

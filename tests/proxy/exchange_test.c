@@ -306,7 +306,6 @@ static struct exchange *check_of(struct rig *r, struct told *told)
 {
     struct exchange *x = asked(r, told, GET);
     x->is_check = true;
-    x->tries = 2;
     assert_true(targets_assign(x, rig_pool(r, 0)));
     assert_true(back_take(rig_pool(r, 0), x));
     return x;
@@ -326,6 +325,7 @@ static void a_check_is_about_one_address(void **state)
     assert_true(backs.ntook == 2 && backs.took[0] == id && backs.took[1] == id);
     fails(x, EXCHANGE_BACKEND_GONE);
     expect_failure(x, &told, EXCHANGE_BACKEND_GONE);
+    assert_int_equal(backs.ntook, 2);
     rig_exchange_end(&r, x);
 
     x = check_of(&r, &told);

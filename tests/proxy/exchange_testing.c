@@ -84,11 +84,16 @@ struct exchange *begun(struct rig *r, struct told *told, const char *request)
     return x;
 }
 
-void fails(struct exchange *x, enum exchange_error why)
+void loses(struct exchange *x, enum exchange_error why, enum exchange_progress progress)
 {
     assert_ptr_equal(x->back_ops, &back_ops);
     exchange_detach_back(x);
-    exchange_retry(x, why);
+    exchange_lost(x, why, progress);
+}
+
+void fails(struct exchange *x, enum exchange_error why)
+{
+    loses(x, why, EXCHANGE_UNSENT);
 }
 
 void expect_failure(const struct exchange *x, const struct told *told, enum exchange_error why)

@@ -43,7 +43,9 @@ void open_rig(struct rig *r, const char *options);
 /** The exchange of a request in HTTP/1.1; then also begun. */
 struct exchange *asked(struct rig *r, struct told *told, const char *request);
 struct exchange *begun(struct rig *r, struct told *told, const char *request);
-/** Its back could do nothing with it. */
+/** Its back cannot finish it. */
+void loses(struct exchange *x, enum exchange_error why, enum exchange_progress progress);
+/** The same, before anything of it was written. */
 void fails(struct exchange *x, enum exchange_error why);
 /** The front was told that it has failed, once and with this reason. */
 void expect_failure(const struct exchange *x, const struct told *told, enum exchange_error why);

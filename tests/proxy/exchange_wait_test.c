@@ -206,7 +206,7 @@ static void who_loses_its_turn_keeps_its_place_and_its_time(void **state)
     assert_in_range(x[1]->back_timer.at, now, now + 21000);
     /* After a try it is. */
     exchange_detach_back(x[0]);
-    exchange_retry(x[0], EXCHANGE_BACKEND_GONE);
+    exchange_lost(x[0], EXCHANGE_BACKEND_GONE, EXCHANGE_UNSENT);
     assert_true(waits(x[0]) && x[0]->tries == 1);
     assert_in_range(x[0]->back_timer.at, now + 59000, now + 70000);
     assert_ptr_equal(queue_first(&x[0]->group->queue), x[1]);

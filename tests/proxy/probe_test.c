@@ -160,6 +160,36 @@ static void checks_over_http2_are_streams_beside_others(void **state)
     stage_close(&s);
 }
 
+/* It says nothing of the address, once; GOAWAY and REFUSED_STREAM are the same in that. */
+static void a_check_that_was_not_processed_is_made_once_more(void **state)
+{
+    (void)state;
+    for (int goaway = 0; goaway < 2; goaway++) {
+        struct stage s;
+        stage_open(&s, 1,
+                   ";fall=1;rise=1;health-path=/h;health-interval=1h;health-timeout=1h;proto=h2",
+                   QUICK, false);
+        struct peer *p = stage_accept(&s);
+        for (size_t i = 0; i < 2; i++) {
+            peer_flush(p);
+            peer_until_streams(p, goaway ? 1 : i + 1);
+            assert_false(is_offline(stage_pool(&s, 0)));
+            if (goaway) {
+                assert_int_equal(h2_conn_close(p->engine, H2_NO_ERROR, 0, NULL, 0), H2_OK);
+            } else {
+                assert_int_equal(h2_conn_reset(p->engine, p->streams[i], H2_REFUSED_STREAM), H2_OK);
+            }
+            peer_flush(p);
+            if (i == 0 && goaway) {
+                p = stage_accept(&s);
+            }
+        }
+        until(&s, is_offline);
+        assert_int_equal(s.npeers, 1 + goaway);
+        stage_close(&s);
+    }
+}
+
 static bool has_come(const void *ctx)
 {
     return clock_ms() >= *(const uint64_t *)ctx;
@@ -326,6 +356,7 @@ int main(void)
         cmocka_unit_test(fall_and_rise_count_checks_in_a_row),
         cmocka_unit_test(a_check_without_an_answer_fails_in_time_and_is_silence),
         cmocka_unit_test(checks_over_http2_are_streams_beside_others),
+        cmocka_unit_test(a_check_that_was_not_processed_is_made_once_more),
         cmocka_unit_test(a_check_without_room_is_left_out),
         cmocka_unit_test(the_connection_of_the_last_probe_stays),
         cmocka_unit_test(a_probe_of_http2_without_settings_is_a_bad_one),
