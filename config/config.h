@@ -71,8 +71,8 @@ struct cfg_status_range {
     uint16_t lo, hi; /**< both included */
 };
 
-/** What max_queue and queue_timeout (ms) of a backend are when it says nothing: another one of its
- * patterns may. */
+/** What max_queue and queue_timeout (ms) of a backend are when it says nothing: another
+ * backend of its pattern may. */
 #define CFG_MAX_QUEUE     100
 #define CFG_QUEUE_TIMEOUT 5000
 

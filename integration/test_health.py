@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from lib import rawh2
 from lib.behaviours import route, simple
 from lib.ports import free_port, release_port
 from lib.processes import children, get, reload, status_of
@@ -350,6 +351,23 @@ def test_the_body_of_a_check_takes_no_window_from_requests(start_proxy, make_ori
     wait_for(lambda: len(checks_of(origin)) >= 12, "checks go on", 20)
     resp = clients.connect("h1", proxy).request("GET", "/big?n=200000")
     assert resp.status == 200 and len(resp.body) == 200000
+
+
+def test_of_the_body_of_a_check_a_part_is_read(start_proxy, make_frame_backend):
+    """64 KiB, and what came with the last of them: no more is credited, and the stream is reset."""
+    backend = make_frame_backend()
+    start_proxy([backend.backend() + ";health-path=/healthz;health-interval=1h;health-timeout=1h"])
+    wait_for(lambda: backend.of_type(rawh2.HEADERS), "a check")
+    sid = backend.of_type(rawh2.HEADERS)[0].sid
+    backend.send(rawh2.frame(rawh2.HEADERS, rawh2.END_HEADERS, sid, b"\x88"))
+    credit, sent = 65535, 0
+    while not backend.of_type(rawh2.RST_STREAM):
+        n = min(16384, credit - sent)
+        backend.send(rawh2.frame(rawh2.DATA, 0, sid, bytes(n)) if n > 0 else b"")
+        sent += max(n, 0)
+        credits = [f for f in backend.of_type(rawh2.WINDOW_UPDATE) if f.sid == sid]
+        credit = 65535 + sum(int.from_bytes(f.payload, "big") for f in credits)
+    assert 65536 <= sent <= 65535 + 65536 + 16384
 
 
 def rate(origin, seconds):

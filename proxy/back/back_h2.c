@@ -166,6 +166,7 @@ static void finish_tunnel(struct back_h2 *b, struct exchange *x)
 /* Our side of the request has ended. */
 static void request_sent(struct exchange *x)
 {
+    assert(x->back_ops == &exchange_ops);
     x->request_sent = true;
     if (x->tunnel.open && x->down.ended) {
         finish_tunnel(back_h2_checked(x->back), x);
@@ -446,8 +447,11 @@ static void take_data(struct back_h2 *b, struct exchange *x, const struct h2_eve
 static void take_reset(struct back_h2 *b, struct exchange *x, const struct h2_event *ev)
 {
     bool refused = ev->by_peer && ev->code == H2_REFUSED_STREAM;
-    back_h2_lose(b, x, ev->by_peer ? EXCHANGE_BACKEND_RESET : EXCHANGE_BACKEND_PROTOCOL,
-                 refused ? EXCHANGE_REFUSED : EXCHANGE_SENT);
+    bool leaves = refused && h2_conn_goaway_received(b->engine); /* above its last stream */
+    enum exchange_error why = !ev->by_peer ? EXCHANGE_BACKEND_PROTOCOL
+                              : leaves     ? EXCHANGE_BACKEND_GONE
+                                           : EXCHANGE_BACKEND_RESET;
+    back_h2_lose(b, x, why, refused ? EXCHANGE_REFUSED : EXCHANGE_SENT);
 }
 
 static void take_event(struct back_h2 *b, const struct h2_event *ev)
@@ -619,7 +623,11 @@ static void on_abort(struct exchange *x, enum exchange_error why)
         (void)h2_conn_reset(b->engine, x->back_stream, H2_CANCEL);
     }
     back_h2_let_go(b, x);
-    conn_want_output(b->conn);
+    if (b->closing) {
+        back_h2_end_soon(b); /* one that is still being opened has no end of a turn to go at */
+    } else {
+        conn_want_output(b->conn);
+    }
 }
 
 static const struct exchange_ops exchange_ops = {

@@ -61,6 +61,9 @@ struct back_h2 *back_h2_connect(struct pool *p, struct client_info *client);
 void back_h2_begin(struct back_h2 *b);
 /** Closes it, after a GOAWAY if there is time for one. Nobody may wait for it or have a stream. */
 void back_h2_destroy(struct back_h2 *b, bool say_goodbye);
+/** With its last request; at the end of the turn if there is none. One that is being opened has
+ * nobody to say goodbye to, and goes at once. */
+void back_h2_end_soon(struct back_h2 *b);
 /** The connection is over for all of them. */
 void back_h2_fail(struct back_h2 *b, enum exchange_error why);
 /** Takes the exchange off it; its stream, if any, must be ended by the caller. */

@@ -130,9 +130,7 @@ static struct back_h2 *find_unused(const struct pool *p, bool at_once)
     return NULL;
 }
 
-/* With its last request; at the end of the turn if there is none. One that is being opened has
- * nobody to say goodbye to. */
-static void end_soon(struct back_h2 *b)
+void back_h2_end_soon(struct back_h2 *b)
 {
     back_h2_stop_taking(b);
     if (!b->ready && is_unused(b)) {
@@ -155,9 +153,9 @@ void back_h2_give_one(struct pool *p, bool in_use)
         used = used == NULL && b->ready && !is_unused(b) ? b : used; /* the oldest */
     }
     if (unused != NULL) {
-        end_soon(unused);
+        back_h2_end_soon(unused);
     } else if (in_use && used != NULL) {
-        end_soon(used);
+        back_h2_end_soon(used);
     }
 }
 
@@ -182,7 +180,7 @@ void back_client_gone(struct client_info *client)
         assert(list_empty(&b->streams) && list_empty(&b->waiting));
         b->client = NULL;
         list_remove(&b->client_node);
-        end_soon(b);
+        back_h2_end_soon(b);
     }
 }
 
@@ -190,7 +188,7 @@ void back_h2_retire(struct pool *p)
 {
     list_each_safe(node, &p->h2)
     {
-        end_soon(container_of(node, struct back_h2, node));
+        back_h2_end_soon(container_of(node, struct back_h2, node));
     }
 }
 

@@ -17,8 +17,7 @@
 
 #define PROBE_MAGIC 0x70726f62u /* "prob" */
 
-/* What the body of a checked response may have; one that is longer is cut off, and with it the
- * connection. */
+/* So much of a checked response's body is read, if there is as much; what is longer is cut off. */
 #define MOST_BODY 65536u
 
 /* A claim holds this much longer than what it is for, so that a prober that is only slow keeps it.
@@ -43,6 +42,7 @@ struct probe {
     bool connecting;       /* a probe is in progress */
     uint32_t warm_up;      /* connections that are still to be opened */
     size_t body;           /* octets of it so far */
+    bool enough;           /* it has ended, or more is not wanted */
     struct client_info client;
 };
 
@@ -138,6 +138,14 @@ static void end_soon(struct probe *pr)
     set(pr, &pr->deadline, 1);
 }
 
+/* It is as busy as it may be: requests find out how it is. */
+static void skip(struct probe *pr)
+{
+    uint64_t next = pace(pr);
+    (void)claim(pr, next + cfg_of(pr)->health_timeout);
+    set(pr, &pr->timer, next);
+}
+
 static void on_deadline(struct timer *t)
 {
     struct probe *pr = container_of(t, struct probe, deadline);
@@ -181,10 +189,14 @@ static void on_body(struct exchange *x)
 {
     struct probe *pr = of(x);
     size_t n = x->down.len;
+    if (pr->enough) {
+        return; /* what is left in the pipe holds up the backend, and is credited in the end */
+    }
     pr->body += n;
     pipe_drop(&x->down, n);
     exchange_took_down(x, n); /* all of it: others may share the connection */
-    if (x->down.ended || pr->body > MOST_BODY) {
+    if (x->down.ended || pr->body >= MOST_BODY) {
+        pr->enough = true;
         end_soon(pr);
     }
 }
@@ -198,6 +210,11 @@ static void on_credit(struct exchange *x, size_t n)
 static void on_abort(struct exchange *x, enum exchange_error why)
 {
     struct probe *pr = of(x);
+    if (why == EXCHANGE_BACKEND_BUSY && !pr->decided) {
+        end_check(pr, why);
+        skip(pr);
+        return;
+    }
     if (!pr->decided) {
         bool silent = why == EXCHANGE_BACKEND_TIMEOUT || why == EXCHANGE_BACKEND_CONNECT_TIMEOUT;
         decide(pr, silent ? HEALTH_SILENT : HEALTH_ILL, exchange_error_text(why));
@@ -246,14 +263,6 @@ static struct exchange *make_check(struct probe *pr)
     return x;
 }
 
-/* It is as busy as it may be: requests find out how it is. */
-static void skip(struct probe *pr)
-{
-    uint64_t next = pace(pr);
-    (void)claim(pr, next + cfg_of(pr)->health_timeout);
-    set(pr, &pr->timer, next);
-}
-
 static void check(struct probe *pr)
 {
     struct pool *p = pr->pool;
@@ -263,6 +272,7 @@ static void check(struct probe *pr)
     }
     pr->decided = false;
     pr->body = 0;
+    pr->enough = false;
     pr->x = make_check(pr);
     if (pr->x == NULL) {
         skip(pr);
@@ -272,12 +282,7 @@ static void check(struct probe *pr)
     if (back_take(p, pr->x)) {
         return;
     }
-    if (pool_has_room(p, NULL)) {
-        exchange_fail(pr->x, EXCHANGE_BACKEND_CONNECT);
-    } else {
-        end_check(pr, EXCHANGE_BACKEND_BUSY);
-        skip(pr);
-    }
+    exchange_fail(pr->x, pool_has_room(p, NULL) ? EXCHANGE_BACKEND_CONNECT : EXCHANGE_BACKEND_BUSY);
 }
 
 /* ---------------------------------------------------------------- probes */

@@ -199,9 +199,11 @@ static void repeat_check(struct exchange *x, enum exchange_error why,
     bool says_nothing = why == EXCHANGE_BACKEND_GONE || progress == EXCHANGE_REFUSED;
     bool again = says_nothing && !x->repeated;
     x->repeated = true;
-    if (!again || !back_take(x->pool, x)) {
-        exchange_fail(x, why);
+    if (again && back_take(x->pool, x)) {
+        return;
     }
+    bool full = again && !pool_has_room(x->pool, NULL);
+    exchange_fail(x, full ? EXCHANGE_BACKEND_BUSY : why);
 }
 
 static bool has_retry(const struct exchange *x)
@@ -223,9 +225,12 @@ static bool may_try_again(struct exchange *x, enum exchange_error why)
     if (why == EXCHANGE_BACKEND_NO_WEBSOCKET) {
         return true;
     }
-    uint64_t now = clock_ms();
-    return has_retry(x) && budget_spend(&x->group->retries, now) &&
-           budget_spend(&x->worker->retries, now);
+    if (!has_retry(x)) {
+        return false;
+    }
+    (void)budget_spend(&x->group->retries, clock_ms());
+    (void)budget_spend(&x->worker->retries, clock_ms());
+    return true;
 }
 
 /*

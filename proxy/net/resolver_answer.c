@@ -116,6 +116,17 @@ static bool is_same(const struct resolver_address *a, const struct resolver_addr
     return true;
 }
 
+static bool is_srv_target(const struct name *n)
+{
+    list_each(node, &n->watches)
+    {
+        if (container_of(node, struct resolver_watch, node)->srv != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The answer becomes the name's. `addrs` is taken over. */
 void resolver_set_answer(struct name *n, enum resolver_status status,
                          struct resolver_address *addrs, size_t naddrs)
@@ -127,7 +138,10 @@ void resolver_set_answer(struct name *n, enum resolver_status status,
         status = RESOLVER_NOT_FOUND;
     }
     bool changed = status != n->status || naddrs != n->naddrs || !is_same(addrs, n->addrs, naddrs);
-    if (changed) { /* who uses the name says more, where that matters */
+    if (changed && status == RESOLVER_NOT_FOUND && is_srv_target(n)) {
+        LOG(WARN, "dns: %s: there is no such name, or no address, though an SRV record names it",
+            n->text);
+    } else if (changed) { /* who uses the name says more, where that matters */
         LOG(INFO, "dns: %s: %zu addresses", n->text, naddrs);
     }
     free(n->addrs);

@@ -137,7 +137,7 @@ void targets_serve(struct target_backend *tb)
 void targets_serve_all(struct targets *t)
 {
     size_t n = t->routes->ngroups;
-    for (size_t idle = 0; idle < n; t->turn = (t->turn + 1) % n) {
+    for (size_t idle = 0; idle < n && t->worker->nwaiting > 0; t->turn = (t->turn + 1) % n) {
         idle = serve_one(&t->groups[t->turn]) ? 0 : idle + 1;
     }
 }
@@ -160,7 +160,7 @@ void targets_serve_waiting(struct worker *w)
         if (p->owner != NULL) {
             targets_serve(targets_backend_of(p));
         } else {
-            others = others || p->backend->cfg->max_conns > 0;
+            others = true;
         }
     }
     /* Nobody chooses from that pool any more, but maybe from one that has the same limit. */

@@ -190,6 +190,25 @@ static void a_check_that_was_not_processed_is_made_once_more(void **state)
     }
 }
 
+/* The connection that ends is still there, and no other one may be opened. */
+static void a_check_that_cannot_be_repeated_for_lack_of_room_is_left_out(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 1,
+               ";max-conns=1;fall=1;rise=1;health-path=/h;health-interval=1h;health-timeout=1h;"
+               "proto=h2",
+               QUICK, false);
+    struct peer *p = stage_accept(&s);
+    peer_flush(p);
+    peer_until_streams(p, 1);
+    assert_int_equal(h2_conn_close(p->engine, H2_NO_ERROR, 0, NULL, 0), H2_OK);
+    peer_flush(p);
+    peer_until_gone(p);
+    assert_false(is_offline(stage_pool(&s, 0)));
+    stage_close(&s);
+}
+
 static bool has_come(const void *ctx)
 {
     return clock_ms() >= *(const uint64_t *)ctx;
@@ -357,6 +376,7 @@ int main(void)
         cmocka_unit_test(a_check_without_an_answer_fails_in_time_and_is_silence),
         cmocka_unit_test(checks_over_http2_are_streams_beside_others),
         cmocka_unit_test(a_check_that_was_not_processed_is_made_once_more),
+        cmocka_unit_test(a_check_that_cannot_be_repeated_for_lack_of_room_is_left_out),
         cmocka_unit_test(a_check_without_room_is_left_out),
         cmocka_unit_test(the_connection_of_the_last_probe_stays),
         cmocka_unit_test(a_probe_of_http2_without_settings_is_a_bad_one),
